@@ -1,0 +1,1 @@
+//! The log in one process, durable, with nothing installed.

@@ -1,0 +1,35 @@
+//! The durable log: topics, partitions, offsets, consumer groups.
+//!
+//! One set of traits, two implementations: [`kafka`] for a cluster and [`embedded`] for one process with
+//! nothing installed. A topology names neither: it holds an `Arc<dyn Broker>` that configuration chose.
+//! Everything goes by batches, so the erased calls cost nothing a record would notice.
+//!
+//! | part | what it does |
+//! | --- | --- |
+//! | [`Broker`] | topics, bounds, offsets by time, committed offsets; hands out the other three |
+//! | [`Producer`] | appends; an `Ok` means durable |
+//! | [`Cursor`] | reads chosen partitions from chosen offsets, outside any group |
+//! | [`Consumer`] | a member of a group: is assigned partitions, reads, commits, gives them back |
+//! | [`LogSpout`] | a spout over a [`Consumer`]: watermark commits, replays, drain on revocation |
+//! | [`TopicSink`] | a sink over a [`Producer`] |
+//!
+//! Both implementations pass [`conformance`](crate::testing::broker).
+
+pub mod embedded;
+mod error;
+pub mod kafka;
+mod partitioner;
+mod sink;
+mod spout;
+mod topic;
+mod traits;
+
+pub use error::BrokerError;
+// pub use partitioner::{murmur2, partition_for_key};
+// pub use sink::TopicSink;
+// pub use spout::{LogSpout, LogSpoutSettings};
+pub use topic::{Bounds, Cleanup, TopicInfo, TopicSpec};
+pub use traits::{
+    Append, Broker, Consumer, ConsumerEvent, Cursor, Fetched, GroupSettings, LogRecord, Position, Producer,
+    StartFrom,
+};

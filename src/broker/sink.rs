@@ -1,0 +1,1 @@
+//! The sink over a producer.

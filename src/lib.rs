@@ -1,0 +1,8 @@
+//! Storm-style stream processing: typed topologies, and what surrounds them in operation.
+
+pub mod broker;
+pub mod store;
+pub mod testing;
+pub mod topology;
+
+pub use topology::*;

@@ -1,0 +1,121 @@
+//! Timelines and profiles: what an owner did last, and how often.
+//!
+//! An *owner* (a user) has one *timeline* per *line* (a business): its newest entries by `(at_ms, id)`. The
+//! owner's [`Profile`] holds, per line, the latest entry of each *action*, when the line was first and last
+//! seen, and how many distinct entries each action had on each UTC day.
+//!
+//! # Rules, the same for every implementation
+//!
+//! Ages count in **event time**, from the newest entry seen, not from the wall clock: replaying a log a year
+//! later gives the same state, and an oracle can compute it.
+//!
+//! - Within a line an `id` stands once, in its newest version: an entry replaces one with the same id when its
+//!   `at_ms` is greater **or equal** (so that reprocessing with a corrected program replaces what it wrote).
+//! - A timeline keeps the [`Limits::keep`] greatest entries by `(at_ms, id)`, ids compared as bytes, and of
+//!   these only the ones with `at_ms > newest - max_age`, where `newest` is the line's greatest `at_ms`. What
+//!   was trimmed stays out when it comes again.
+//! - The latest entry of an action is its greatest by `(at_ms, id)`, replaced on equality.
+//! - `first_ms` and `last_ms` are the least and greatest `at_ms` ever seen in the line.
+//! - A day is `floor(at_ms / 86_400_000)`. Counts are of distinct `(line, action, day, id)`; a replay does
+//!   not inflate them. Only days `> newest_day - count_days` are kept and counted, where `newest_day` is the
+//!   owner's greatest day over all lines.
+//!
+//! Add and trim are atomic per owner. All of this is confluent: the order of writes does not matter.
+
+pub mod memory;
+mod profile;
+pub mod redis;
+mod sink;
+
+pub use profile::{Latest, LineProfile, Profile};
+pub use sink::TimelineSink;
+
+use std::time::Duration;
+
+use super::StoreError;
+use crate::topology::BoxFuture;
+
+/// What one write adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Whose timeline; 1–64 bytes.
+    pub owner: &'a str,
+    /// Which of the owner's timelines; 1–32 bytes.
+    pub line: &'a str,
+    /// What was done; 1–32 bytes.
+    pub action: &'a str,
+    /// Unique per owner; 1–64 bytes.
+    pub id: &'a str,
+    /// When, in milliseconds since the Unix epoch; from 0 to 2^53.
+    pub at_ms: i64,
+    /// What is given back to a reader, opaque to the store.
+    pub body: &'a [u8],
+}
+
+/// An entry as it is read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// Which timeline it stands in.
+    pub line: String,
+    /// Its id.
+    pub id: String,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// What was written.
+    pub body: Vec<u8>,
+}
+
+/// Bounds of what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Entries a timeline holds at most.
+    pub keep: usize,
+    /// Age past which an entry goes, from the newest of its line.
+    pub max_age: Duration,
+    /// Days for which counts are kept.
+    pub count_days: u32,
+}
+
+impl Default for Limits {
+    /// 200 entries, 90 days, counts of 30 days.
+    fn default() -> Self {
+        Self { keep: 200, max_age: Duration::from_secs(90 * 86_400), count_days: 30 }
+    }
+}
+
+/// A store of timelines and profiles. Shared by all lanes of a sink and by readers; every method may be called
+/// at any time. Every call is bounded by the configured timeout.
+pub trait Timelines: Send + Sync + 'static {
+    /// Adds `entries` in one round trip; several of one owner may be among them, in any order.
+    ///
+    /// `Ok` lists, in ascending order, the indices of entries that will never be stored, each with its
+    /// reason; all others are stored. Safe to repeat after any error.
+    ///
+    /// # Errors
+    /// Any error means that it is unknown which entries are stored.
+    #[allow(clippy::type_complexity, reason = "one use; an alias would hide that it is a sparse list")]
+    fn apply<'a>(
+        &'a self,
+        entries: &'a [Entry<'a>],
+    ) -> BoxFuture<'a, Result<Vec<(usize, StoreError)>, StoreError>>;
+
+    /// The newest `limit` entries of `owner`, newest first by `(at_ms, id)`, of one line or of all merged.
+    fn timeline<'a>(
+        &'a self,
+        owner: &'a str,
+        line: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>>;
+
+    /// The owner's profile; `None` when nothing was ever stored for it.
+    fn profile<'a>(&'a self, owner: &'a str) -> BoxFuture<'a, Result<Option<Profile>, StoreError>>;
+
+    /// How many owners have a timeline. Walks the store: for reports, not for requests.
+    fn owners(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Makes what was written survive the process; where a server does that by itself, nothing.
+    fn flush(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Answers when the store can be used.
+    fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+}

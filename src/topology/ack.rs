@@ -1,0 +1,183 @@
+//! Acknowledgement: shares in the trees of spout batches.
+//!
+//! A *tree* is opened for each run that a spout pulls. Every batch derived from it carries a *share*; splitting
+//! a batch by key gives each part one. When the last share is gone the tree settles: acked if every share was
+//! acked, failed if any was failed **or dropped**. A panic, an aborted task, a refused send all drop shares, so
+//! none of them can acknowledge anything.
+//!
+//! The reference count of the tree is the counter: no messages, no ledger of ids, one atomic increment and
+//! decrement per share, and shares exist per batch, not per tuple.
+
+use smallvec::SmallVec;
+
+use super::Class;
+use super::sync::{Arc, AtomicU8, Ordering};
+
+/// Identifies a tree to the ledger that opened it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    /// Partition of the run.
+    pub partition: u32,
+    /// Epoch of the partition's assignment.
+    pub epoch: u32,
+    /// End of the run.
+    pub end: u64,
+    /// Unique within the ledger: tells a replay from the try before it.
+    pub serial: u64,
+}
+
+/// Is told, once per tree and on whatever thread let the last share go, how it ended.
+pub trait Ledger: Send + Sync {
+    /// `failed` is the worst class any share met; `None` when all were acked. Must not block.
+    fn settled(&self, ticket: Ticket, failed: Option<Class>);
+}
+
+struct Tree {
+    ticket: Ticket,
+    /// 0 while nothing failed, otherwise the code of the worst class so far.
+    failed: AtomicU8,
+    ledger: std::sync::Arc<dyn Ledger>,
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        // The decrement that brought us here synchronises with all others: a relaxed load sees every store.
+        let code = self.failed.load(Ordering::Relaxed);
+        self.ledger.settled(self.ticket, class_of(code));
+    }
+}
+
+fn code_of(class: Class) -> u8 {
+    match class {
+        Class::Refused => 1,
+        Class::Retryable => 2,
+        Class::Poison => 3,
+        Class::Fatal => 4,
+    }
+}
+
+fn class_of(code: u8) -> Option<Class> {
+    match code {
+        0 => None,
+        1 => Some(Class::Refused),
+        2 => Some(Class::Retryable),
+        3 => Some(Class::Poison),
+        _ => Some(Class::Fatal),
+    }
+}
+
+struct Share {
+    tree: Arc<Tree>,
+    acked: bool,
+}
+
+impl Share {
+    fn of(tree: &Arc<Tree>) -> Self {
+        Self { tree: tree.clone(), acked: false }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if !self.acked {
+            // Dropped without a verdict: the work was lost, the tuple itself is not to blame.
+            self.tree.failed.fetch_max(code_of(Class::Retryable), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Shares in the trees that a batch was derived from; usually exactly one. Dropping them without
+/// [`ack`](Self::ack) fails their trees.
+#[derive(Default)]
+#[must_use = "shares that are dropped fail their trees"]
+pub struct Shares(SmallVec<[Share; 1]>);
+
+impl Shares {
+    /// Opens a tree and returns its first share.
+    pub fn open(ticket: Ticket, ledger: std::sync::Arc<dyn Ledger>) -> Self {
+        let tree = Arc::new(Tree { ticket, failed: AtomicU8::new(0), ledger });
+        Self(smallvec::smallvec![Share { tree, acked: false }])
+    }
+
+    /// Further shares in the same trees.
+    pub fn split(&self) -> Self {
+        Self(self.0.iter().map(|share| Share::of(&share.tree)).collect())
+    }
+
+    /// Adds shares in the trees of `other` that are not among these yet.
+    pub fn join(&mut self, other: &Shares) {
+        for share in &other.0 {
+            // A batch gathers from few trees and mostly from the latest: look from the back.
+            if !self.0.iter().rev().any(|own| Arc::ptr_eq(&own.tree, &share.tree)) {
+                self.0.push(Share::of(&share.tree));
+            }
+        }
+    }
+
+    /// This part of the work is done.
+    pub fn ack(mut self) {
+        for share in &mut self.0 {
+            share.acked = true;
+        }
+    }
+
+    /// This part of the work failed; the worst class of all parts is the tree's.
+    pub fn fail(mut self, class: Class) {
+        for share in &mut self.0 {
+            share.tree.failed.fetch_max(code_of(class), Ordering::Relaxed);
+            share.acked = true;
+        }
+    }
+
+    /// Number of trees.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl std::fmt::Debug for Shares {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|share| share.tree.ticket)).finish()
+    }
+}
+
+/// Keeps inputs open beyond the call that brought them: for windows and joins. Filled by
+/// [`Emitter::hold`](super::Emitter::hold), let go by [`ack`](Hold::ack) once what was emitted for it is
+/// staged. Dropped, it fails the inputs it holds.
+///
+/// A clone holds nothing: prototypes are cloned per task, and start empty.
+#[derive(Debug, Default)]
+pub struct Hold(pub(super) Shares);
+
+impl Hold {
+    /// Lets the inputs go; each settles when everything emitted for it has.
+    pub fn ack(&mut self) {
+        std::mem::take(&mut self.0).ack();
+    }
+
+    /// Number of spout runs held open.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Clone for Hold {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests;
+#[cfg(all(test, not(loom)))]
+mod tests;
