@@ -2,6 +2,7 @@
 
 pub mod broker;
 pub mod runtime;
+pub mod service;
 pub mod store;
 pub mod testing;
 pub mod topology;

@@ -15,6 +15,7 @@
 //!
 //! Both implementations pass [`conformance`](crate::testing::broker).
 
+pub mod dead_letter;
 pub mod embedded;
 mod error;
 pub mod kafka;
@@ -26,8 +27,8 @@ mod traits;
 
 pub use error::BrokerError;
 pub use partitioner::{murmur2, partition_for_key};
-// pub use sink::TopicSink;
-// pub use spout::{LogSpout, LogSpoutSettings};
+pub use sink::TopicSink;
+pub use spout::{LogSpout, LogSpoutSettings};
 pub use topic::{Bounds, Cleanup, TopicInfo, TopicSpec};
 pub use traits::{
     Append, Broker, Consumer, ConsumerEvent, Cursor, Fetched, GroupSettings, LogRecord, Position, Producer,

@@ -1,0 +1,3 @@
+//! What every topology's binary shares: configuration, the command line, signals, reports.
+
+pub mod config;
