@@ -96,7 +96,7 @@ struct KeyError {
 
 /// Finds the nearest valid name in what serde says of an unknown field or variant.
 fn explain(message: &str) -> KeyError {
-    let reason = message.trim_end().to_owned();
+    let reason = message.lines().next().unwrap_or_default().to_owned();
     let mut quoted = message.split('`').skip(1).step_by(2);
     let unknown_field = message.starts_with("unknown field");
     if !unknown_field && !message.starts_with("unknown variant") {
