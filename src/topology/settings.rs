@@ -112,7 +112,7 @@ pub struct Bounds {
 }
 
 impl Default for Bounds {
-    /// One task, batches of 512, 16 batches an edge, 5 ms linger on edges, 64 runs pending; writes of 500 rows,
+    /// One task, batches of 512, 16 batches an edge, 5 ms linger on edges, 64 runs pending; writes of 512 rows,
     /// 1 MiB, no linger; 5 retries from 20 ms to 1 s; 30 s message timeout.
     fn default() -> Self {
         Self {
@@ -121,7 +121,7 @@ impl Default for Bounds {
             edge: 16,
             edge_linger: Duration::from_millis(5),
             max_pending: 64,
-            rows: 500,
+            rows: 512,
             bytes: 1 << 20,
             linger: Duration::ZERO,
             tick: None,

@@ -1,6 +1,7 @@
 //! A sink inside a task.
 
 use std::any::Any;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::catch::catch;
@@ -24,8 +25,69 @@ pub(in crate::topology) struct SinkPush<S: Sink, F> {
     linger_ns: u64,
 }
 
-/// A row of the write at hand: which held batch, which tuple of it.
-type At = (usize, usize);
+/// Rows of a flush, by index.
+enum Write {
+    /// Neighbours: what a flush is cut into.
+    Run(Range<usize>),
+    /// Some: what is left to try again.
+    Some(Vec<usize>),
+}
+
+impl Write {
+    fn len(&self) -> usize {
+        match self {
+            Write::Run(run) => run.len(),
+            Write::Some(rows) => rows.len(),
+        }
+    }
+
+    fn row(&self, at: usize) -> Option<usize> {
+        match self {
+            Write::Run(run) => run.clone().nth(at),
+            Write::Some(rows) => rows.get(at).copied(),
+        }
+    }
+
+    fn rows(&self) -> Vec<usize> {
+        (0..self.len()).filter_map(|at| self.row(at)).collect()
+    }
+
+    fn halves(self) -> [Write; 2] {
+        match self {
+            Write::Run(Range { start, end }) => {
+                let middle = start + (end - start) / 2;
+                [Write::Run(start..middle), Write::Run(middle..end)]
+            }
+            Write::Some(mut rows) => {
+                let second = rows.split_off(rows.len() / 2);
+                [Write::Some(rows), Write::Some(second)]
+            }
+        }
+    }
+}
+
+/// What a flush has to settle: the rows, the batches they came in, and the worst failure of each batch.
+struct Flush<'a, T> {
+    rows: Vec<&'a T>,
+    held: &'a [Batch<T>],
+    failed: Vec<Option<Class>>,
+}
+
+impl<'a, T> Flush<'a, T> {
+    fn of(held: &'a [Batch<T>]) -> Self {
+        Self { rows: held.iter().flat_map(|batch| &batch.tuples).collect(), held, failed: vec![None; held.len()] }
+    }
+
+    /// The batch that a row came in.
+    fn batch_of(&self, row: usize) -> usize {
+        let mut before = 0;
+        let at = self.held.iter().position(|batch| {
+            before += batch.tuples.len();
+            row < before
+        });
+        at.unwrap_or_default()
+    }
+}
 
 impl<S: Sink, F: Flow<Out = S::In>> SinkPush<S, F> {
     pub(in crate::topology) fn new(
@@ -70,14 +132,15 @@ impl<S: Sink, F: Flow<Out = S::In>> SinkPush<S, F> {
     /// Writes everything held, in writes within the bounds, and settles the batches.
     async fn flush(&mut self) {
         let held = std::mem::take(&mut self.held);
-        (self.rows, self.bytes, self.since) = (0, 0, None);
-        let mut failed: Vec<Option<Class>> = vec![None; held.len()];
+        let bytes = std::mem::take(&mut self.bytes);
+        (self.rows, self.since) = (0, None);
+        let mut flush = Flush::of(&held);
         // Last in, first out: a write that must be divided puts its halves back in order.
-        let mut writes = self.cut(&held);
-        writes.reverse();
+        let mut writes = self.cut(&flush.rows, bytes);
         while let Some(write) = writes.pop() {
-            self.write(&held, write, &mut writes, &mut failed).await;
+            self.write(&mut flush, write, &mut writes).await;
         }
+        let failed = flush.failed;
         for (batch, failed) in held.into_iter().zip(failed) {
             match failed {
                 None => batch.shares.ack(),
@@ -86,72 +149,73 @@ impl<S: Sink, F: Flow<Out = S::In>> SinkPush<S, F> {
         }
     }
 
-    /// Cuts what is held into writes of at most the bounds; a single larger row is a write of its own.
-    fn cut(&self, held: &[Batch<S::In>]) -> Vec<Vec<At>> {
+    /// Cuts a flush into writes of at most the bounds, the first one last; a single larger row is a write of its own.
+    fn cut(&self, rows: &[&S::In], bytes: usize) -> Vec<Write> {
         let mut writes = Vec::new();
-        let (mut write, mut bytes) = (Vec::new(), 0);
-        for (b, batch) in held.iter().enumerate() {
-            for (t, tuple) in batch.tuples.iter().enumerate() {
-                let size = self.sink.size_of(tuple);
-                if !write.is_empty() && (write.len() >= self.max_rows || bytes + size > self.max_bytes) {
-                    writes.push(std::mem::take(&mut write));
-                    bytes = 0;
+        let (mut start, mut size) = (0, 0);
+        if rows.len() > self.max_rows || bytes > self.max_bytes {
+            for (at, row) in rows.iter().enumerate() {
+                let more = self.sink.size_of(row);
+                if at > start && (at - start >= self.max_rows || size + more > self.max_bytes) {
+                    writes.push(Write::Run(start..at));
+                    (start, size) = (at, 0);
                 }
-                write.push((b, t));
-                bytes += size;
+                size += more;
             }
         }
-        if !write.is_empty() {
-            writes.push(write);
+        if start < rows.len() {
+            writes.push(Write::Run(start..rows.len()));
         }
+        writes.reverse();
         writes
     }
 
     /// Writes rows until each is stored or given up. A write that panics, or that the sink calls poison as a whole,
     /// is put back in halves until the row at fault stands alone.
-    async fn write(
-        &mut self,
-        held: &[Batch<S::In>],
-        mut write: Vec<At>,
-        writes: &mut Vec<Vec<At>>,
-        failed: &mut [Option<Class>],
-    ) {
+    async fn write(&mut self, flush: &mut Flush<'_, S::In>, mut write: Write, writes: &mut Vec<Write>) {
         let mut attempts = 0;
-        while !write.is_empty() {
-            let rows: Vec<&S::In> = write.iter().map(|&(b, t)| &held[b].tuples[t]).collect();
+        while write.len() > 0 {
             let started = self.host.now_ns();
-            let result = self.call(&rows).await;
-            self.host.executed(rows.len(), self.host.now_ns().saturating_sub(started));
-            let (mut again, mut last) = (Vec::new(), None);
-            match result {
-                Ok(rejected) => {
-                    for (at, error) in rejected {
-                        let Some(&row) = write.get(at) else { continue };
-                        if error.class() < Class::Poison {
-                            again.push(row);
-                            last = Some(error);
-                        } else {
-                            self.give_up(held, &[row], false, error, failed);
-                        }
-                    }
+            let result = match &write {
+                Write::Run(run) => self.call(&flush.rows[run.clone()]).await,
+                Write::Some(some) => {
+                    let rows: Vec<&S::In> = some.iter().map(|&row| flush.rows[row]).collect();
+                    self.call(&rows).await
                 }
+            };
+            self.host.executed(write.len(), self.host.now_ns().saturating_sub(started));
+            let (again, error) = match result {
+                Ok(rejected) if rejected.is_empty() => return,
+                Ok(rejected) => self.sort_out(flush, &write, rejected),
                 Err((_, error)) if error.class() == Class::Poison && write.len() > 1 => {
-                    let half = write.split_off(write.len() / 2);
-                    writes.push(half);
-                    writes.push(write);
-                    return;
+                    return writes.extend(write.halves().into_iter().rev());
                 }
-                Err((_, error)) if error.class() < Class::Poison => (again, last) = (write, Some(error)),
-                Err((panicked, error)) => return self.give_up(held, &write, panicked, error, failed),
-            }
-            if let Some(error) = last {
+                Err((_, error)) if error.class() < Class::Poison => (write, Some(error)),
+                Err((panicked, error)) => return self.give_up(flush, &write.rows(), panicked, error),
+            };
+            if let Some(error) = error {
                 attempts += 1;
                 if !self.host.back_off(attempts, &error).await {
-                    return self.give_up(held, &again, false, error, failed);
+                    return self.give_up(flush, &again.rows(), false, error);
                 }
             }
             write = again;
         }
+    }
+
+    /// Gives poison rows up and returns those to try again, with the last reason.
+    fn sort_out(&self, flush: &mut Flush<'_, S::In>, write: &Write, rejected: Rejected) -> (Write, Option<Error>) {
+        let (mut again, mut last) = (Vec::new(), None);
+        for (at, error) in rejected {
+            let Some(row) = write.row(at) else { continue };
+            if error.class() < Class::Poison {
+                again.push(row);
+                last = Some(error);
+            } else {
+                self.give_up(flush, &[row], false, error);
+            }
+        }
+        (Write::Some(again), last)
     }
 
     /// One call of the sink; the flag says whether it panicked. After a panic the sink is a fresh clone.
@@ -180,19 +244,13 @@ impl<S: Sink, F: Flow<Out = S::In>> SinkPush<S, F> {
         }
     }
 
-    fn give_up(
-        &self,
-        held: &[Batch<S::In>],
-        rows: &[At],
-        panicked: bool,
-        error: Error,
-        failed: &mut [Option<Class>],
-    ) {
+    fn give_up(&self, flush: &mut Flush<'_, S::In>, rows: &[usize], panicked: bool, error: Error) {
         let class = error.class();
-        for &(b, t) in rows {
-            failed[b] = failed[b].max(Some(class));
-            let tuple = &held[b].tuples[t];
-            let origin = origin_of(tuple).map_or_else(|| held[b].shares.describe(), |origin| origin.to_string());
+        for &row in rows {
+            let batch = flush.batch_of(row);
+            flush.failed[batch] = flush.failed[batch].max(Some(class));
+            let origin = origin_of(flush.rows[row])
+                .map_or_else(|| flush.held[batch].shares.describe(), |origin| origin.to_string());
             self.host.failed(Incident { class, panicked, origin, reason: error.chain() });
         }
         if class == Class::Fatal {
