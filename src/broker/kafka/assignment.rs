@@ -147,7 +147,7 @@ impl Poller {
             list.add_partition_offset(&self.topic, signed(*partition), offset)
                 .and_then(|()| self.queue.capture(&self.consumer, &self.topic, signed(*partition)))
                 .map_err(|e| self.failed("cannot assign partitions", e))?;
-            self.live.insert(*partition, Live { epoch, next: *next, draining: false });
+            self.live.insert(*partition, Live { epoch, next: *next, draining: false, arrived: false });
         }
         Ok(list)
     }

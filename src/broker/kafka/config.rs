@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use rdkafka::{ClientConfig, ClientContext};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
+use rdkafka::{ClientConfig, ClientContext};
 
 use super::settings::{Compression, KafkaSettings, is_secret};
 use crate::broker::{BrokerError, GroupSettings};

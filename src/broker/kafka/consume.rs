@@ -38,8 +38,9 @@ impl MessageQueue {
         Some(Self { queue: NonNull::new(queue)?, slots: Vec::new() })
     }
 
-    /// Sends the messages of a partition here from now on, also when it is assigned anew. Called before the
-    /// partition is assigned, so that none takes the other way.
+    /// Sends the messages of a partition here, those included that wait with it, until it is next unassigned.
+    /// Called before the partition is assigned, so that none takes the other way, and again until one has
+    /// come: the end of an earlier assignment, which librdkafka does in its own time, undoes it.
     pub(super) fn capture<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,

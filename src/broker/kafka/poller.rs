@@ -44,6 +44,8 @@ pub(super) struct Live {
     pub(super) next: u64,
     /// It is being revoked: what still comes of it is somebody else's to read.
     pub(super) draining: bool,
+    /// Something of it has arrived since it was taken up.
+    pub(super) arrived: bool,
 }
 
 /// The owner's wish to leave: whom to answer, and what.
@@ -140,6 +142,7 @@ impl Poller {
         if room == 0 {
             return;
         }
+        self.capture_new();
         let mut gathered = Gathered {
             topic: &self.topic,
             live: &mut self.live,
@@ -154,6 +157,16 @@ impl Poller {
         }
         for (partition, offset, code) in errors {
             self.partition_failed(partition, offset, code);
+        }
+    }
+
+    /// Redirects partitions of which nothing has come yet once more: a partition that librdkafka was still
+    /// stopping when it was taken up again lost its redirection, and keeps its messages to itself.
+    fn capture_new(&mut self) {
+        for partition in self.live.iter().filter(|(_, live)| !live.arrived).map(|(partition, _)| *partition) {
+            if let Err(error) = self.queue.capture(&self.consumer, &self.topic, signed(partition)) {
+                tracing::warn!(topic = &*self.topic, partition, %error, "cannot redirect a partition");
+            }
         }
     }
 
@@ -325,6 +338,7 @@ impl Gathered<'_> {
         let partition = u32::try_from(message.partition()).unwrap_or_default();
         let offset = u64::try_from(message.offset()).unwrap_or_default();
         let Some(live) = self.live.get_mut(&partition).filter(|live| !live.draining) else { return };
+        live.arrived = true;
         match message.error() {
             None => {
                 live.next = offset + 1;
