@@ -19,9 +19,10 @@ pub async fn check_first_start(subject: &mut dyn Subject) {
         record.timestamp_ms = Some(base + n as i64 * 1000);
     }
     append(&broker, &topic, records).await;
+    // Each round adds a record of now, so the end is 11 when the second begins.
     let policies = [
         (StartFrom::Earliest, 0),
-        (StartFrom::Latest, 10),
+        (StartFrom::Latest, 11),
         (StartFrom::Timestamp(base + 3500), 4),
         (StartFrom::Timestamp(base + 60_000), 10),
     ];
