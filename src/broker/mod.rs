@@ -25,7 +25,7 @@ mod topic;
 mod traits;
 
 pub use error::BrokerError;
-// pub use partitioner::{murmur2, partition_for_key};
+pub use partitioner::{murmur2, partition_for_key};
 // pub use sink::TopicSink;
 // pub use spout::{LogSpout, LogSpoutSettings};
 pub use topic::{Bounds, Cleanup, TopicInfo, TopicSpec};
