@@ -6,6 +6,8 @@
 
 mod error;
 mod load;
+mod secret;
 
 pub use error::ConfigError;
 pub use load::{Source, load};
+pub use secret::Secret;

@@ -1,1 +1,0 @@
-//! Opens the log and the stores that a configuration names.

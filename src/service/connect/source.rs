@@ -1,0 +1,82 @@
+//! `[source]`
+
+use serde::Deserialize;
+
+use super::set_ms;
+use crate::broker::{GroupSettings, LogSpoutSettings, StartFrom};
+
+/// Where a topology reads, and how.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// Topic.
+    pub topic: String,
+    /// Partitions that the topic is created with when it does not exist.
+    #[serde(default = "default_partitions")]
+    pub partitions: u32,
+    /// Copies of each partition that it is created with.
+    #[serde(default = "default_replication")]
+    pub replication: u16,
+    /// Consumer group.
+    pub group: String,
+    /// Topic for records that do not decode or cannot be stored.
+    pub dead_letters: String,
+    /// Where a group begins that has never committed: `earliest`, `latest`, or milliseconds since the Unix epoch.
+    #[serde(default)]
+    pub start_from: StartConfig,
+    /// Static membership: a restart within the session timeout moves no partition.
+    pub instance_id: Option<String>,
+    /// Records fetched ahead.
+    pub prefetch: Option<usize>,
+    /// After how long without a heartbeat the group takes the partitions away.
+    pub session_timeout_ms: Option<u64>,
+    /// How long a revocation waits for what is in flight.
+    pub drain_timeout_ms: Option<u64>,
+    /// How often watermarks are committed.
+    pub commit_interval_ms: Option<u64>,
+    /// How often a single record is replayed while a store is at fault.
+    pub max_replays: Option<u32>,
+}
+
+fn default_partitions() -> u32 {
+    4
+}
+
+fn default_replication() -> u16 {
+    1
+}
+
+/// See [`StartFrom`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StartConfig {
+    /// The oldest record.
+    #[default]
+    Earliest,
+    /// Only what arrives from now on.
+    Latest,
+    /// The first record at or after this time, in milliseconds since the Unix epoch.
+    #[serde(untagged)]
+    Timestamp(i64),
+}
+
+impl SourceConfig {
+    /// The spout's settings.
+    pub fn settings(&self) -> LogSpoutSettings {
+        let mut group = GroupSettings::new(&self.group);
+        group.start_from = match self.start_from {
+            StartConfig::Earliest => StartFrom::Earliest,
+            StartConfig::Latest => StartFrom::Latest,
+            StartConfig::Timestamp(ms) => StartFrom::Timestamp(ms),
+        };
+        group.instance_id.clone_from(&self.instance_id);
+        super::set(&mut group.prefetch, self.prefetch);
+        set_ms(&mut group.session_timeout, self.session_timeout_ms);
+        set_ms(&mut group.drain_timeout, self.drain_timeout_ms);
+        let mut settings = LogSpoutSettings::new(&self.topic, group);
+        set_ms(&mut settings.commit_interval, self.commit_interval_ms);
+        super::set(&mut settings.max_replays, self.max_replays);
+        settings.dead_letters = Some(self.dead_letters.clone());
+        settings
+    }
+}

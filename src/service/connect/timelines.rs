@@ -1,0 +1,107 @@
+//! `[timelines]`
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{set, set_ms};
+use crate::service::config::Secret;
+use crate::store::StoreError;
+use crate::store::timeline::memory::{MemorySettings, MemoryTimelines};
+use crate::store::timeline::redis::{RedisSettings, RedisTimelines};
+use crate::store::timeline::{Limits, Timelines};
+
+/// Which store of timelines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimelinesKind {
+    /// In this process, with a journal under the data directory.
+    #[default]
+    Memory,
+    /// Redis.
+    Redis,
+}
+
+/// The store of timelines.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TimelinesConfig {
+    /// Which one.
+    pub kind: TimelinesKind,
+    /// Entries that a timeline holds at most.
+    pub keep: Option<usize>,
+    /// Age past which an entry goes, in days before the newest of its timeline.
+    pub max_age_days: Option<u64>,
+    /// Days for which a profile counts.
+    pub count_days: Option<u32>,
+    /// Settings of the one in memory.
+    pub memory: MemoryConfig,
+    /// Settings of Redis.
+    pub redis: RedisConfig,
+}
+
+/// `[timelines.memory]`; see [`MemorySettings`].
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "each field is described at the settings it overrides")]
+pub struct MemoryConfig {
+    pub journal_bytes: Option<u64>,
+    pub pending_bytes: Option<usize>,
+}
+
+/// `[timelines.redis]`; see [`RedisSettings`].
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "each field is described at the settings it overrides")]
+pub struct RedisConfig {
+    pub url: Secret,
+    pub prefix: Option<String>,
+    pub connections: Option<usize>,
+    pub connect_timeout_ms: Option<u64>,
+    pub response_timeout_ms: Option<u64>,
+    pub backoff_min_ms: Option<u64>,
+    pub backoff_max_ms: Option<u64>,
+}
+
+impl TimelinesConfig {
+    /// Opens the store; the one in memory with its journal under `data_dir/timelines`.
+    ///
+    /// # Errors
+    /// What the store says: unreachable, in use by another process, damaged.
+    pub async fn open(&self, data_dir: &Path) -> Result<Arc<dyn Timelines>, StoreError> {
+        let limits = self.limits();
+        match self.kind {
+            TimelinesKind::Memory => {
+                let mut settings = MemorySettings::default();
+                set(&mut settings.journal_bytes, self.memory.journal_bytes);
+                set(&mut settings.pending_bytes, self.memory.pending_bytes);
+                let store = MemoryTimelines::open_with(&data_dir.join("timelines"), limits, settings)?;
+                Ok(Arc::new(store))
+            }
+            TimelinesKind::Redis => Ok(Arc::new(RedisTimelines::connect(self.redis.settings(), limits).await?)),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        set(&mut limits.keep, self.keep);
+        set(&mut limits.max_age, self.max_age_days.map(|days| Duration::from_secs(days * 86_400)));
+        set(&mut limits.count_days, self.count_days);
+        limits
+    }
+}
+
+impl RedisConfig {
+    fn settings(&self) -> RedisSettings {
+        let mut settings = RedisSettings::new(self.url.expose());
+        set(&mut settings.prefix, self.prefix.clone());
+        set(&mut settings.connections, self.connections);
+        set_ms(&mut settings.connect_timeout, self.connect_timeout_ms);
+        set_ms(&mut settings.response_timeout, self.response_timeout_ms);
+        set_ms(&mut settings.backoff_min, self.backoff_min_ms);
+        set_ms(&mut settings.backoff_max, self.backoff_max_ms);
+        settings
+    }
+}
