@@ -15,6 +15,7 @@
 //!
 //! Both implementations pass [`conformance`](crate::testing::broker).
 
+pub mod dead_letter;
 pub mod embedded;
 mod error;
 pub mod kafka;
@@ -25,9 +26,9 @@ mod topic;
 mod traits;
 
 pub use error::BrokerError;
-// pub use partitioner::{murmur2, partition_for_key};
-// pub use sink::TopicSink;
-// pub use spout::{LogSpout, LogSpoutSettings};
+pub use partitioner::{murmur2, partition_for_key};
+pub use sink::TopicSink;
+pub use spout::{LogSpout, LogSpoutSettings};
 pub use topic::{Bounds, Cleanup, TopicInfo, TopicSpec};
 pub use traits::{
     Append, Broker, Consumer, ConsumerEvent, Cursor, Fetched, GroupSettings, LogRecord, Position, Producer,

@@ -30,6 +30,9 @@ pub struct Ticket {
 pub trait Ledger: Send + Sync {
     /// `failed` is the worst class any share met; `None` when all were acked. Must not block.
     fn settled(&self, ticket: Ticket, failed: Option<Class>);
+
+    /// Whose ledger it is: the spout's name.
+    fn name(&self) -> &str;
 }
 
 struct Tree {
@@ -127,6 +130,15 @@ impl Shares {
             share.tree.failed.fetch_max(code_of(class), Ordering::Relaxed);
             share.acked = true;
         }
+    }
+
+    /// The runs they derive from, for people: spout, partition, end of the run.
+    pub fn describe(&self) -> String {
+        let runs = self.0.iter().map(|share| {
+            let Ticket { partition, end, .. } = share.tree.ticket;
+            format!("{}[{partition}] run before {end}", share.tree.ledger.name())
+        });
+        runs.collect::<Vec<_>>().join(", ")
     }
 
     /// Number of trees.

@@ -70,7 +70,7 @@ pub trait Bolt: Clone + Send + 'static {
     ) -> impl Future<Output = Result<(), Halt>> + Send {
         async move {
             for (at, row) in rows.iter().enumerate() {
-                let mark = out.begin_row(at);
+                let mark = out.mark();
                 if let Err(error) = self.execute(row, out).await {
                     out.rewind(mark);
                     return Err(Halt { at, error });

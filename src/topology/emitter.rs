@@ -17,12 +17,11 @@ pub struct Emitter<T> {
     staged: Vec<T>,
     input: Shares,
     extra: Shares,
-    row: usize,
 }
 
 impl<T> Default for Emitter<T> {
     fn default() -> Self {
-        Self { staged: Vec::new(), input: Shares::default(), extra: Shares::default(), row: 0 }
+        Self { staged: Vec::new(), input: Shares::default(), extra: Shares::default() }
     }
 }
 
@@ -49,11 +48,9 @@ impl<T> Emitter<T> {
         &self.staged
     }
 
-    /// Says which row of the batch is being handled, so that a panic can be blamed on its tuple, and returns
-    /// the mark for [`rewind`](Self::rewind). For an `execute_batch` that handles rows one by one.
+    /// A mark for [`rewind`](Self::rewind).
     #[inline]
-    pub fn begin_row(&mut self, at: usize) -> usize {
-        self.row = at;
+    pub fn mark(&self) -> usize {
         self.staged.len()
     }
 
@@ -62,15 +59,14 @@ impl<T> Emitter<T> {
         self.staged.truncate(mark);
     }
 
-    /// The row last begun.
-    pub(super) fn row(&self) -> usize {
-        self.row
-    }
-
     /// Makes `shares` those of the input at hand.
     pub(super) fn set_input(&mut self, shares: Shares) {
         self.input = shares;
-        self.row = 0;
+    }
+
+    /// The shares of the input at hand.
+    pub(super) fn input(&self) -> &Shares {
+        &self.input
     }
 
     /// Takes the shares of the input at hand.

@@ -1,22 +1,49 @@
 //! The vocabulary: spouts, bolts and sinks, and the typed streams that join them.
 //!
-//! Pure: nothing here names a runtime, does input or output, or reads a clock.
+//! Pure: nothing here names a runtime, does input or output, or reads a clock. A [`Topology`] is put together from
+//! typed streams; [`Topology::plan`] compiles it into erased tasks ([`plan`]) that a runtime drives.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `spout` `bolt` `sink` | the three roles, each a trait with its contract |
+//! | `emitter` `ack` `batch` | what a bolt emits through; who answers for a batch |
+//! | `stream` `grouped` `flow` `grouping` | typed streams, closures fused into edges, exchanges |
+//! | `builder` `settings` `graph` | the topology, its bounds, its shape as data |
+//! | `plan` | operators compiled into tasks: the seam to a runtime |
+//! | `error` `record` | classes of errors; a value with its origin |
 
 mod ack;
+mod batch;
 mod bolt;
+mod builder;
 mod data;
 mod emitter;
 mod error;
+mod flow;
+mod graph;
+mod grouped;
+mod grouping;
+pub mod plan;
 mod record;
+mod settings;
 mod sink;
 mod spout;
+mod stream;
 mod sync;
 
 pub use ack::{Hold, Ledger, Shares, Ticket};
+pub use batch::Batch;
 pub use bolt::Bolt;
+pub use builder::{BuildError, Topology};
 pub use data::{BoxFuture, Data, TaskInfo};
 pub use emitter::Emitter;
 pub use error::{Class, Classify, Error, Halt, Result, ResultExt};
+pub use flow::{Direct, FilterMap, FlatMap, FlatMapWith, Flow, Map};
+pub use graph::{Edge, Graph, Kind, Operator};
+pub use grouped::Grouped;
+pub use grouping::{Grouping, KeyHasher};
 pub use record::{Headers, Origin, Record};
+pub use settings::{Bounds, Settings, Tuning};
 pub use sink::{BoxSink, Layer, Rejected, Sink, SinkExt};
 pub use spout::{Outcome, Pulled, Spout};
+pub use stream::{Either, Merged, RejectedTuple, Stream};

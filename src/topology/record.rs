@@ -1,5 +1,6 @@
 //! A tuple that remembers where in the log it came from.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -115,4 +116,12 @@ impl<T> Record<T> {
             Err(error) => Err((self, error)),
         }
     }
+}
+
+/// The origin of a tuple that is a record as a broker spout emits it.
+pub(super) fn origin_of(tuple: &dyn Any) -> Option<&Origin> {
+    tuple
+        .downcast_ref::<Record<Option<Bytes>>>()
+        .map(|record| &record.origin)
+        .or_else(|| tuple.downcast_ref::<Record<Bytes>>().map(|record| &record.origin))
 }

@@ -72,7 +72,9 @@ pub trait Spout: Clone + Send + 'static {
         async { Ok(()) }
     }
 
-    /// Waits for the next run of at most `max` tuples; `None` when there will never be another.
+    /// Waits for the next run of at most `max` tuples; `None` when there is none left. While runs are in flight the
+    /// spout is asked again after each `settle`, so that it can replay what failed; `None` with nothing in flight is
+    /// the end.
     ///
     /// **Cancel-safe**: the runtime drops the future whenever outcomes arrive, a tick is due or the run stops,
     /// and calls again. Nothing may be taken from the source that is lost with the future.

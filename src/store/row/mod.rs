@@ -9,10 +9,15 @@
 //! refuses a server whose migrations are not exactly the known ones.
 
 mod batch;
+mod lease;
 pub mod mysql;
+mod schema;
 mod sink;
+mod sql;
 pub mod sqlite;
+mod statements;
 mod table;
+mod upsert;
 
 pub use sink::RowSink;
 pub use table::{Cell, Column, ColumnType, Table, Value};

@@ -22,6 +22,7 @@
 //!
 //! Add and trim are atomic per owner. All of this is confluent: the order of writes does not matter.
 
+mod entry;
 pub mod memory;
 mod profile;
 pub mod redis;

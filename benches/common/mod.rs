@@ -1,0 +1,72 @@
+//! Rates measured beside a bare loop, interleaved, and reported as one JSON line a benchmark.
+
+use std::time::{Duration, Instant};
+
+/// Times that each side is run, unless `BENCH_REPEATS` says otherwise.
+const REPEATS: usize = 5;
+
+/// One benchmark's result.
+pub struct Figures {
+    name: &'static str,
+    ours: Vec<f64>,
+    bare: Vec<f64>,
+}
+
+impl Figures {
+    /// Runs both sides in turn. Each closure does `tuples` tuples and returns how long that took.
+    pub fn measure(
+        name: &'static str,
+        tuples: u64,
+        mut ours: impl FnMut() -> Duration,
+        mut bare: impl FnMut() -> Duration,
+    ) -> Self {
+        let repeats = std::env::var("BENCH_REPEATS").ok().and_then(|text| text.parse().ok()).unwrap_or(REPEATS);
+        let mut figures = Self { name, ours: Vec::new(), bare: Vec::new() };
+        for _ in 0..repeats {
+            figures.ours.push(tuples as f64 / ours().as_secs_f64());
+            figures.bare.push(tuples as f64 / bare().as_secs_f64());
+        }
+        figures
+    }
+
+    /// Prints the JSON line on standard output, and a line for people on standard error.
+    pub fn report(mut self) {
+        let (ours, bare) = (median(&mut self.ours), median(&mut self.bare));
+        let line = serde_json::json!({
+            "bench": self.name,
+            "tuples_per_s": ours.round(),
+            "tuples_per_s_min": self.ours[0].round(),
+            "tuples_per_s_max": self.ours[self.ours.len() - 1].round(),
+            "bare_tuples_per_s": bare.round(),
+            "ratio_bare": (ours / bare * 1000.0).round() / 1000.0,
+            "repeats": self.ours.len(),
+        });
+        println!("{line}");
+        eprintln!(
+            "{:<24} {:>8.2} M/s ({:.2}–{:.2})   bare {:>8.2} M/s   ratio {:.2}",
+            self.name,
+            ours / 1e6,
+            self.ours[0] / 1e6,
+            self.ours[self.ours.len() - 1] / 1e6,
+            bare / 1e6,
+            ours / bare
+        );
+    }
+}
+
+fn median(rates: &mut [f64]) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
+}
+
+/// How long `work` takes.
+pub fn timed(work: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    work();
+    start.elapsed()
+}
+
+/// Whether `BENCH` asks for this benchmark; all are asked for when it is unset or empty.
+pub fn wanted(name: &str) -> bool {
+    std::env::var("BENCH").ok().filter(|wanted| !wanted.is_empty()).is_none_or(|wanted| wanted == name)
+}

@@ -1,0 +1,42 @@
+//! What a record looks like that is set aside for good.
+
+use bytes::Bytes;
+
+use super::{Append, LogRecord};
+use crate::topology::{Class, Headers, Origin};
+
+/// Header with the name of the topic that the record came from.
+pub const ORIGIN_TOPIC: &str = "squall-origin-topic";
+/// Header with the partition that it came from, in decimal.
+pub const ORIGIN_PARTITION: &str = "squall-origin-partition";
+/// Header with the offset that it came from, in decimal.
+pub const ORIGIN_OFFSET: &str = "squall-origin-offset";
+/// Header with the class of its failure.
+pub const ERROR_CLASS: &str = "squall-error-class";
+/// Header with the reason of its failure.
+pub const ERROR_REASON: &str = "squall-error-reason";
+/// Header with how often it was tried.
+pub const ATTEMPTS: &str = "squall-attempts";
+
+/// A dead letter: the record's key, bytes, headers and time as they were, and why and from where it comes.
+pub fn dead_letter(record: &LogRecord, class: Class, reason: &str) -> Append {
+    let Origin { topic, partition, offset, attempt } = &record.origin;
+    let mut headers = Headers::default();
+    for (name, value) in record.headers.iter() {
+        headers.push(name, value.clone());
+    }
+    let text = |value: String| Bytes::from(value);
+    headers.push(ORIGIN_TOPIC, Bytes::copy_from_slice(topic.as_bytes()));
+    headers.push(ORIGIN_PARTITION, text(partition.to_string()));
+    headers.push(ORIGIN_OFFSET, text(offset.to_string()));
+    headers.push(ERROR_CLASS, Bytes::from_static(class.as_str().as_bytes()));
+    headers.push(ERROR_REASON, text(reason.to_owned()));
+    headers.push(ATTEMPTS, text((attempt + 1).to_string()));
+    Append {
+        partition: None,
+        key: record.key.clone(),
+        value: record.value.clone(),
+        headers,
+        timestamp_ms: Some(record.timestamp_ms),
+    }
+}

@@ -1,0 +1,218 @@
+//! The calls of librdkafka that its Rust wrapper lacks: taking messages by batches, and a synchronous commit
+//! that ends.
+//!
+//! Messages and events are kept apart. The wrapper serves events (rebalances, errors, logs) from the consumer's
+//! queue, and `rd_kafka_consume_batch_queue` on that queue would swallow them: the wrapper registers no
+//! callbacks. So each partition's messages are forwarded to a queue of their own, which holds nothing else,
+//! and which may be left alone while the reader is full, without the membership noticing.
+
+#![allow(unsafe_code, reason = "the only room that calls librdkafka directly")]
+
+use std::ffi::{CStr, CString, c_int, c_void};
+use std::ptr::{self, NonNull};
+use std::slice;
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::bindings as sys;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// A queue of messages of a consumer's partitions.
+///
+/// It must be dropped before its consumer: the owner keeps both, the queue first.
+pub(super) struct MessageQueue {
+    queue: NonNull<sys::rd_kafka_queue_t>,
+    /// Where the library writes the batch; as long as the largest batch so far, empty between calls.
+    slots: Vec<*mut sys::rd_kafka_message_t>,
+}
+
+// SAFETY: librdkafka's queues may be used from any thread; `slots` holds no pointer between calls.
+unsafe impl Send for MessageQueue {}
+
+impl MessageQueue {
+    /// A queue on which nothing arrives yet; `None` when librdkafka is out of memory.
+    pub(super) fn new<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Option<Self> {
+        // SAFETY: the client pointer is valid as long as `consumer` is borrowed.
+        let queue = unsafe { sys::rd_kafka_queue_new(consumer.client().native_ptr()) };
+        Some(Self { queue: NonNull::new(queue)?, slots: Vec::new() })
+    }
+
+    /// Sends the messages of a partition here, those included that wait with it, until it is next unassigned.
+    /// Called before the partition is assigned, so that none takes the other way, and again until one has
+    /// come: the end of an earlier assignment, which librdkafka does in its own time, undoes it.
+    pub(super) fn capture<C: ConsumerContext>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        topic: &str,
+        partition: i32,
+    ) -> Result<(), KafkaError> {
+        let topic = CString::new(topic)?;
+        // SAFETY: client and topic are valid for the call; the source queue is a reference of its own, which
+        // is destroyed here, while the forwarding it set up stays with the partition.
+        unsafe {
+            let source =
+                sys::rd_kafka_queue_get_partition(consumer.client().native_ptr(), topic.as_ptr(), partition);
+            if source.is_null() {
+                return Err(KafkaError::Subscription(format!("no queue for partition {partition}")));
+            }
+            sys::rd_kafka_queue_forward(source, self.queue.as_ptr());
+            sys::rd_kafka_queue_destroy(source);
+        }
+        Ok(())
+    }
+
+    /// Calls `each` for every message that is there, at most `max`, in order. Waits up to `wait` for the first
+    /// one, never for more. Returns how many there were.
+    pub(super) fn take(&mut self, max: usize, wait: Duration, mut each: impl FnMut(&Message<'_>)) -> usize {
+        let mut count = self.receive(max, 0);
+        if count == 0 && !wait.is_zero() {
+            // The library would wait for a full batch, so the wait is for a batch of one.
+            count = self.receive(1, c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX));
+        }
+        let received = Received { slots: &self.slots[..count] };
+        for slot in received.slots {
+            // SAFETY: the library filled the first `count` slots with valid messages, which `received`
+            // destroys after this loop, also when `each` panics.
+            each(&Message(unsafe { &**slot }));
+        }
+        count
+    }
+
+    fn receive(&mut self, max: usize, wait_ms: c_int) -> usize {
+        if self.slots.len() < max {
+            self.slots.resize(max, ptr::null_mut());
+        }
+        // SAFETY: the queue is valid, and `slots` has room for `max` pointers.
+        let count = unsafe {
+            sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), wait_ms, self.slots.as_mut_ptr(), max)
+        };
+        // A negative count is an error of the deprecated interface; with a valid queue there is none.
+        usize::try_from(count).unwrap_or(0).min(max)
+    }
+}
+
+impl Drop for MessageQueue {
+    fn drop(&mut self) {
+        // SAFETY: this is the only reference that this value owns; librdkafka counts those of partitions.
+        unsafe { sys::rd_kafka_queue_destroy(self.queue.as_ptr()) }
+    }
+}
+
+struct Received<'a> {
+    slots: &'a [*mut sys::rd_kafka_message_t],
+}
+
+impl Drop for Received<'_> {
+    fn drop(&mut self) {
+        for slot in self.slots {
+            // SAFETY: each message was received once and is destroyed once.
+            unsafe { sys::rd_kafka_message_destroy(*slot) }
+        }
+    }
+}
+
+/// A message, or an error of one partition, that librdkafka still owns.
+pub(super) struct Message<'a>(&'a sys::rd_kafka_message_t);
+
+impl Message<'_> {
+    /// Set when this is not a message but an event of the partition.
+    pub(super) fn error(&self) -> Option<RDKafkaErrorCode> {
+        let code = RDKafkaErrorCode::from(self.0.err);
+        (code != RDKafkaErrorCode::NoError).then_some(code)
+    }
+
+    pub(super) fn partition(&self) -> i32 {
+        self.0.partition
+    }
+
+    pub(super) fn offset(&self) -> i64 {
+        self.0.offset
+    }
+
+    pub(super) fn key(&self) -> Option<&[u8]> {
+        // SAFETY: the library guarantees `key_len` bytes at a key that is not null.
+        unsafe { bytes(self.0.key, self.0.key_len) }
+    }
+
+    pub(super) fn payload(&self) -> Option<&[u8]> {
+        // SAFETY: the library guarantees `len` bytes at a payload that is not null.
+        unsafe { bytes(self.0.payload, self.0.len) }
+    }
+
+    /// Milliseconds since the Unix epoch; `None` when the record has no timestamp.
+    pub(super) fn timestamp_ms(&self) -> Option<i64> {
+        let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: the message is valid, `kind` is written during the call only.
+        let time = unsafe { sys::rd_kafka_message_timestamp(self.0, &mut kind) };
+        (kind != sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE).then_some(time)
+    }
+
+    /// Calls `each` with the name and the value of every header; a null value is given as an empty one.
+    pub(super) fn headers(&self, mut each: impl FnMut(&[u8], &[u8])) {
+        let mut headers = ptr::null_mut();
+        // SAFETY: the message is valid and owns the headers that the call points to.
+        let error = unsafe { sys::rd_kafka_message_headers(self.0, &mut headers) };
+        if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR || headers.is_null() {
+            return;
+        }
+        for index in 0.. {
+            let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+            // SAFETY: `headers` is valid as long as the message; past the last index the call says so and
+            // writes nothing, otherwise it writes a terminated name and a value of `size` bytes.
+            unsafe {
+                let error = sys::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size);
+                if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                    return;
+                }
+                each(CStr::from_ptr(name).to_bytes(), bytes(value.cast_mut(), size).unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// # Safety
+/// When `data` is not null, `len` bytes at it are valid for `'a`.
+unsafe fn bytes<'a>(data: *mut c_void, len: usize) -> Option<&'a [u8]> {
+    if data.is_null() {
+        return None;
+    }
+    // SAFETY: what the caller guarantees.
+    Some(unsafe { slice::from_raw_parts(data.cast::<u8>().cast_const(), len) })
+}
+
+/// Commits `offsets` and waits for the group's answer, at most `wait`: the wrapper's synchronous commit waits
+/// for ever when the coordinator is gone.
+pub(super) fn commit<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    offsets: &TopicPartitionList,
+    wait: Duration,
+) -> Result<(), KafkaError> {
+    let wait_ms = c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX);
+    // SAFETY: client and list are valid for the calls, the list is copied by the first. The reply queue is
+    // counted: an answer that comes after it was destroyed here is dropped by the library. An event is
+    // destroyed once.
+    let code = unsafe {
+        let client = consumer.client().native_ptr();
+        let replies = sys::rd_kafka_queue_new(client);
+        let sent = sys::rd_kafka_commit_queue(client, offsets.ptr(), replies, None, ptr::null_mut());
+        let code = if sent == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            let event = sys::rd_kafka_queue_poll(replies, wait_ms);
+            if event.is_null() {
+                sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT
+            } else {
+                let code = sys::rd_kafka_event_error(event);
+                sys::rd_kafka_event_destroy(event);
+                code
+            }
+        } else {
+            sent
+        };
+        sys::rd_kafka_queue_destroy(replies);
+        code
+    };
+    match RDKafkaErrorCode::from(code) {
+        RDKafkaErrorCode::NoError | RDKafkaErrorCode::NoOffset => Ok(()),
+        code => Err(KafkaError::ConsumerCommit(code)),
+    }
+}

@@ -1,0 +1,393 @@
+//! The thread that talks to librdkafka for one consumer or cursor.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use compact_str::CompactString;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use tokio::sync::oneshot;
+
+use super::assignment::{RETRY, Work};
+use super::consume::{self, Message, MessageQueue};
+use super::context::Context;
+use super::inbox::{Command, Commit, Event, Inbox};
+use super::lookup::signed;
+use super::settings::KafkaSettings;
+use super::{class, config, error};
+use crate::broker::{BrokerError, Fetched, GroupSettings, LogRecord};
+use crate::topology::{Class, Classify, Headers, Origin, Record};
+
+/// The longest wait for one thing while another may happen: a command, an event or a record.
+pub(super) const TICK: Duration = Duration::from_millis(5);
+/// Records taken from librdkafka at once.
+const BATCH: usize = 1024;
+/// Events served between two batches.
+const EVENTS: usize = 16;
+/// Payloads are copied into buffers of this size, so this much a record that is kept can keep alive.
+const ARENA: usize = 64 * 1024;
+
+/// What a thread reads, and on whose behalf.
+pub(super) enum Role {
+    Member(GroupSettings),
+    Cursor(Vec<(u32, u64)>),
+}
+
+/// A partition that is being read.
+pub(super) struct Live {
+    pub(super) epoch: u32,
+    /// Past the last record, or hole, that went to the inbox.
+    pub(super) next: u64,
+    /// It is being revoked: what still comes of it is somebody else's to read.
+    pub(super) draining: bool,
+    /// Something of it has arrived since it was taken up.
+    pub(super) arrived: bool,
+}
+
+/// The owner's wish to leave: whom to answer, and what.
+type Closing = (oneshot::Sender<Result<(), BrokerError>>, Result<(), BrokerError>);
+
+/// Owned by its thread, apart from the inbox. The queue stands before the consumer, to be dropped before it.
+pub(super) struct Poller {
+    pub(super) queue: MessageQueue,
+    pub(super) consumer: BaseConsumer<Context>,
+    pub(super) settings: Arc<KafkaSettings>,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) topic: Arc<str>,
+    pub(super) role: Role,
+    pub(super) live: BTreeMap<u32, Live>,
+    pub(super) last_epoch: u32,
+    pub(super) work: Work,
+    pub(super) closing: Option<Closing>,
+    arena: BytesMut,
+    /// Set once nothing more can be read.
+    failed: bool,
+}
+
+/// Starts a thread, and returns its inbox.
+pub(super) fn start(
+    settings: &Arc<KafkaSettings>,
+    config: &ClientConfig,
+    topic: &str,
+    role: Role,
+    prefetch: usize,
+) -> Result<Arc<Inbox>, BrokerError> {
+    let consumer: BaseConsumer<Context> = config::create(config, Context::default())?;
+    let queue = MessageQueue::new(&consumer).ok_or(BrokerError::Closed { what: "librdkafka" })?;
+    let inbox = Arc::new(Inbox::new(prefetch - prefetch / 2));
+    let poller = Poller {
+        queue,
+        consumer,
+        settings: Arc::clone(settings),
+        inbox: Arc::clone(&inbox),
+        topic: topic.into(),
+        role,
+        live: BTreeMap::new(),
+        last_epoch: 0,
+        work: Work::default(),
+        closing: None,
+        arena: BytesMut::new(),
+        failed: false,
+    };
+    let thread = thread::Builder::new().name("kafka-poll".into()).spawn(move || poller.run());
+    thread.map_err(|source| BrokerError::Io { context: "cannot start a thread for kafka".into(), source })?;
+    Ok(inbox)
+}
+
+impl Poller {
+    fn run(mut self) {
+        let ended = Ended(Arc::clone(&self.inbox));
+        let mut begun = false;
+        while self.closing.is_none() && !self.inbox.is_abandoned() {
+            self.events();
+            if !begun {
+                begun = self.try_begin();
+                continue;
+            }
+            self.commands();
+            self.rebalance();
+            self.fetch();
+        }
+        let closing = self.leave();
+        // The group knows that this member has gone before its owner does.
+        drop(ended);
+        if let Some((reply, result)) = closing {
+            let _ = reply.send(result);
+        }
+    }
+
+    /// Whether there is nothing more to begin with: it reads, or never will.
+    fn try_begin(&mut self) -> bool {
+        match self.begin() {
+            Ok(()) => true,
+            Err(error) if error.class() == Class::Retryable => {
+                tracing::warn!(topic = &*self.topic, %error, "cannot begin to read yet");
+                thread::sleep(RETRY);
+                false
+            }
+            Err(error) => {
+                self.fail(error);
+                true
+            }
+        }
+    }
+
+    /// Takes what there is room for; waits a tick for room or for records.
+    pub(super) fn fetch(&mut self) {
+        let room = self.inbox.room(TICK).min(BATCH);
+        if room == 0 {
+            return;
+        }
+        self.capture_new();
+        let mut gathered = Gathered {
+            topic: &self.topic,
+            live: &mut self.live,
+            arena: &mut self.arena,
+            runs: Vec::new(),
+            errors: Vec::new(),
+        };
+        self.queue.take(room, TICK, |message| gathered.add(message));
+        let Gathered { runs, errors, .. } = gathered;
+        for run in runs {
+            self.inbox.push(Event::Records(run));
+        }
+        for (partition, offset, code) in errors {
+            self.partition_failed(partition, offset, code);
+        }
+    }
+
+    /// Redirects partitions of which nothing has come yet once more: a partition that librdkafka was still
+    /// stopping when it was taken up again lost its redirection, and keeps its messages to itself.
+    fn capture_new(&mut self) {
+        for partition in self.live.iter().filter(|(_, live)| !live.arrived).map(|(partition, _)| *partition) {
+            if let Err(error) = self.queue.capture(&self.consumer, &self.topic, signed(partition)) {
+                tracing::warn!(topic = &*self.topic, partition, %error, "cannot redirect a partition");
+            }
+        }
+    }
+
+    /// Does what the owner asked for.
+    pub(super) fn commands(&mut self) {
+        while let Some(command) = self.inbox.next_command() {
+            match command {
+                Command::Commit(offsets) => self.commit(&offsets),
+                Command::Release(offsets, reply) => {
+                    let result = self.commit_and_wait(&offsets);
+                    self.work.released = true;
+                    let _ = reply.send(result);
+                }
+                Command::Close(offsets, reply) => {
+                    let result = self.commit_and_wait(&offsets);
+                    self.closing = Some((reply, result));
+                    return;
+                }
+                Command::Seek(partition, offset) => {
+                    if let Err(error) = self.seek(partition, offset) {
+                        self.fail(error);
+                    }
+                    self.inbox.sought(partition);
+                }
+            }
+        }
+    }
+
+    /// Tells the owner, whose every further call fails.
+    pub(super) fn fail(&mut self, error: BrokerError) {
+        self.failed = true;
+        self.inbox.push(Event::Failed(error));
+    }
+
+    /// What the client says beside messages.
+    fn events(&mut self) {
+        for _ in 0..EVENTS {
+            match self.consumer.poll(Duration::ZERO) {
+                None => {}
+                Some(Ok(message)) => {
+                    // Partitions are captured before they are assigned, so nothing can come this way.
+                    drop(message);
+                    self.fail(BrokerError::Closed { what: "the message queue" });
+                }
+                Some(Err(error)) => self.client_failed(error),
+            }
+        }
+        if let Some(error) = self.consumer.context().take_commit_error() {
+            if error.rdkafka_error_code() != Some(Code::NoOffset) {
+                self.inbox.commit_failed(error::failed(&self.settings, "cannot commit", error));
+            }
+        }
+    }
+
+    fn client_failed(&mut self, error: KafkaError) {
+        if class::class_of(&error) != Class::Fatal {
+            // The client tries again by itself.
+            tracing::debug!(topic = &*self.topic, %error, "kafka consumer");
+            return;
+        }
+        if !self.failed {
+            let error = if error::is_unknown_topic(&error) {
+                BrokerError::UnknownTopic { topic: self.topic.to_string() }
+            } else {
+                error::failed(&self.settings, format!("cannot read topic `{}`", self.topic), error)
+            };
+            self.fail(error);
+        }
+    }
+
+    fn partition_failed(&mut self, partition: u32, offset: u64, code: Code) {
+        match code {
+            Code::AutoOffsetReset | Code::OffsetOutOfRange => {
+                // The position is what was asked for; the message may name where the log gave up.
+                let offset = self.live.get(&partition).map_or(offset, |live| live.next);
+                self.inbox.push(Event::OutOfRange { partition, offset });
+            }
+            code => self.client_failed(KafkaError::MessageConsumption(code)),
+        }
+    }
+
+    fn commit(&mut self, offsets: &[Commit]) {
+        let list = self.current(offsets);
+        if list.count() == 0 {
+            return;
+        }
+        if let Err(error) = self.consumer.commit(&list, CommitMode::Async)
+            && error.rdkafka_error_code() != Some(Code::NoOffset)
+        {
+            self.inbox.commit_failed(error::failed(&self.settings, "cannot commit", error));
+        }
+    }
+
+    fn commit_and_wait(&mut self, offsets: &[Commit]) -> Result<(), BrokerError> {
+        let list = self.current(offsets);
+        if list.count() == 0 {
+            return Ok(());
+        }
+        let deadline = Instant::now() + self.settings.request_timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let error = match consume::commit(&self.consumer, &list, left) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            // Between the leave of one member and the join of the next the group refuses for a moment.
+            let passing = matches!(
+                error.rdkafka_error_code(),
+                Some(Code::RebalanceInProgress | Code::CoordinatorLoadInProgress | Code::NotCoordinator)
+            );
+            if !passing || Instant::now() >= deadline {
+                return Err(error::failed(&self.settings, "cannot commit", error));
+            }
+            thread::sleep(TICK);
+        }
+    }
+
+    /// The offsets whose partition is still assigned as it was when they were read.
+    fn current(&self, offsets: &[Commit]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (partition, epoch, next) in offsets {
+            let ours = self.live.get(partition).is_some_and(|live| live.epoch == *epoch);
+            let offset = i64::try_from(*next).unwrap_or(i64::MAX);
+            if ours
+                && let Err(error) =
+                    list.add_partition_offset(&self.topic, signed(*partition), Offset::Offset(offset))
+            {
+                tracing::debug!(%error, partition, "offset left out of a commit");
+            }
+        }
+        list
+    }
+
+    pub(super) fn failed(&self, context: &str, source: KafkaError) -> BrokerError {
+        error::failed(&self.settings, format!("{context} of `{}`", self.topic), source)
+    }
+
+    /// Gives the partitions back and leaves the group.
+    fn leave(mut self) -> Option<Closing> {
+        self.consumer.context().close();
+        self.answer_all();
+        let Self { queue, consumer, closing, .. } = self;
+        drop(queue);
+        drop(consumer);
+        closing
+    }
+}
+
+/// Says that the thread has ended, also when it panics.
+struct Ended(Arc<Inbox>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// A batch, sorted by partition.
+struct Gathered<'a> {
+    topic: &'a Arc<str>,
+    live: &'a mut BTreeMap<u32, Live>,
+    arena: &'a mut BytesMut,
+    runs: Vec<Fetched>,
+    errors: Vec<(u32, u64, Code)>,
+}
+
+impl Gathered<'_> {
+    fn add(&mut self, message: &Message<'_>) {
+        let partition = u32::try_from(message.partition()).unwrap_or_default();
+        let offset = u64::try_from(message.offset()).unwrap_or_default();
+        let Some(live) = self.live.get_mut(&partition).filter(|live| !live.draining) else { return };
+        live.arrived = true;
+        match message.error() {
+            None => {
+                live.next = offset + 1;
+                let (epoch, next) = (live.epoch, live.next);
+                let record = self.record(message, partition, offset);
+                let run = self.run(partition, epoch);
+                run.records.push(record);
+                run.next = next;
+            }
+            // The end lies past what was read when the last offsets are holes.
+            Some(Code::PartitionEOF) if offset > live.next => {
+                live.next = offset;
+                let epoch = live.epoch;
+                self.run(partition, epoch).next = offset;
+            }
+            Some(Code::PartitionEOF) => {}
+            Some(code) => self.errors.push((partition, offset, code)),
+        }
+    }
+
+    fn run(&mut self, partition: u32, epoch: u32) -> &mut Fetched {
+        // Messages come in runs, so it is nearly always the last one.
+        let at = self.runs.iter().rposition(|run| run.partition == partition).unwrap_or_else(|| {
+            self.runs.push(Fetched { partition, epoch, records: Vec::new(), next: 0 });
+            self.runs.len() - 1
+        });
+        &mut self.runs[at]
+    }
+
+    fn record(&mut self, message: &Message<'_>, partition: u32, offset: u64) -> LogRecord {
+        let mut headers = Headers::default();
+        message.headers(|name, value| headers.push(CompactString::from_utf8_lossy(name), self.copy(value)));
+        Record {
+            origin: Origin { topic: Arc::clone(self.topic), partition, offset, attempt: 0 },
+            key: message.key().map(|key| self.copy(key)),
+            headers,
+            timestamp_ms: message.timestamp_ms().unwrap_or_default(),
+            value: message.payload().map(|payload| self.copy(payload)),
+        }
+    }
+
+    fn copy(&mut self, data: &[u8]) -> Bytes {
+        if data.is_empty() {
+            return Bytes::new();
+        }
+        if self.arena.capacity() < data.len() {
+            *self.arena = BytesMut::with_capacity(ARENA.max(data.len()));
+        }
+        self.arena.extend_from_slice(data);
+        self.arena.split().freeze()
+    }
+}

@@ -1,0 +1,250 @@
+//! One producer a process.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, NoCustomPartitioner, ProducerContext, ThreadedProducer};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::blocking::blocking;
+use super::context::trace_log;
+use super::lookup::{Lookup, signed};
+use super::settings::KafkaSettings;
+use super::{config, error};
+use crate::broker::{Append, BrokerError, Position, Producer};
+use crate::topology::BoxFuture;
+
+/// How long an append that found the queue full waits at most before it looks again.
+const FULL_RETRY: Duration = Duration::from_millis(20);
+
+pub(super) struct KafkaProducer {
+    producer: ThreadedProducer<Deliveries>,
+    room: Arc<Notify>,
+    lookup: Arc<Lookup>,
+    settings: Arc<KafkaSettings>,
+    /// Number of partitions of the topics that were written to.
+    topics: Mutex<HashMap<String, u32>>,
+    /// Whose turn it is among the partitions, for records without key.
+    turn: AtomicU32,
+}
+
+impl KafkaProducer {
+    pub(super) fn start(settings: &Arc<KafkaSettings>, lookup: &Arc<Lookup>) -> Result<Self, BrokerError> {
+        let room = Arc::new(Notify::new());
+        let producer = config::create(&config::producer(settings)?, Deliveries { room: Arc::clone(&room) })?;
+        Ok(Self {
+            producer,
+            room,
+            lookup: Arc::clone(lookup),
+            settings: Arc::clone(settings),
+            topics: Mutex::default(),
+            turn: AtomicU32::new(0),
+        })
+    }
+
+    async fn append_all(&self, topic: &str, records: Vec<Append>) -> Result<Vec<Position>, BrokerError> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let patience = self.settings.delivery_timeout;
+        let deadline = Instant::now() + patience;
+        let places = self.places(topic, &records).await?;
+        let (call, delivered) = Call::open(records.len());
+        for (index, (record, partition)) in records.into_iter().zip(places).enumerate() {
+            let ticket = Box::new(Ticket { call: Arc::clone(&call), index });
+            self.enqueue(topic, record, partition, ticket, deadline).await?;
+        }
+        let outcome = timeout_at(deadline, delivered).await;
+        let outcome = outcome.map_err(|_| error::timeout("an append", patience))?;
+        // Every ticket is answered by librdkafka, at the latest when the producer goes.
+        let outcome = outcome.map_err(|_| BrokerError::Closed { what: "the producer" })?;
+        outcome.map_err(|error| self.undelivered(topic, error))
+    }
+
+    /// The partition of each record, where it is not the key that decides. Nothing is enqueued when one record
+    /// is too large or has no place.
+    async fn places(&self, topic: &str, records: &[Append]) -> Result<Vec<Option<u32>>, BrokerError> {
+        let limit = self.settings.max_record_bytes as usize;
+        if let Some(size) = records.iter().map(size_of_record).find(|size| *size > limit) {
+            return Err(BrokerError::TooLarge { size, limit });
+        }
+        let mut partitions = self.partitions(topic, false).await?;
+        let highest = records.iter().filter_map(|r| r.partition).max().unwrap_or_default();
+        if highest >= partitions {
+            // The topic may have grown since it was looked up.
+            partitions = self.partitions(topic, true).await?;
+        }
+        if highest >= partitions {
+            return Err(BrokerError::UnknownPartition { topic: topic.to_owned(), partition: highest });
+        }
+        let in_turn = || self.turn.fetch_add(1, Ordering::Relaxed) % partitions;
+        Ok(records.iter().map(|r| r.partition.or_else(|| r.key.is_none().then(in_turn))).collect())
+    }
+
+    async fn partitions(&self, topic: &str, afresh: bool) -> Result<u32, BrokerError> {
+        if !afresh && let Some(partitions) = lock(&self.topics).get(topic) {
+            return Ok(*partitions);
+        }
+        let (lookup, name) = (Arc::clone(&self.lookup), topic.to_owned());
+        let found = blocking(move || lookup.topic(&name)).await?;
+        let found = found.filter(|topic| topic.partitions > 0);
+        let found = found.ok_or_else(|| BrokerError::UnknownTopic { topic: topic.to_owned() })?;
+        lock(&self.topics).insert(found.name, found.partitions);
+        Ok(found.partitions)
+    }
+
+    /// Hands a record over, waiting for room in the queue until the deadline.
+    async fn enqueue(
+        &self,
+        topic: &str,
+        record: Append,
+        partition: Option<u32>,
+        ticket: Box<Ticket>,
+        deadline: Instant,
+    ) -> Result<(), BrokerError> {
+        let mut message = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, ticket);
+        message.partition = partition.map(signed);
+        message.key = record.key.as_deref();
+        message.payload = record.value.as_deref();
+        message.timestamp = record.timestamp_ms;
+        message.headers = native_headers(&record);
+        loop {
+            let (error, back) = match self.producer.send(message) {
+                Ok(()) => return Ok(()),
+                Err(refused) => refused,
+            };
+            if error.rdkafka_error_code() != Some(Code::QueueFull) {
+                return Err(self.undelivered(topic, error));
+            }
+            if Instant::now() >= deadline {
+                return Err(error::timeout("room in the producer's queue", self.settings.delivery_timeout));
+            }
+            message = back;
+            let _room_or_not = timeout(FULL_RETRY, self.room.notified()).await;
+        }
+    }
+
+    fn undelivered(&self, topic: &str, source: KafkaError) -> BrokerError {
+        if error::is_unknown_topic(&source) {
+            lock(&self.topics).remove(topic);
+            return BrokerError::UnknownTopic { topic: topic.to_owned() };
+        }
+        error::failed(&self.settings, format!("cannot append to topic `{topic}`"), source)
+    }
+}
+
+impl Producer for KafkaProducer {
+    fn append<'a>(
+        &'a self,
+        topic: &'a str,
+        records: Vec<Append>,
+    ) -> BoxFuture<'a, Result<Vec<Position>, BrokerError>> {
+        Box::pin(self.append_all(topic, records))
+    }
+}
+
+/// What one call waits for.
+struct Call(Mutex<Waiting>);
+
+struct Waiting {
+    positions: Vec<Position>,
+    left: usize,
+    error: Option<KafkaError>,
+    done: Option<oneshot::Sender<Result<Vec<Position>, KafkaError>>>,
+}
+
+impl Call {
+    fn open(records: usize) -> (Arc<Self>, oneshot::Receiver<Result<Vec<Position>, KafkaError>>) {
+        let (done, delivered) = oneshot::channel();
+        let positions = vec![Position { partition: 0, offset: 0 }; records];
+        let waiting = Waiting { positions, left: records, error: None, done: Some(done) };
+        (Arc::new(Self(Mutex::new(waiting))), delivered)
+    }
+
+    fn settle(&self, index: usize, result: Result<Position, KafkaError>) {
+        let mut waiting = lock(&self.0);
+        match result {
+            Ok(position) => waiting.positions[index] = position,
+            Err(error) => {
+                waiting.error.get_or_insert(error);
+            }
+        }
+        waiting.left -= 1;
+        if waiting.left == 0
+            && let Some(done) = waiting.done.take()
+        {
+            let outcome = match waiting.error.take() {
+                Some(error) => Err(error),
+                None => Ok(std::mem::take(&mut waiting.positions)),
+            };
+            // The caller may have given up.
+            let _ = done.send(outcome);
+        }
+    }
+}
+
+/// A record of a call, as it travels through librdkafka and back.
+struct Ticket {
+    call: Arc<Call>,
+    index: usize,
+}
+
+/// Answers the calls, on the producer's polling thread.
+struct Deliveries {
+    room: Arc<Notify>,
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        trace_log(level, fac, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "librdkafka", %error, reason);
+    }
+}
+
+impl ProducerContext<NoCustomPartitioner> for Deliveries {
+    type DeliveryOpaque = Box<Ticket>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
+        let result = match result {
+            Ok(message) => Ok(Position {
+                partition: u32::try_from(message.partition()).unwrap_or_default(),
+                offset: u64::try_from(message.offset()).unwrap_or_default(),
+            }),
+            Err((error, _)) => Err(error.clone()),
+        };
+        ticket.call.settle(ticket.index, result);
+        self.room.notify_waiters();
+    }
+}
+
+fn native_headers(record: &Append) -> Option<OwnedHeaders> {
+    if record.headers.is_empty() {
+        return None;
+    }
+    let empty = OwnedHeaders::new_with_capacity(record.headers.len());
+    let insert = |headers: OwnedHeaders, (key, value): (&str, &Bytes)| {
+        headers.insert(Header { key, value: Some(value.as_ref()) })
+    };
+    Some(record.headers.iter().fold(empty, insert))
+}
+
+fn size_of_record(record: &Append) -> usize {
+    let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    headers + record.key.as_ref().map_or(0, Bytes::len) + record.value.as_ref().map_or(0, Bytes::len)
+}
+
+/// What the locks guard is whole after every statement.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

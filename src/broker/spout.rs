@@ -1,1 +1,0 @@
-//! The spout over a consumer.

@@ -1,0 +1,316 @@
+//! The spout itself.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::LogSpoutSettings;
+use super::assigned::{Assignment, InFlight};
+use super::replay::{Replay, Replays};
+use crate::broker::dead_letter::dead_letter;
+use crate::broker::{Broker, BrokerError, Consumer, ConsumerEvent, Fetched, LogRecord, StartFrom};
+use crate::topology::{Class, Classify, Error, Outcome, Pulled, Result, Spout, TaskInfo};
+
+/// How often the ends of the partitions are asked for, for the lag.
+const LAG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Reads a topic as a member of a consumer group; see the [module](super).
+pub struct LogSpout {
+    broker: Arc<dyn Broker>,
+    settings: LogSpoutSettings,
+    consumer: Option<Box<dyn Consumer>>,
+    ours: Assignment,
+    replays: Replays,
+    /// Runs that need nothing done any more: records that went to the dead letters.
+    passed: VecDeque<Pulled<LogRecord>>,
+    revoking: Option<Vec<u32>>,
+    /// The last commits of partitions that are being given back; kept until that is done, since the future that does
+    /// it may be dropped.
+    releasing: Option<Vec<(u32, u64)>>,
+    next_commit: Instant,
+    /// Where a bounded run ends, by partition.
+    ends: Option<BTreeMap<u32, u64>>,
+    latest: Arc<Mutex<BTreeMap<u32, u64>>>,
+    watcher: Option<JoinHandle<()>>,
+}
+
+impl LogSpout {
+    /// A spout over `broker`. Nothing is contacted before the run starts.
+    pub fn new(broker: Arc<dyn Broker>, settings: LogSpoutSettings) -> Self {
+        Self {
+            broker,
+            settings,
+            consumer: None,
+            ours: Assignment::default(),
+            replays: Replays::default(),
+            passed: VecDeque::new(),
+            revoking: None,
+            releasing: None,
+            next_commit: Instant::now(),
+            ends: None,
+            latest: Arc::default(),
+            watcher: None,
+        }
+    }
+
+    fn consumer(&mut self) -> &mut Box<dyn Consumer> {
+        self.consumer.as_mut().expect("the runtime calls prepare before anything else")
+    }
+
+    /// Whether a bounded run has pulled everything up to its end.
+    fn is_at_end(&self) -> bool {
+        let Some(ends) = &self.ends else { return false };
+        let mut positions = self.ours.positions().peekable();
+        positions.peek().is_some()
+            && positions.all(|(partition, next)| ends.get(&partition).is_none_or(|end| next >= *end))
+    }
+
+    async fn on_event(&mut self, event: ConsumerEvent) -> Result<Option<Pulled<LogRecord>>> {
+        match event {
+            ConsumerEvent::Records(fetched) => return Ok(self.fresh(fetched)),
+            ConsumerEvent::Assigned(partitions) => {
+                for (partition, epoch, next) in partitions {
+                    tracing::info!(topic = self.settings.topic, partition, epoch, next, "partition assigned");
+                    self.ours.assign(partition, epoch, next);
+                }
+            }
+            ConsumerEvent::Revoking(partitions) => {
+                tracing::info!(topic = self.settings.topic, ?partitions, "partitions are wanted back");
+                self.replays.remove(&partitions);
+                self.revoking = Some(partitions);
+            }
+            ConsumerEvent::Lost(partitions) => {
+                tracing::warn!(topic = self.settings.topic, ?partitions, "partitions were lost");
+                self.forget(&partitions);
+                self.revoking = None;
+            }
+        }
+        Ok(None)
+    }
+
+    fn fresh(&mut self, fetched: Fetched) -> Option<Pulled<LogRecord>> {
+        if self.ours.epoch(fetched.partition) != Some(fetched.epoch) {
+            return None;
+        }
+        Some(self.sent(fetched, None))
+    }
+
+    fn sent(&mut self, fetched: Fetched, replayed: Option<InFlight>) -> Pulled<LogRecord> {
+        let Fetched { partition, epoch, records, next } = fetched;
+        self.ours.send(partition, next, replayed);
+        Pulled { partition, epoch, end: next, tuples: records }
+    }
+
+    fn forget(&mut self, partitions: &[u32]) {
+        self.replays.remove(partitions);
+        self.passed.retain(|run| !partitions.contains(&run.partition));
+        self.ours.remove(partitions);
+    }
+
+    /// Gives partitions back that are wanted and have nothing in flight. Cancel-safe.
+    async fn release(&mut self) -> Result<()> {
+        if let Some(partitions) = self.revoking.take_if(|partitions| self.ours.is_drained(partitions)) {
+            self.releasing = Some(self.ours.take_commits(Some(&partitions)));
+            self.forget(&partitions);
+        }
+        if let Some(commits) = self.releasing.clone() {
+            self.consumer().release(&commits).await?;
+            self.releasing = None;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        let now = Instant::now();
+        if now < self.next_commit {
+            return Ok(());
+        }
+        self.next_commit = now + self.settings.commit_interval;
+        let commits = self.ours.take_commits(None);
+        if commits.is_empty() {
+            return Ok(());
+        }
+        match self.consumer().commit(&commits) {
+            Err(error) if error.class() == Class::Retryable => {
+                // The next commit of these partitions, or the one at close, says more than this one would have.
+                tracing::warn!(topic = self.settings.topic, error = %Error::from(error), "a commit failed");
+                Ok(())
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// Decides what becomes of a run that failed.
+    async fn failed(&mut self, outcome: &Outcome, run: InFlight, class: Class) -> Result<()> {
+        let Outcome { partition, epoch, end, .. } = *outcome;
+        if self.revoking.as_ref().is_some_and(|wanted| wanted.contains(&partition)) {
+            return Ok(());
+        }
+        let attempt = run.attempt + 1;
+        let single = end - run.start == 1 || run.attempt > 1;
+        let poison = class == Class::Poison;
+        if single && poison {
+            return self.set_aside(outcome, run).await;
+        }
+        if single && attempt > self.settings.max_replays {
+            let topic = &self.settings.topic;
+            return Err(Error::fatal(format!(
+                "{topic}[{partition}]@{} failed {attempt} times ({class}); nothing past it is committed",
+                run.start
+            )));
+        }
+        let singly = poison || attempt > 1;
+        // From the second time on record by record; an attempt above 1 says that this has begun.
+        let attempt = if singly { attempt.max(2) } else { attempt };
+        self.replays.push(Replay { partition, epoch, start: run.start, end, attempt, singly });
+        Ok(())
+    }
+
+    /// Writes a poison record to the dead letters; the run is passed over once they are durable.
+    async fn set_aside(&mut self, outcome: &Outcome, run: InFlight) -> Result<()> {
+        let Outcome { partition, epoch, end, .. } = *outcome;
+        let Some(dead_letters) = self.settings.dead_letters.clone() else {
+            let topic = &self.settings.topic;
+            return Err(Error::fatal(format!(
+                "{topic}[{partition}]@{} is poison and there is no dead-letter topic",
+                run.start
+            )));
+        };
+        let mut again = Replays::default();
+        let attempt = run.attempt;
+        again.push(Replay { partition, epoch, start: run.start, end, attempt, singly: false });
+        let read = again.next(&self.broker, &self.settings.topic, 2).await?;
+        let reason = "failed as poison each time it was tried; the incidents of the run say where";
+        let letters: Vec<_> = read
+            .iter()
+            .flat_map(|(fetched, _)| &fetched.records)
+            .map(|record| dead_letter(record, Class::Poison, reason))
+            .collect();
+        tracing::warn!(
+            topic = self.settings.topic,
+            partition,
+            offset = run.start,
+            "record set aside as dead letter"
+        );
+        self.broker.producer()?.append(&dead_letters, letters).await?;
+        self.passed.push_back(Pulled { partition, epoch, end, tuples: Vec::new() });
+        Ok(())
+    }
+
+    fn watch_ends(&mut self) {
+        let (broker, topic, latest) = (self.broker.clone(), self.settings.topic.clone(), self.latest.clone());
+        self.watcher = Some(tokio::spawn(async move {
+            loop {
+                if let Ok(bounds) = broker.bounds(&topic).await {
+                    let ends = bounds.into_iter().map(|bounds| (bounds.partition, bounds.latest)).collect();
+                    *latest.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+                }
+                tokio::time::sleep(LAG_INTERVAL).await;
+            }
+        }));
+    }
+}
+
+impl Clone for LogSpout {
+    fn clone(&self) -> Self {
+        Self::new(self.broker.clone(), self.settings.clone())
+    }
+}
+
+impl Drop for LogSpout {
+    fn drop(&mut self) {
+        if let Some(watcher) = &self.watcher {
+            watcher.abort();
+        }
+    }
+}
+
+impl Spout for LogSpout {
+    type Out = LogRecord;
+
+    async fn prepare(&mut self, task: &TaskInfo) -> Result<()> {
+        let topic = self.settings.topic.clone();
+        if self.settings.bounded {
+            if self.settings.group.start_from == StartFrom::Latest {
+                return Err(Error::fatal("a bounded run that starts from the latest record has nothing to do"));
+            }
+            let bounds = self.broker.bounds(&topic).await?;
+            self.ends = Some(bounds.into_iter().map(|bounds| (bounds.partition, bounds.latest)).collect());
+        }
+        let mut group = self.settings.group.clone();
+        if let Some(instance) = &mut group.instance_id {
+            *instance = format!("{instance}-{}-{}", task.operator, task.task);
+        }
+        self.consumer = Some(self.broker.subscribe(&topic, &group)?);
+        self.next_commit = Instant::now() + self.settings.commit_interval;
+        self.watch_ends();
+        Ok(())
+    }
+
+    async fn next_batch(&mut self, max: usize) -> Result<Option<Pulled<LogRecord>>> {
+        loop {
+            if let Some(run) = self.passed.pop_front() {
+                self.ours.send(run.partition, run.end, None);
+                return Ok(Some(run));
+            }
+            if !self.replays.is_empty() {
+                let next = self.replays.next(&self.broker, &self.settings.topic, max).await?;
+                if let Some((fetched, run)) = next {
+                    return Ok(Some(self.sent(fetched, Some(run))));
+                }
+            }
+            self.release().await?;
+            self.commit()?;
+            if self.is_at_end() {
+                return Ok(None);
+            }
+            let due = self.next_commit;
+            let event = tokio::select! {
+                biased;
+                event = self.consumer().poll(max) => event.map_err(explain)?,
+                () = tokio::time::sleep_until(due) => continue,
+            };
+            if let Some(run) = self.on_event(event).await? {
+                return Ok(Some(run));
+            }
+        }
+    }
+
+    async fn settle(&mut self, outcomes: &[Outcome]) -> Result<()> {
+        for outcome in outcomes {
+            let Some(run) = self.ours.settle(outcome) else { continue };
+            if let Some(class) = outcome.failed {
+                self.failed(outcome, run, class).await?;
+            }
+        }
+        self.release().await?;
+        self.commit()
+    }
+
+    fn lag(&self) -> Vec<(u32, u64)> {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let lag = |(partition, next)| Some((partition, latest.get(&partition)?.saturating_sub(next)));
+        self.ours.positions().filter_map(lag).collect()
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        let commits = self.ours.watermarks();
+        match self.consumer.take() {
+            Some(mut consumer) => Ok(consumer.close(&commits).await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Adds the remedy where an operator has to decide.
+fn explain(error: BrokerError) -> Error {
+    match error {
+        BrokerError::OutOfRange { .. } => Error::fatal(format!(
+            "{error}; the records between are gone: decide where to go on and set the group's offset explicitly"
+        )),
+        other => Error::new(other.class(), other),
+    }
+}

@@ -1,0 +1,113 @@
+//! What the runtime lends to each task of each operator.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::time::Instant;
+
+use super::control::Control;
+use super::metrics::{Metrics, TaskMetrics};
+use crate::topology::plan::{Fault, Host, Hosts, Incident};
+use crate::topology::{Bounds, BoxFuture, Error, Operator};
+
+/// Decides which tuples fail, for tests. Asked before each try.
+pub trait FaultScript: Send + Sync {
+    /// The failure that this tuple meets in this operator now.
+    fn fault(&self, operator: &str, tuple: &dyn Any) -> Option<Fault>;
+}
+
+/// Makes the hosts of a run.
+pub(super) struct HostRoom {
+    pub(super) started: Instant,
+    pub(super) control: Arc<Control>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) faults: Option<Arc<dyn FaultScript>>,
+    pub(super) tasks: std::cell::RefCell<Vec<((String, usize), Arc<TaskMetrics>)>>,
+}
+
+impl Hosts for HostRoom {
+    fn host(&self, operator: &Operator, index: usize, bounds: &Bounds) -> Arc<dyn Host> {
+        let metrics = Arc::new(TaskMetrics::new(&operator.name));
+        self.metrics.add_task(metrics.clone());
+        self.tasks.borrow_mut().push(((operator.name.clone(), index), metrics.clone()));
+        Arc::new(TaskHost {
+            operator: operator.name.clone(),
+            bounds: bounds.clone(),
+            started: self.started,
+            control: self.control.clone(),
+            metrics,
+            run: self.metrics.clone(),
+            faults: self.faults.clone(),
+        })
+    }
+}
+
+struct TaskHost {
+    operator: String,
+    bounds: Bounds,
+    started: Instant,
+    control: Arc<Control>,
+    metrics: Arc<TaskMetrics>,
+    run: Arc<Metrics>,
+    faults: Option<Arc<dyn FaultScript>>,
+}
+
+impl Host for TaskHost {
+    fn now_ns(&self) -> u64 {
+        self.started.elapsed().as_nanos() as u64
+    }
+
+    fn waited(&self, ns: u64) {
+        self.metrics.record_queue(ns);
+    }
+
+    fn executed(&self, rows: usize, ns: u64) {
+        self.metrics.record_execute(rows, ns);
+    }
+
+    fn emitted(&self, rows: usize) {
+        self.metrics.emitted.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    fn failed(&self, incident: Incident) {
+        self.metrics.failed.fetch_add(1, Ordering::Relaxed);
+        let Incident { class, panicked, origin, reason } = &incident;
+        tracing::warn!(operator = self.operator, %class, panicked, origin, reason, "a tuple failed");
+        self.run.incident(&self.operator, incident);
+    }
+
+    fn back_off<'a>(&'a self, attempt: u32, error: &'a Error) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            if attempt > self.bounds.retries || self.control.is_draining() {
+                return false;
+            }
+            self.metrics.retried.fetch_add(1, Ordering::Relaxed);
+            let pause = back_off(&self.bounds, attempt);
+            tracing::debug!(operator = self.operator, attempt, ?pause, error = %error, "will try again");
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep(pause) => true,
+                () = self.control.draining() => true,
+            }
+        })
+    }
+
+    fn fatal(&self, error: Error) {
+        self.control.fail(&self.operator, error);
+    }
+
+    fn has_faults(&self) -> bool {
+        self.faults.is_some()
+    }
+
+    fn fault(&self, tuple: &dyn Any) -> Option<Fault> {
+        self.faults.as_ref()?.fault(&self.operator, tuple)
+    }
+}
+
+/// The pause before the `attempt`th retry (from 1): doubles from `back_off`, up to `back_off_max`.
+pub(super) fn back_off(bounds: &Bounds, attempt: u32) -> std::time::Duration {
+    let doubled = bounds.back_off.saturating_mul(1 << attempt.saturating_sub(1).min(20));
+    doubled.min(bounds.back_off_max)
+}

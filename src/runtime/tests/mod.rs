@@ -1,0 +1,6 @@
+//! The engine as a whole, on paused time.
+
+mod delivery;
+mod failures;
+mod shapes;
+mod stop;

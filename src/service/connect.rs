@@ -1,0 +1,1 @@
+//! Opens the log and the stores that a configuration names.

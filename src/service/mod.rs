@@ -1,0 +1,19 @@
+//! What every topology's binary shares: the command line, configuration, logging, signals, the live view.
+//!
+//! The smallest binary is [`main`] with a function that builds a topology. One with commands of its own takes the
+//! parts: [`CommonArgs`] and [`config`] for its settings, [`connect`] for log and stores, [`run_until_signal`] to run,
+//! [`Live`] to watch.
+
+pub mod cli;
+pub mod config;
+pub mod connect;
+mod live;
+mod logging;
+mod main;
+mod signal;
+
+pub use cli::{CommonArgs, GraphFormat};
+pub use live::Live;
+pub use logging::{LogArgs, init_logging};
+pub use main::main;
+pub use signal::{run_until_signal, stop_signal};

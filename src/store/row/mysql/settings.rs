@@ -1,0 +1,64 @@
+//! How to reach the server.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Where the server is, and the bounds of talking to it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MySqlSettings {
+    /// `mysql://user[:password]@host[:port]/database`. May hold a password: never shown.
+    pub url: String,
+    /// Connections at most.
+    pub pool_size: u32,
+    /// Bound of waiting for a connection, opening one included.
+    pub acquire_timeout: Duration,
+    /// Bound of every statement; of a transaction, per statement.
+    pub statement_timeout: Duration,
+    /// Bound of applying all migrations, waiting for another program that applies them included.
+    pub migrate_timeout: Duration,
+    /// For how long the server lets a statement wait for a row that another transaction holds; whole seconds.
+    pub lock_wait_timeout: Duration,
+    /// Age at which a connection is replaced.
+    pub max_lifetime: Duration,
+    /// Idle time after which a connection is closed.
+    pub idle_timeout: Duration,
+    /// Rows of one statement at most.
+    pub batch_rows: usize,
+    /// Bytes of one statement at most; the server's `max_allowed_packet` bounds it as well.
+    pub batch_bytes: usize,
+}
+
+impl MySqlSettings {
+    /// 8 connections, 5 s to get one, 10 s a statement, 10 min to migrate, 3 s for a lock; 30 min of life, 10 min
+    /// idle; statements of 512 rows and 4 MiB.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            pool_size: 8,
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(10),
+            migrate_timeout: Duration::from_secs(600),
+            lock_wait_timeout: Duration::from_secs(3),
+            max_lifetime: Duration::from_secs(1800),
+            idle_timeout: Duration::from_secs(600),
+            batch_rows: 512,
+            batch_bytes: 4 << 20,
+        }
+    }
+}
+
+impl fmt::Debug for MySqlSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MySqlSettings")
+            .field("pool_size", &self.pool_size)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .field("statement_timeout", &self.statement_timeout)
+            .field("migrate_timeout", &self.migrate_timeout)
+            .field("lock_wait_timeout", &self.lock_wait_timeout)
+            .field("max_lifetime", &self.max_lifetime)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("batch_rows", &self.batch_rows)
+            .field("batch_bytes", &self.batch_bytes)
+            .finish_non_exhaustive()
+    }
+}

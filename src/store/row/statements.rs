@@ -1,0 +1,64 @@
+//! The SQL of one table, made once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::AssertSqlSafe;
+
+use super::Table;
+use super::sql::{self, Dialect};
+
+/// Only declared names are in it, which were checked; values are bound.
+pub(super) type Sql = AssertSqlSafe<Arc<str>>;
+
+pub(super) struct Statements {
+    dialect: Dialect,
+    table: Table,
+    /// By number of rows, of which there are few: see [`padded`](super::batch::padded).
+    upserts: Mutex<HashMap<usize, Arc<str>>>,
+    find: Arc<str>,
+    first: Arc<str>,
+    next: Arc<str>,
+    count: Arc<str>,
+}
+
+impl Statements {
+    pub(super) fn new(dialect: Dialect, table: Table) -> Self {
+        Self {
+            dialect,
+            upserts: Mutex::default(),
+            find: sql::find(dialect, &table).into(),
+            first: sql::scan(dialect, &table, false).into(),
+            next: sql::scan(dialect, &table, true).into(),
+            count: sql::count(dialect, &table).into(),
+            table,
+        }
+    }
+
+    pub(super) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    pub(super) fn upsert(&self, rows: usize) -> Sql {
+        let mut upserts = self.upserts.lock().unwrap_or_else(PoisonError::into_inner);
+        let sql = upserts.entry(rows).or_insert_with(|| sql::upsert(self.dialect, &self.table, rows).into());
+        AssertSqlSafe(sql.clone())
+    }
+
+    pub(super) fn find(&self) -> Sql {
+        AssertSqlSafe(self.find.clone())
+    }
+
+    pub(super) fn scan(&self, after: bool) -> Sql {
+        AssertSqlSafe(if after { self.next.clone() } else { self.first.clone() })
+    }
+
+    /// The cells of `after` for the places of [`scan`](Self::scan).
+    pub(super) fn scan_bindings(&self) -> Vec<usize> {
+        sql::scan_bindings(self.dialect, self.table.keys().len())
+    }
+
+    pub(super) fn count(&self) -> Sql {
+        AssertSqlSafe(self.count.clone())
+    }
+}

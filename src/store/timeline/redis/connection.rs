@@ -1,0 +1,188 @@
+//! Connections that are opened on demand and thrown away when they fail.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+use super::error::{classify, is_unknown_script};
+use super::settings::RedisSettings;
+use crate::store::StoreError;
+
+const STORE: &str = "redis";
+
+/// A fixed number of connections to one server.
+pub(super) struct Connections {
+    client: Client,
+    address: String,
+    settings: RedisSettings,
+    /// Sent over every new connection.
+    greeting: Pipeline,
+    slots: Box<[Slot]>,
+    next: AtomicUsize,
+}
+
+struct Slot {
+    state: Mutex<State>,
+    /// One opens, the others wait for it.
+    opening: Semaphore,
+}
+
+#[derive(Default)]
+struct State {
+    live: Option<Live>,
+    opened: u64,
+    failures: u32,
+    /// The last attempt failed for this reason; none before this instant.
+    pause: Option<(Instant, String)>,
+}
+
+#[derive(Clone)]
+struct Live {
+    number: u64,
+    connection: MultiplexedConnection,
+}
+
+impl Connections {
+    /// Opens nothing yet.
+    pub(super) fn new(settings: RedisSettings, greeting: Pipeline) -> Result<Self, StoreError> {
+        // The client's own text would repeat the URL.
+        let invalid = |_| config("the URL is not valid, expected redis://[user][:password]@host[:port][/db]");
+        let info = settings.url.as_str().into_connection_info().map_err(invalid)?;
+        let tcp = info.tcp_settings().clone().set_nodelay(true);
+        let info = info.set_tcp_settings(tcp);
+        let address = info.addr().to_string();
+        let client = Client::open(info).map_err(|error| classify(&error, &address).error)?;
+        let slot = |_| Slot { state: Mutex::default(), opening: Semaphore::new(1) };
+        let slots = (0..settings.connections.max(1)).map(slot).collect();
+        Ok(Self { client, address, settings, greeting, slots, next: AtomicUsize::new(0) })
+    }
+
+    /// Runs `pipeline` on one connection: one round trip, and one more after the server forgot its scripts.
+    pub(super) async fn query<T: FromRedisValue>(
+        &self,
+        what: &'static str,
+        pipeline: &Pipeline,
+    ) -> Result<T, StoreError> {
+        let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
+        let mut live = self.open(slot).await?;
+        let bound = self.settings.response_timeout;
+        let run = async {
+            match pipeline.query_async(&mut live.connection).await {
+                Err(error) if is_unknown_script(&error) => {
+                    self.greeting.exec_async(&mut live.connection).await?;
+                    pipeline.query_async(&mut live.connection).await
+                }
+                result => result,
+            }
+        };
+        let result = match timeout(bound, run).await {
+            Ok(result) => result,
+            Err(_) => {
+                slot.discard(live.number);
+                return Err(timed_out(what, bound));
+            }
+        };
+        result.map_err(|error| {
+            let failure = classify(&error, &self.address);
+            if failure.discard {
+                slot.discard(live.number);
+            }
+            failure.error
+        })
+    }
+
+    async fn open(&self, slot: &Slot) -> Result<Live, StoreError> {
+        if let Some(live) = slot.usable(&self.address)? {
+            return Ok(live);
+        }
+        let bound = self.settings.connect_timeout;
+        let attempt = async {
+            let _one = slot.opening.acquire().await.expect("the semaphore is never closed");
+            if let Some(live) = slot.usable(&self.address)? {
+                return Ok(live);
+            }
+            match timeout(bound, self.connect()).await {
+                Ok(Ok(connection)) => Ok(slot.opened(connection)),
+                Ok(Err(error)) => {
+                    let error = classify(&error, &self.address).error;
+                    slot.failed(&self.settings, error.to_string());
+                    Err(error)
+                }
+                Err(_) => {
+                    let error = timed_out("connecting", bound);
+                    slot.failed(&self.settings, error.to_string());
+                    Err(error)
+                }
+            }
+        };
+        timeout(bound * 2, attempt).await.unwrap_or_else(|_| Err(timed_out("connecting", bound * 2)))
+    }
+
+    async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
+        // Calls are bounded here, whole pipelines at a time; the client's own bound would be a second one.
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.settings.connect_timeout))
+            .set_response_timeout(None);
+        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        self.greeting.exec_async(&mut connection).await?;
+        Ok(connection)
+    }
+}
+
+impl Slot {
+    /// The connection, or an error while attempts pause.
+    fn usable(&self, address: &str) -> Result<Option<Live>, StoreError> {
+        let state = self.lock();
+        match (&state.live, &state.pause) {
+            (Some(live), _) => Ok(Some(live.clone())),
+            (None, Some((until, last))) if Instant::now() < *until => Err(StoreError::Unreachable {
+                store: STORE,
+                address: address.to_owned(),
+                reason: format!("waiting before the next attempt; the last failed: {last}"),
+            }),
+            (None, _) => Ok(None),
+        }
+    }
+
+    fn opened(&self, connection: MultiplexedConnection) -> Live {
+        let mut state = self.lock();
+        state.opened += 1;
+        state.failures = 0;
+        state.pause = None;
+        let live = Live { number: state.opened, connection };
+        state.live = Some(live.clone());
+        live
+    }
+
+    fn failed(&self, settings: &RedisSettings, reason: String) {
+        let mut state = self.lock();
+        let doubled = settings.backoff_min.saturating_mul(1 << state.failures.min(16));
+        state.failures += 1;
+        state.pause = Some((Instant::now() + doubled.min(settings.backoff_max), reason));
+    }
+
+    fn discard(&self, number: u64) {
+        let mut state = self.lock();
+        if state.live.as_ref().is_some_and(|live| live.number == number) {
+            state.live = None;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn timed_out(what: &'static str, bound: Duration) -> StoreError {
+    let after_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
+    StoreError::Timeout { store: STORE, what, after_ms }
+}
+
+pub(super) fn config(reason: &str) -> StoreError {
+    StoreError::Config { store: STORE, reason: reason.to_owned() }
+}

@@ -1,0 +1,45 @@
+//! Timelines in Redis 7.
+//!
+//! # Keys
+//!
+//! All keys of an owner share one hash tag, so that one script may touch them and a cluster keeps them together.
+//! `}` and `%` in an owner are written as `%7D` and `%25`.
+//!
+//! | key | type | holds |
+//! | --- | --- | --- |
+//! | `<prefix>:{<owner>}` | hash | the profile, and the state that the rules need |
+//! | `<prefix>:{<owner>}:t:<line>` | sorted set | ids of the timeline, scored by `at_ms` |
+//! | `<prefix>:{<owner>}:b:<line>` | hash | their bodies, by id |
+//! | `<prefix>:{<owner>}:s:<day>` | set | digests of what was counted on the day |
+//!
+//! # Expiry
+//!
+//! An owner that nothing is written for goes as a whole: all its keys expire at one instant, between `max_age` and
+//! 9/8 of it after its last write by the server's clock (never sooner than the days that are counted, plus one).
+//! The instant is moved on at most every 1/8 of that span, which keeps it out of nearly every write.
+//!
+//! # Eviction
+//!
+//! Run the server with `noeviction`, or accept that evicted keys are lost: an entry whose body was evicted is left
+//! out of what is read.
+//!
+//! # Writes
+//!
+//! A batch is one pipeline with one script call per owner and 256 entries. A script runs as a whole, so adding and
+//! trimming are atomic per call. A connection that broke, or whose answer did not come in time, is discarded; the
+//! next call opens another, unless the last attempt failed a moment ago: then it fails at once, with a bounded,
+//! growing pause between attempts.
+
+mod batch;
+mod connection;
+mod decode;
+mod error;
+mod key;
+mod script;
+mod settings;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use settings::RedisSettings;
+pub use store::RedisTimelines;

@@ -1,0 +1,158 @@
+//! The store itself.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use redis::Pipeline;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::super::entry::{Bounds, refuse};
+use super::super::{Entry, Limits, Profile, StoredEntry, Timelines};
+use super::batch::pipeline;
+use super::connection::{Connections, config};
+use super::decode::{self, Bytes};
+use super::key::{base, is_base, pattern};
+use super::script::Loaded;
+use super::settings::RedisSettings;
+use crate::store::StoreError;
+use crate::topology::BoxFuture;
+
+/// Keys looked at in one step of a walk.
+const SCAN: usize = 1000;
+
+/// Timelines on a Redis server.
+pub struct RedisTimelines {
+    connections: Connections,
+    apply: Loaded,
+    read: Loaded,
+    bounds: Bounds,
+    prefix: String,
+}
+
+impl RedisTimelines {
+    /// Connects once, to fail early.
+    ///
+    /// # Errors
+    /// [`StoreError::Config`] when the settings cannot work; those of a call.
+    pub async fn connect(settings: RedisSettings, limits: Limits) -> Result<Self, StoreError> {
+        let store = Self::lazy(settings, limits)?;
+        store.ping().await?;
+        Ok(store)
+    }
+
+    /// Connects with the first call: for programs that must start while the server is down.
+    ///
+    /// # Errors
+    /// [`StoreError::Config`] when the settings cannot work.
+    pub fn lazy(settings: RedisSettings, limits: Limits) -> Result<Self, StoreError> {
+        if settings.prefix.is_empty() || settings.prefix.contains(['{', '}']) {
+            return Err(config("the prefix of the keys must not be empty nor hold a brace"));
+        }
+        let bounds = Bounds::from(limits);
+        let (apply, read) = (Loaded::apply(&bounds), Loaded::read());
+        let mut greeting = Pipeline::new();
+        greeting.add_command(apply.load()).ignore().add_command(read.load()).ignore();
+        let prefix = settings.prefix.clone();
+        Ok(Self { connections: Connections::new(settings, greeting)?, apply, read, bounds, prefix })
+    }
+
+    async fn write(&self, entries: &[Entry<'_>]) -> Result<Vec<(usize, StoreError)>, StoreError> {
+        let refused = refuse("redis", entries);
+        if refused.len() < entries.len() {
+            let pipeline = pipeline(&self.prefix, &self.apply, entries, &refused);
+            self.connections.query::<()>("writing a batch", &pipeline).await?;
+        }
+        Ok(refused)
+    }
+
+    async fn entries(
+        &self,
+        owner: &str,
+        line: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<StoredEntry>, StoreError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let mut call = self.read.call(&base(&self.prefix, owner));
+        call.arg(limit.min(u32::MAX as usize));
+        if let Some(line) = line {
+            call.arg(line);
+        }
+        let mut pipeline = Pipeline::with_capacity(1);
+        pipeline.add_command(call);
+        let (values,): (Vec<Bytes>,) = self.connections.query("reading a timeline", &pipeline).await?;
+        decode::timeline(values)
+    }
+
+    async fn fields(&self, owner: &str) -> Result<Option<Profile>, StoreError> {
+        let mut pipeline = Pipeline::with_capacity(1);
+        pipeline.cmd("HGETALL").arg(base(&self.prefix, owner));
+        let (fields,): (Vec<(Bytes, Bytes)>,) = self.connections.query("reading a profile", &pipeline).await?;
+        decode::profile(fields, &self.bounds)
+    }
+
+    async fn walk(&self) -> Result<u64, StoreError> {
+        let pattern = pattern(&self.prefix);
+        // A walk may give a key twice.
+        let mut seen = HashSet::new();
+        let mut cursor = 0_u64;
+        loop {
+            let mut pipeline = Pipeline::with_capacity(1);
+            pipeline.cmd("SCAN").arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN);
+            let ((next, keys),): ((u64, Vec<Bytes>),) =
+                self.connections.query("walking the keys", &pipeline).await?;
+            seen.extend(keys.iter().filter(|key| is_base(key)).map(|key| xxh3_64(key)));
+            if next == 0 {
+                return Ok(seen.len() as u64);
+            }
+            cursor = next;
+        }
+    }
+}
+
+impl fmt::Debug for RedisTimelines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisTimelines").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+impl Timelines for RedisTimelines {
+    fn apply<'a>(
+        &'a self,
+        entries: &'a [Entry<'a>],
+    ) -> BoxFuture<'a, Result<Vec<(usize, StoreError)>, StoreError>> {
+        Box::pin(self.write(entries))
+    }
+
+    fn timeline<'a>(
+        &'a self,
+        owner: &'a str,
+        line: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>> {
+        Box::pin(self.entries(owner, line, limit))
+    }
+
+    fn profile<'a>(&'a self, owner: &'a str) -> BoxFuture<'a, Result<Option<Profile>, StoreError>> {
+        Box::pin(self.fields(owner))
+    }
+
+    fn owners(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.walk())
+    }
+
+    /// Nothing: the server's own persistence decides what a crash of the server takes. Acknowledged writes survive
+    /// it only with `appendonly yes` and `appendfsync always`.
+    fn flush(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let mut pipeline = Pipeline::with_capacity(1);
+            pipeline.cmd("PING").ignore();
+            self.connections.query::<()>("a ping", &pipeline).await
+        })
+    }
+}

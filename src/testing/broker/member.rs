@@ -1,0 +1,163 @@
+//! A member of a group that does what a spout does, and checks every event.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::time::{Instant, timeout};
+
+use super::support::{DEADLINE, STEP};
+use crate::broker::{Broker, BrokerError, Consumer, ConsumerEvent, Fetched, GroupSettings, LogRecord};
+
+/// Follows its assignment, releases what is revoked with the commits for it, and keeps what it read.
+pub(super) struct Member {
+    consumer: Box<dyn Consumer>,
+    /// Partitions that it has, with the epoch of each.
+    pub(super) owned: BTreeMap<u32, u32>,
+    /// Where it began, by partition, the last time it was assigned.
+    pub(super) started: BTreeMap<u32, u64>,
+    /// What it would commit, by partition; kept after the partition has gone.
+    pub(super) next: BTreeMap<u32, u64>,
+    /// All records, as they came.
+    pub(super) records: Vec<LogRecord>,
+    epochs: BTreeMap<u32, u32>,
+}
+
+impl Member {
+    /// Joins the group.
+    pub(super) fn join(broker: &Arc<dyn Broker>, topic: &str, settings: &GroupSettings) -> Self {
+        Self {
+            consumer: broker.subscribe(topic, settings).expect("subscribe"),
+            owned: BTreeMap::new(),
+            started: BTreeMap::new(),
+            next: BTreeMap::new(),
+            records: Vec::new(),
+            epochs: BTreeMap::new(),
+        }
+    }
+
+    /// Joins the group and waits until it has `partitions` partitions.
+    pub(super) async fn joined(
+        broker: &Arc<dyn Broker>,
+        topic: &str,
+        settings: &GroupSettings,
+        partitions: usize,
+    ) -> Self {
+        let mut member = Self::join(broker, topic, settings);
+        member.until("all partitions", |m| m.owned.len() == partitions).await;
+        member
+    }
+
+    /// Polls until `done`.
+    pub(super) async fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !done(self) {
+            assert!(
+                Instant::now() < deadline,
+                "no {what} within {DEADLINE:?}; owned {:?}, next {:?}",
+                self.owned,
+                self.next
+            );
+            self.step().await;
+        }
+    }
+
+    /// One poll.
+    pub(super) async fn step(&mut self) {
+        if let Some(result) = self.poll().await {
+            result.expect("poll");
+        }
+    }
+
+    /// One poll that may fail; `None` when nothing came.
+    pub(super) async fn poll(&mut self) -> Option<Result<(), BrokerError>> {
+        match timeout(STEP, self.consumer.poll(50)).await {
+            Err(_) => None,
+            Ok(Err(error)) => Some(Err(error)),
+            Ok(Ok(event)) => {
+                self.apply(event).await;
+                Some(Ok(()))
+            }
+        }
+    }
+
+    /// The first error that a poll gives.
+    pub(super) async fn fails(&mut self) -> BrokerError {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            assert!(Instant::now() < deadline, "poll does not fail");
+            if let Some(Err(error)) = self.poll().await {
+                return error;
+            }
+        }
+    }
+
+    /// Commits without waiting.
+    pub(super) fn commit(&mut self, offsets: &[(u32, u64)]) {
+        self.consumer.commit(offsets).expect("commit");
+    }
+
+    /// Commits what it has read and waits for the answer.
+    pub(super) async fn commit_read(&mut self) {
+        let offsets = self.offsets();
+        self.consumer.release(&offsets).await.expect("release without revocation commits");
+    }
+
+    /// Commits what it has read and leaves.
+    pub(super) async fn close(mut self) {
+        let offsets = self.offsets();
+        self.consumer.close(&offsets).await.expect("close");
+    }
+
+    /// The numbers of all records, sorted.
+    pub(super) fn numbers(&self) -> Vec<u64> {
+        let mut numbers: Vec<u64> = self.records.iter().map(super::support::number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    fn offsets(&self) -> Vec<(u32, u64)> {
+        self.owned.keys().filter_map(|p| self.next.get(p).map(|next| (*p, *next))).collect()
+    }
+
+    async fn apply(&mut self, event: ConsumerEvent) {
+        match event {
+            ConsumerEvent::Assigned(partitions) => {
+                for (partition, epoch, start) in partitions {
+                    assert!(!self.owned.contains_key(&partition), "{partition} was ours already");
+                    let before = self.epochs.insert(partition, epoch);
+                    assert!(before.is_none_or(|before| epoch > before), "epochs grow: {before:?} {epoch}");
+                    self.owned.insert(partition, epoch);
+                    self.started.insert(partition, start);
+                    self.next.insert(partition, start);
+                }
+            }
+            ConsumerEvent::Revoking(partitions) => {
+                let offsets: Vec<(u32, u64)> = partitions.iter().map(|p| (*p, self.next[p])).collect();
+                for partition in &partitions {
+                    assert!(self.owned.remove(partition).is_some(), "{partition} was not ours");
+                }
+                self.consumer.release(&offsets).await.expect("release");
+            }
+            ConsumerEvent::Lost(partitions) => {
+                for partition in partitions {
+                    self.owned.remove(&partition);
+                }
+            }
+            ConsumerEvent::Records(fetched) => self.keep(fetched),
+        }
+    }
+
+    fn keep(&mut self, fetched: Fetched) {
+        let partition = fetched.partition;
+        assert_eq!(self.owned.get(&partition), Some(&fetched.epoch), "records of a partition that is ours");
+        assert!(fetched.records.len() <= 50, "at most `max` records");
+        let mut next = self.next[&partition];
+        for record in &fetched.records {
+            assert!(record.origin.offset >= next, "offsets grow");
+            next = record.origin.offset + 1;
+        }
+        assert!(fetched.next >= next, "`next` is past the records");
+        self.next.insert(partition, fetched.next);
+        self.records.extend(fetched.records);
+    }
+}

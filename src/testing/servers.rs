@@ -1,1 +1,0 @@
-//! Real servers as child processes of a test.

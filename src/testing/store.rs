@@ -1,1 +1,0 @@
-//! The conformance suites of stores.
