@@ -1,1 +1,3 @@
+//! The user-behaviour topology.
+
 fn main() {}
