@@ -10,10 +10,12 @@ pub mod connect;
 mod live;
 mod logging;
 mod main;
+mod progress;
 mod signal;
 
 pub use cli::{CommonArgs, GraphFormat};
 pub use live::Live;
 pub use logging::{LogArgs, init_logging};
 pub use main::main;
+pub use progress::{ProgressBar, progress_bytes, progress_count};
 pub use signal::{run_until_signal, stop_signal};

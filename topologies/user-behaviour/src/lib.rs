@@ -1,4 +1,4 @@
-//! The domain of the user-behaviour topology: what a record is, how it arrives and where it goes.
+//! The user-behaviour topology: what a record is, how it arrives, where it goes, and the commands of the binary.
 //!
 //! | part | what it holds |
 //! | --- | --- |
@@ -7,11 +7,18 @@
 //! | [`generate`] | realistic records for tests and benchmarks, the same for the same seed |
 //! | [`schema`] | the table, the timeline entry, the migrations |
 //! | [`view`] | what `read <user_id>` prints |
+//! | [`topology`] | decode, then timelines and rows side by side |
+//! | [`settings`] [`open`] | the configuration, and opening what it names |
+//! | [`commands`] | the command line |
 //!
-//! Nothing here waits, does I/O or reads a clock: the time of day is a parameter.
+//! The first five are pure: they do not wait, do no I/O and read no clock; the time of day is a parameter.
 
+pub mod commands;
 pub mod format;
 pub mod generate;
+pub mod open;
 pub mod record;
 pub mod schema;
+pub mod settings;
+pub mod topology;
 pub mod view;

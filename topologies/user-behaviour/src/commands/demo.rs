@@ -1,0 +1,92 @@
+//! `demo`: generated records, watched live.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use squall::runtime::{Running, Snapshot, start};
+use squall::service::{Live, run_until_signal};
+
+use super::cli::DemoArgs;
+use super::run::{conclude, options, plain};
+use super::{Failure, generate, once, topology};
+use crate::generate::{GenerateSettings, Generator};
+use crate::open::open;
+use crate::settings::Config;
+use crate::topology::now_ms;
+
+/// Generates at a readable rate and runs the topology, until Ctrl-C.
+pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> Result<ExitCode, Failure> {
+    if let Some(bounded) = args.run.clone().once()? {
+        return once::once(config, data_dir, &bounded).await;
+    }
+    let parts = open(config, data_dir).await.map_err(plain)?;
+    let built = topology::build(&parts, config.source.settings(), config.format()?)?;
+    eprintln!("{} records a second; Ctrl-C stops", args.rate);
+    let running = start(built, &config.topology, options(config))?;
+    let metrics = running.metrics();
+    let generating = tokio::spawn(endless(parts.broker.producer()?, config.source.topic.clone(), args.clone()));
+    let live = tokio::spawn(Live::new(metrics).show());
+    let report = stop_after(running, args.seconds).await?;
+    live.abort();
+    generating.abort();
+    parts.timelines.flush().await?;
+    summarize(&report.snapshot);
+    Ok(conclude(&report))
+}
+
+async fn stop_after(running: Running, seconds: Option<u64>) -> std::io::Result<squall::runtime::Report> {
+    if let Some(seconds) = seconds {
+        let stop = running.stopper();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            stop.stop();
+        });
+    }
+    run_until_signal(running).await
+}
+
+/// Appends generated records at the demo's rate, one sequence after the other.
+async fn endless(
+    producer: std::sync::Arc<dyn squall::broker::Producer>,
+    topic: String,
+    args: DemoArgs,
+) -> Result<(), Failure> {
+    for seed in args.seed.. {
+        let settings = GenerateSettings {
+            seed,
+            users: 500,
+            items: 2000,
+            broken_share: 0.002,
+            start_ms: now_ms(),
+            per_second: args.rate,
+            ..GenerateSettings::default()
+        };
+        generate::to_topic(Generator::new(settings)?, &*producer, &topic, Some(args.rate), |_| {}).await?;
+    }
+    Ok(())
+}
+
+fn summarize(snapshot: &Snapshot) {
+    let seconds = snapshot.elapsed_ms as f64 / 1000.0;
+    println!("{:.1} s", seconds);
+    for operator in &snapshot.operators {
+        let tuples = operator.tuples_in.max(operator.tuples_out);
+        println!(
+            "{:<14} {tuples:>9} tuples  {:>8.0} /s  {} failed",
+            operator.operator,
+            tuples as f64 / seconds.max(0.001),
+            operator.failed
+        );
+    }
+    for spout in &snapshot.spouts {
+        let ms = |ns: u64| ns as f64 / 1e6;
+        let latency = spout.complete;
+        println!(
+            "from pulled to stored: p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms",
+            ms(latency.p50_ns),
+            ms(latency.p99_ns),
+            ms(latency.max_ns)
+        );
+    }
+}

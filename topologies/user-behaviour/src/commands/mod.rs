@@ -1,0 +1,63 @@
+//! What the binary can be told to do, one file a command.
+
+mod check;
+mod cli;
+mod demo;
+mod generate;
+mod load;
+mod once;
+mod read;
+mod reconcile;
+mod run;
+
+pub use cli::Cli;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use cli::Command;
+use squall::service::init_logging;
+
+use crate::settings::{Config, PROFILES};
+use crate::topology;
+
+/// Why a command failed: one line for people.
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Carries out a command line; errors become one line on standard error and status 1.
+pub fn execute(cli: Cli) -> ExitCode {
+    let result = init_logging(&cli.log).map_err(Failure::from).and_then(|()| dispatch(cli));
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
+    if let Command::Completions { shell } = cli.command {
+        clap_complete::generate(shell, &mut Cli::command(), "user-behaviour", &mut std::io::stdout());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config: Config = cli.common.load(PROFILES)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if config.run.threads > 0 {
+        runtime.worker_threads(config.run.threads);
+    }
+    let runtime = runtime.enable_all().build()?;
+    let dir = cli.common.data_dir;
+    runtime.block_on(async move {
+        config.format()?;
+        match cli.command {
+            Command::Run(args) => match args.once()? {
+                Some(once) => once::once(&config, &dir, &once).await,
+                None => run::run(&config, &dir).await,
+            },
+            Command::Demo(args) => demo::demo(&config, &dir, &args).await,
+            Command::Describe { format } => run::describe(&config, format),
+            Command::Check { json } => check::check(&config, &dir, json).await,
+            Command::Generate(args) => generate::generate(&config, &dir, &args).await,
+            Command::Read(args) => read::read(&config, &dir, &args).await,
+            Command::Completions { .. } => Ok(ExitCode::SUCCESS),
+        }
+    })
+}

@@ -1,0 +1,113 @@
+//! `run --once`: a file, from end to end.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use serde::Serialize;
+use squall::broker::Broker;
+use squall::runtime::{Latency, Report, start};
+use squall::service::run_until_signal;
+
+use super::cli::{Once, ReportFormat};
+use super::load::{Loaded, load};
+use super::reconcile::{Found, reconcile};
+use super::run::{conclude, options, plain};
+use super::{Failure, topology};
+use crate::format::find;
+use crate::open::open;
+use crate::settings::Config;
+
+/// What `--report json` prints.
+#[derive(Debug, Serialize)]
+struct Summary {
+    read: u64,
+    decoded: u64,
+    dead_letters: u64,
+    rows_stored: u64,
+    timeline_users: u64,
+    missing: u64,
+    duplicates_suppressed: u64,
+    elapsed_ms: u64,
+    records_per_s: u64,
+    latency_ms: LatencyMs,
+}
+
+/// From pulled to stored by every sink.
+#[derive(Debug, Serialize)]
+struct LatencyMs {
+    p50: f64,
+    p99: f64,
+    max: f64,
+}
+
+/// Loads the file, runs to the end of the log, reconciles, reports.
+pub(super) async fn once(config: &Config, data_dir: &Path, once: &Once) -> Result<ExitCode, Failure> {
+    let format = find(once.format.as_deref().unwrap_or(&config.format))?;
+    let parts = open(config, data_dir).await.map_err(plain)?;
+    let began = Instant::now();
+    let dead_before = records_in(&*parts.broker, &config.source.dead_letters).await?;
+    let loaded = load(&once.input, format, &*parts.broker.producer()?, &config.source.topic).await?;
+
+    let mut source = config.source.settings();
+    source.bounded = true;
+    let topology = topology::build(&parts, source, config.format()?)?;
+    let report = run_until_signal(start(topology, &config.topology, options(config))?).await?;
+    parts.timelines.flush().await?;
+    let elapsed = began.elapsed();
+
+    let dead_letters = records_in(&*parts.broker, &config.source.dead_letters).await? - dead_before;
+    let found = reconcile(&parts, &loaded).await?;
+    let summary = summarize(&loaded, &found, dead_letters, elapsed.as_millis() as u64, &report);
+    print(&summary, once.report)?;
+    let code = conclude(&report);
+    let complete = summary.missing == 0 && summary.read <= summary.decoded + summary.dead_letters;
+    if !complete {
+        eprintln!("error: not every record is accounted for");
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(code)
+}
+
+fn summarize(loaded: &Loaded, found: &Found, dead_letters: u64, elapsed_ms: u64, report: &Report) -> Summary {
+    let latency = report.snapshot.spouts.first().map_or(Latency::default(), |spout| spout.complete);
+    let ms = |ns: u64| (ns as f64 / 1e4).round() / 100.0;
+    Summary {
+        read: loaded.read,
+        decoded: loaded.decoded,
+        dead_letters,
+        rows_stored: found.rows,
+        timeline_users: found.users,
+        missing: found.missing,
+        duplicates_suppressed: loaded.decoded - loaded.newest.len() as u64,
+        elapsed_ms,
+        records_per_s: loaded.read * 1000 / elapsed_ms.max(1),
+        latency_ms: LatencyMs { p50: ms(latency.p50_ns), p99: ms(latency.p99_ns), max: ms(latency.max_ns) },
+    }
+}
+
+fn print(summary: &Summary, format: ReportFormat) -> Result<(), Failure> {
+    if format == ReportFormat::Json {
+        println!("{}", serde_json::to_string(summary)?);
+        return Ok(());
+    }
+    let (bold, plain) = if std::io::stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+    let Summary { read, decoded, dead_letters, rows_stored, timeline_users, missing, .. } = summary;
+    println!("{bold}read{plain}                   {read}");
+    println!("{bold}decoded{plain}                {decoded}");
+    println!("{bold}dead letters{plain}           {dead_letters}");
+    println!("{bold}rows stored{plain}            {rows_stored} distinct records");
+    println!("{bold}duplicates suppressed{plain}  {}", summary.duplicates_suppressed);
+    println!("{bold}timelines{plain}              {timeline_users} users");
+    println!("{bold}missing{plain}                {missing}");
+    println!("{bold}elapsed{plain}                {} ms, {} records/s", summary.elapsed_ms, summary.records_per_s);
+    let LatencyMs { p50, p99, max } = &summary.latency_ms;
+    println!("{bold}latency{plain}                p50 {p50} ms, p99 {p99} ms, max {max} ms from pulled to stored");
+    Ok(())
+}
+
+/// Records that a topic ever held.
+async fn records_in(broker: &dyn Broker, topic: &str) -> Result<u64, Failure> {
+    Ok(broker.bounds(topic).await?.iter().map(|bounds| bounds.latest).sum())
+}

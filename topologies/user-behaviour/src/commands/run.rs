@@ -1,0 +1,49 @@
+//! `run` and `describe`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use squall::runtime::{Ended, Options, Report, start};
+use squall::service::{GraphFormat, run_until_signal};
+
+use super::{Failure, topology};
+use crate::open::open;
+use crate::settings::Config;
+
+/// Runs until told to stop.
+pub(super) async fn run(config: &Config, data_dir: &Path) -> Result<ExitCode, Failure> {
+    let parts = open(config, data_dir).await.map_err(plain)?;
+    let topology = topology::build(&parts, config.source.settings(), config.format()?)?;
+    let running = start(topology, &config.topology, options(config))?;
+    eprintln!("running; Ctrl-C or SIGTERM drains and stops");
+    let report = run_until_signal(running).await?;
+    parts.timelines.flush().await?;
+    Ok(conclude(&report))
+}
+
+/// Shows the graph. Opens nothing.
+pub(super) fn describe(config: &Config, format: GraphFormat) -> Result<ExitCode, Failure> {
+    let topology = topology::shape(config.format()?);
+    topology.check(&config.topology)?;
+    print!("{}", format.show(&topology.graph(&config.topology)));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn options(config: &Config) -> Options {
+    Options { drain: config.run.drain(), faults: None }
+}
+
+/// Says on standard error how a run ended, unless all went well, and gives its status.
+pub(super) fn conclude(report: &Report) -> ExitCode {
+    match &report.ended {
+        Ended::Failed { operator, error } => eprintln!("error: {operator}: {error}"),
+        Ended::Abandoned => eprintln!("error: the drain deadline passed; what was in flight comes again"),
+        Ended::Finished | Ended::Drained => {}
+    }
+    ExitCode::from(report.exit_code())
+}
+
+/// An error of the framework as one of a command.
+pub(super) fn plain(error: squall::Error) -> Failure {
+    error.to_string().into()
+}

@@ -1,0 +1,66 @@
+//! Opens what the configuration names, and makes it ready.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use squall::broker::{Broker, BrokerError, TopicSpec};
+use squall::store::{Rows, StoreError, Timelines};
+
+use crate::schema::{migrator_mysql, migrator_sqlite, table};
+use crate::settings::Config;
+use crate::topology::Parts;
+
+/// Opens the log and the stores, creates topics that are missing and applies migrations that are missing. A schema
+/// that this program does not know is refused.
+///
+/// # Errors
+/// The first thing that is not as it must be, with the remedy.
+pub async fn open(config: &Config, data_dir: &Path) -> squall::Result<Parts> {
+    create_data_dir(data_dir)?;
+    let broker = config.broker.open(data_dir).await?;
+    ensure_topics(&*broker, config).await?;
+    let timelines = open_timelines(config, data_dir).await?;
+    let rows = open_rows(config, data_dir).await?;
+    rows.migrate().await?;
+    Ok(Parts { broker, timelines, rows })
+}
+
+/// Opens the timelines alone.
+///
+/// # Errors
+/// What the store says.
+pub async fn open_timelines(config: &Config, data_dir: &Path) -> Result<Arc<dyn Timelines>, StoreError> {
+    config.timelines.open(data_dir).await
+}
+
+/// Opens the rows alone, as they are.
+///
+/// # Errors
+/// What the store says.
+pub async fn open_rows(config: &Config, data_dir: &Path) -> Result<Arc<dyn Rows>, StoreError> {
+    config.rows.open(data_dir, table(), migrator_mysql(), migrator_sqlite()).await
+}
+
+/// Creates the topics that are missing.
+///
+/// # Errors
+/// What the log says; a topic with another number of partitions is taken as it is.
+pub async fn ensure_topics(broker: &dyn Broker, config: &Config) -> Result<(), BrokerError> {
+    let source = &config.source;
+    for (name, partitions) in [(&source.topic, source.partitions), (&source.dead_letters, 1)] {
+        if broker.topic(name).await?.is_none() {
+            let spec = TopicSpec { replication: source.replication, ..TopicSpec::new(name, partitions) };
+            broker.create_topic(&spec).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Creates the data directory.
+///
+/// # Errors
+/// When it cannot be created, naming it.
+pub fn create_data_dir(data_dir: &Path) -> squall::Result<()> {
+    std::fs::create_dir_all(data_dir)
+        .map_err(|error| squall::Error::fatal(format!("--data-dir {}: {error}", data_dir.display())))
+}
