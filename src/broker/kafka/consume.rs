@@ -1,10 +1,13 @@
-//! The calls of librdkafka that its Rust wrapper lacks: taking messages by batches, and a synchronous commit
-//! that ends.
+//! The calls of librdkafka that its Rust wrapper lacks: a queue of messages alone, and a synchronous commit that
+//! ends.
 //!
 //! Messages and events are kept apart. The wrapper serves events (rebalances, errors, logs) from the consumer's
-//! queue, and `rd_kafka_consume_batch_queue` on that queue would swallow them: the wrapper registers no
-//! callbacks. So each partition's messages are forwarded to a queue of their own, which holds nothing else,
-//! and which may be left alone while the reader is full, without the membership noticing.
+//! queue; each partition's messages are forwarded to a queue of their own, which may be left alone while the
+//! reader is full, without the membership noticing.
+//!
+//! Messages are taken one by one, with one look at the clock and no allocation each, not by
+//! `rd_kafka_consume_batch_queue`: that call also counts the end-of-partition mark as a record, and when the
+//! partition is paused next, as every cooperative rebalance does, reading goes on one record too far.
 
 #![allow(unsafe_code, reason = "the only room that calls librdkafka directly")]
 
@@ -23,11 +26,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 /// It must be dropped before its consumer: the owner keeps both, the queue first.
 pub(super) struct MessageQueue {
     queue: NonNull<sys::rd_kafka_queue_t>,
-    /// Where the library writes the batch; as long as the largest batch so far, empty between calls.
-    slots: Vec<*mut sys::rd_kafka_message_t>,
 }
 
-// SAFETY: librdkafka's queues may be used from any thread; `slots` holds no pointer between calls.
+// SAFETY: librdkafka's queues may be used from any thread.
 unsafe impl Send for MessageQueue {}
 
 impl MessageQueue {
@@ -35,7 +36,7 @@ impl MessageQueue {
     pub(super) fn new<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Option<Self> {
         // SAFETY: the client pointer is valid as long as `consumer` is borrowed.
         let queue = unsafe { sys::rd_kafka_queue_new(consumer.client().native_ptr()) };
-        Some(Self { queue: NonNull::new(queue)?, slots: Vec::new() })
+        Some(Self { queue: NonNull::new(queue)? })
     }
 
     /// Sends the messages of a partition here, those included that wait with it, until it is next unassigned.
@@ -63,32 +64,18 @@ impl MessageQueue {
     }
 
     /// Calls `each` for every message that is there, at most `max`, in order. Waits up to `wait` for the first
-    /// one, never for more. Returns how many there were.
-    pub(super) fn take(&mut self, max: usize, wait: Duration, mut each: impl FnMut(&Message<'_>)) -> usize {
-        let mut count = self.receive(max, 0);
-        if count == 0 && !wait.is_zero() {
-            // The library would wait for a full batch, so the wait is for a batch of one.
-            count = self.receive(1, c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX));
+    /// one, never for more.
+    pub(super) fn take(&mut self, max: usize, wait: Duration, mut each: impl FnMut(&Message<'_>)) {
+        let mut wait_ms = c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX);
+        for _ in 0..max {
+            // SAFETY: the queue is valid; the message that comes, if one does, is ours until it is destroyed.
+            let message = unsafe { sys::rd_kafka_consume_queue(self.queue.as_ptr(), wait_ms) };
+            let Some(message) = NonNull::new(message) else { return };
+            let owned = Owned(message);
+            // SAFETY: valid until `owned` is dropped.
+            each(&Message(unsafe { owned.0.as_ref() }));
+            wait_ms = 0;
         }
-        let received = Received { slots: &self.slots[..count] };
-        for slot in received.slots {
-            // SAFETY: the library filled the first `count` slots with valid messages, which `received`
-            // destroys after this loop, also when `each` panics.
-            each(&Message(unsafe { &**slot }));
-        }
-        count
-    }
-
-    fn receive(&mut self, max: usize, wait_ms: c_int) -> usize {
-        if self.slots.len() < max {
-            self.slots.resize(max, ptr::null_mut());
-        }
-        // SAFETY: the queue is valid, and `slots` has room for `max` pointers.
-        let count = unsafe {
-            sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), wait_ms, self.slots.as_mut_ptr(), max)
-        };
-        // A negative count is an error of the deprecated interface; with a valid queue there is none.
-        usize::try_from(count).unwrap_or(0).min(max)
     }
 }
 
@@ -99,16 +86,13 @@ impl Drop for MessageQueue {
     }
 }
 
-struct Received<'a> {
-    slots: &'a [*mut sys::rd_kafka_message_t],
-}
+/// A message that is destroyed when it has been looked at, also when looking panics.
+struct Owned(NonNull<sys::rd_kafka_message_t>);
 
-impl Drop for Received<'_> {
+impl Drop for Owned {
     fn drop(&mut self) {
-        for slot in self.slots {
-            // SAFETY: each message was received once and is destroyed once.
-            unsafe { sys::rd_kafka_message_destroy(*slot) }
-        }
+        // SAFETY: the message was received once and is destroyed once.
+        unsafe { sys::rd_kafka_message_destroy(self.0.as_ptr()) }
     }
 }
 
@@ -120,6 +104,15 @@ impl Message<'_> {
     pub(super) fn error(&self) -> Option<RDKafkaErrorCode> {
         let code = RDKafkaErrorCode::from(self.0.err);
         (code != RDKafkaErrorCode::NoError).then_some(code)
+    }
+
+    /// What the library says about the error.
+    pub(super) fn reason(&self) -> String {
+        // SAFETY: the message is valid; the text lives as long as it, and is copied.
+        unsafe {
+            let text = sys::rd_kafka_message_errstr(self.0);
+            if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
+        }
     }
 
     pub(super) fn partition(&self) -> i32 {

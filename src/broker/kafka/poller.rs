@@ -355,7 +355,10 @@ impl Gathered<'_> {
                 self.run(partition, epoch).next = offset;
             }
             Some(Code::PartitionEOF) => {}
-            Some(code) => self.errors.push((partition, offset, code)),
+            Some(code) => {
+                tracing::debug!(topic = &**self.topic, partition, offset, ?code, reason = message.reason());
+                self.errors.push((partition, offset, code));
+            }
         }
     }
 
