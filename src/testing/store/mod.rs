@@ -8,7 +8,7 @@
 //! Checks that make up their data take a seed, which `run_all` draws and prints: the same seed gives the same data.
 
 mod random;
-//pub mod row;
+pub mod row;
 pub mod timeline;
 
 pub use random::{Random, seed};
