@@ -65,7 +65,7 @@ proptest! {
         let rows: Vec<Row<'_>> =
             sizes.iter().enumerate().map(|(index, bytes)| Row { index, cells: &[], bytes: *bytes }).collect();
         let pieces: Vec<&[Row<'_>]> = split(&rows, max_rows, max_bytes).collect();
-        prop_assert_eq!(pieces.concat(), rows);
+        prop_assert_eq!(&pieces.concat(), &rows);
         for pair in pieces.windows(2) {
             let bytes: usize = pair[0].iter().map(|row| row.bytes).sum();
             prop_assert!(!pair[0].is_empty() && pair[0].len() <= max_rows);

@@ -10,6 +10,8 @@
 mod error;
 mod settings;
 mod store;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub use settings::SqliteSettings;

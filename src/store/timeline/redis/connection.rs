@@ -124,10 +124,8 @@ impl Connections {
     }
 
     async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
-        // Calls are bounded here, whole pipelines at a time; the client's own bound would be a second one.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.settings.connect_timeout))
-            .set_response_timeout(None);
+        // Both are bounded by the callers; the client's own bounds would be second ones.
+        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
         self.greeting.exec_async(&mut connection).await?;
         Ok(connection)

@@ -1,0 +1,82 @@
+//! What is read back.
+
+use super::Subject;
+use super::write::{DAY, DAY_MS, apply, write};
+use super::{Model, Write};
+use crate::store::timeline::Limits;
+
+/// An owner, a line that nothing was written for.
+///
+/// # Panics
+/// When they are not empty.
+pub async fn check_empty(subject: &mut dyn Subject) {
+    let store = subject.fresh(Limits::default()).await;
+    store.ping().await.expect("a ping is answered");
+    assert_eq!(store.owners().await.expect("owners are counted"), 0);
+    assert_eq!(store.profile("nobody").await.expect("a profile is read"), None);
+    assert_eq!(store.timeline("nobody", None, 10).await.expect("a timeline is read"), []);
+    assert!(store.apply(&[]).await.expect("an empty batch is written").is_empty());
+    apply(&store, &[write("u", "l", "v", "a", 0)]).await;
+    assert_eq!(store.timeline("u", Some("other"), 10).await.expect("a timeline is read"), []);
+    assert_eq!(store.timeline("U", None, 10).await.expect("a timeline is read"), [], "owners compare as bytes");
+    store.flush().await.expect("a flush succeeds");
+}
+
+/// `limit`, from nothing to all.
+///
+/// # Panics
+/// When a read gives more, fewer or others.
+pub async fn check_limits_of_reads(subject: &mut dyn Subject) {
+    let store = subject.fresh(Limits::default()).await;
+    let writes: Vec<Write> = (0..50)
+        .map(|n| write("u", ["l", "m"][n % 2], "v", &format!("{n}"), DAY * DAY_MS + n as i64 / 3))
+        .collect();
+    apply(&store, &writes).await;
+    let mut model = Model::new(Limits::default());
+    model.extend(writes);
+    for limit in [0, 1, 2, 24, 25, 26, 49, 50, 51, usize::MAX] {
+        for line in [None, Some("l"), Some("m")] {
+            let read = store.timeline("u", line, limit).await.expect("a timeline is read");
+            assert_eq!(read, model.timeline("u", line, limit), "{line:?}, limit {limit}");
+        }
+    }
+}
+
+/// All lines merged, with equal times among them and an id that stands in two.
+///
+/// # Panics
+/// When the order is not by `(at_ms, id)`, bytewise.
+pub async fn check_merged_order(subject: &mut dyn Subject) {
+    let store = subject.fresh(Limits::default()).await;
+    let at = DAY * DAY_MS;
+    let ids = ["a", "B", "é", "zz", "z", "用", "🏨", "10", "9"];
+    let mut writes = vec![];
+    for (n, id) in ids.iter().enumerate() {
+        writes.push(write("u", ["hotel", "机票", "x"][n % 3], "v", id, at + (n / 6) as i64));
+    }
+    writes.push(write("u", "x", "v", "a", at + 9));
+    apply(&store, &writes).await;
+    let mut model = Model::new(Limits::default());
+    model.extend(writes);
+    let read = store.timeline("u", None, 100).await.expect("a timeline is read");
+    assert_eq!(read, model.timeline("u", None, 100));
+}
+
+/// Bodies that are empty, binary and large, and the greatest time.
+///
+/// # Panics
+/// When one comes back otherwise.
+pub async fn check_bodies(subject: &mut dyn Subject) {
+    let store = subject.fresh(Limits::default()).await;
+    let all: Vec<u8> = (0..=255).collect();
+    let bodies = [vec![], all.clone(), b"\r\n$-1\r\n".to_vec(), all.repeat(1024), "酒店🏨".into()];
+    let top = 1_i64 << 53;
+    for (n, body) in bodies.iter().enumerate() {
+        let id = format!("{n}");
+        apply(&store, &[Write { body: body.clone(), ..write("u", "l", "v", &id, top - n as i64) }]).await;
+    }
+    let read = store.timeline("u", Some("l"), 10).await.expect("a timeline is read");
+    let expected: Vec<(i64, Vec<u8>)> = (0..).map(|n| top - n).zip(bodies).collect();
+    let read: Vec<(i64, Vec<u8>)> = read.into_iter().map(|entry| (entry.at_ms, entry.body)).collect();
+    assert_eq!(read, expected);
+}
