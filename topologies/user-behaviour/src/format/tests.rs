@@ -115,7 +115,8 @@ fn each_broken_taobao_line_names_its_field() {
 #[test]
 fn what_taobao_lines_cannot_say_is_refused() {
     let plain = taobao(LINE.as_bytes()).unwrap();
-    let changes: [(&str, fn(&mut Behaviour)); 10] = [
+    type Change = (&'static str, fn(&mut Behaviour));
+    let changes: [Change; 10] = [
         ("action", |r| r.action = "pay".into()),
         ("attributes", |r| drop(r.attributes.insert("x", 1))),
         ("attributes", |r| drop(r.attributes.insert("category", 1))),
