@@ -57,9 +57,9 @@ pub(crate) struct RunArgs {
     /// Format of the file; that of the configuration if not given.
     #[arg(long, value_name = "NAME", requires = "once")]
     format: Option<String>,
-    /// How to report.
-    #[arg(long, value_enum, default_value_t, requires = "once")]
-    report: ReportFormat,
+    /// How to report at the end.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) report: ReportFormat,
 }
 
 /// A bounded run.

@@ -48,10 +48,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     runtime.block_on(async move {
         config.format()?;
         match cli.command {
-            Command::Run(args) => match args.once()? {
-                Some(once) => once::once(&config, &dir, &once).await,
-                None => run::run(&config, &dir).await,
-            },
+            Command::Run(args) => {
+                let report = args.report;
+                match args.once()? {
+                    Some(once) => once::once(&config, &dir, &once).await,
+                    None => run::run(&config, &dir, report).await,
+                }
+            }
             Command::Demo(args) => demo::demo(&config, &dir, &args).await,
             Command::Describe { format } => run::describe(&config, format),
             Command::Check { json } => check::check(&config, &dir, json).await,

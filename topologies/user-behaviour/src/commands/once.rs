@@ -11,8 +11,8 @@ use squall::runtime::{Latency, Report, start};
 use squall::service::run_until_signal;
 
 use super::cli::{Once, ReportFormat};
-use super::load::{Loaded, load};
-use super::reconcile::{Found, reconcile};
+use super::load::load;
+use super::reconcile::reconcile;
 use super::run::{conclude, options, plain};
 use super::{Failure, topology};
 use crate::format::find;
@@ -28,6 +28,7 @@ struct Summary {
     rows_stored: u64,
     timeline_users: u64,
     missing: u64,
+    /// Records that decode and made no new row: they repeat one of the file, or one that was stored before.
     duplicates_suppressed: u64,
     elapsed_ms: u64,
     records_per_s: u64,
@@ -47,6 +48,7 @@ pub(super) async fn once(config: &Config, data_dir: &Path, once: &Once) -> Resul
     let format = find(once.format.as_deref().unwrap_or(&config.format))?;
     let parts = open(config, data_dir).await.map_err(plain)?;
     let began = Instant::now();
+    let rows_before = parts.rows.count().await?;
     let dead_before = records_in(&*parts.broker, &config.source.dead_letters).await?;
     let loaded = load(&once.input, format, &*parts.broker.producer()?, &config.source.topic).await?;
 
@@ -58,8 +60,21 @@ pub(super) async fn once(config: &Config, data_dir: &Path, once: &Once) -> Resul
     let elapsed = began.elapsed();
 
     let dead_letters = records_in(&*parts.broker, &config.source.dead_letters).await? - dead_before;
+    let new_rows = parts.rows.count().await?.saturating_sub(rows_before);
     let found = reconcile(&parts, &loaded).await?;
-    let summary = summarize(&loaded, &found, dead_letters, elapsed.as_millis() as u64, &report);
+    let elapsed_ms = elapsed.as_millis() as u64;
+    let summary = Summary {
+        read: loaded.read,
+        decoded: loaded.decoded,
+        dead_letters,
+        rows_stored: found.rows,
+        timeline_users: found.users,
+        missing: found.missing,
+        duplicates_suppressed: loaded.decoded.saturating_sub(new_rows),
+        elapsed_ms,
+        records_per_s: loaded.read * 1000 / elapsed_ms.max(1),
+        latency_ms: latency_ms(&report),
+    };
     print(&summary, once.report)?;
     let code = conclude(&report);
     let complete = summary.missing == 0 && summary.read <= summary.decoded + summary.dead_letters;
@@ -70,21 +85,10 @@ pub(super) async fn once(config: &Config, data_dir: &Path, once: &Once) -> Resul
     Ok(code)
 }
 
-fn summarize(loaded: &Loaded, found: &Found, dead_letters: u64, elapsed_ms: u64, report: &Report) -> Summary {
+fn latency_ms(report: &Report) -> LatencyMs {
     let latency = report.snapshot.spouts.first().map_or(Latency::default(), |spout| spout.complete);
     let ms = |ns: u64| (ns as f64 / 1e4).round() / 100.0;
-    Summary {
-        read: loaded.read,
-        decoded: loaded.decoded,
-        dead_letters,
-        rows_stored: found.rows,
-        timeline_users: found.users,
-        missing: found.missing,
-        duplicates_suppressed: loaded.decoded - loaded.newest.len() as u64,
-        elapsed_ms,
-        records_per_s: loaded.read * 1000 / elapsed_ms.max(1),
-        latency_ms: LatencyMs { p50: ms(latency.p50_ns), p99: ms(latency.p99_ns), max: ms(latency.max_ns) },
-    }
+    LatencyMs { p50: ms(latency.p50_ns), p99: ms(latency.p99_ns), max: ms(latency.max_ns) }
 }
 
 fn print(summary: &Summary, format: ReportFormat) -> Result<(), Failure> {

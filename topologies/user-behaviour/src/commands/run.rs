@@ -6,18 +6,22 @@ use std::process::ExitCode;
 use squall::runtime::{Ended, Options, Report, start};
 use squall::service::{GraphFormat, run_until_signal};
 
+use super::cli::ReportFormat;
 use super::{Failure, topology};
 use crate::open::open;
 use crate::settings::Config;
 
-/// Runs until told to stop.
-pub(super) async fn run(config: &Config, data_dir: &Path) -> Result<ExitCode, Failure> {
+/// Runs until told to stop. The report is the last measurements.
+pub(super) async fn run(config: &Config, data_dir: &Path, format: ReportFormat) -> Result<ExitCode, Failure> {
     let parts = open(config, data_dir).await.map_err(plain)?;
     let topology = topology::build(&parts, config.source.settings(), config.format()?)?;
     let running = start(topology, &config.topology, options(config))?;
     eprintln!("running; Ctrl-C or SIGTERM drains and stops");
     let report = run_until_signal(running).await?;
     parts.timelines.flush().await?;
+    if format == ReportFormat::Json {
+        println!("{}", serde_json::to_string(&report.snapshot)?);
+    }
     Ok(conclude(&report))
 }
 

@@ -1,0 +1,143 @@
+//! On real Kafka, Redis and MariaDB, with several worker processes.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use squall::broker::Broker;
+use squall::testing::servers::{Kafka, MariaDb, Redis};
+use user_behaviour::settings::Config;
+
+use super::embedded::{pulled, taobao_file};
+use super::process::{Process, last_line, run};
+use super::verifier::{config, verify};
+
+/// Longest that the workers may take for the records of a test.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// The three servers, and the overrides that point a binary at them.
+struct Cluster {
+    _servers: (Kafka, Redis, MariaDb),
+    overrides: Vec<String>,
+}
+
+impl Cluster {
+    async fn start(topic: &str) -> Self {
+        let (kafka, redis, mariadb) =
+            (Kafka::start().await.unwrap(), Redis::start().await.unwrap(), MariaDb::start().await.unwrap());
+        let overrides = vec![
+            format!("broker.kafka.bootstrap={}", kafka.address()),
+            format!("timelines.redis.url={}", redis.url()),
+            format!("timelines.redis.prefix={topic}:"),
+            format!("rows.mysql.url={}", mariadb.database(topic).await.unwrap()),
+            format!("source.topic={topic}"),
+            format!("source.dead_letters={topic}.dead"),
+            format!("source.group={topic}"),
+            "source.partitions=8".to_owned(),
+        ];
+        Self { _servers: (kafka, redis, mariadb), overrides }
+    }
+
+    fn config(&self) -> Config {
+        config("cluster", &self.overrides)
+    }
+
+    fn args<'a>(&'a self, command: &[&'a str]) -> Vec<&'a str> {
+        let mut args = command.to_vec();
+        args.extend(["--profile", "cluster"]);
+        args.extend(self.overrides.iter().flat_map(|text| ["--set", text.as_str()]));
+        args
+    }
+
+    fn worker(&self, dir: &Path) -> Process {
+        Process::start(dir, &self.args(&["run", "--report", "json"]))
+    }
+}
+
+/// Records of the topic that the group has committed.
+async fn committed(broker: &dyn Broker, config: &Config) -> u64 {
+    let committed = broker.committed(&config.source.group, &config.source.topic).await.unwrap();
+    committed.into_iter().flatten().sum()
+}
+
+/// Waits until that many records are committed.
+async fn reach(broker: &dyn Broker, config: &Config, records: u64) {
+    let deadline = Instant::now() + LIMIT;
+    while committed(broker, config).await < records {
+        assert!(Instant::now() < deadline, "only {} of {records} committed", committed(broker, config).await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_records_are_all_stored() {
+    let cluster = Cluster::start("taobao").await;
+    let dir = tempfile::tempdir().unwrap();
+    let input = taobao_file(dir.path());
+    let input = input.to_str().unwrap();
+    for _ in 0..2 {
+        let once = ["run", "--once", "--input", input, "--format", "taobao-csv", "--report", "json"];
+        let output = run(dir.path(), &cluster.args(&once));
+        assert!(output.status.success());
+        let report = last_line(&output);
+        assert_eq!((&report["read"], &report["missing"]), (&6000.into(), &0.into()), "{report}");
+        verify(&cluster.config(), dir.path()).await.assert_complete();
+    }
+    let check = run(dir.path(), &cluster.args(&["check"]));
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_million_records_survive_a_kill_and_a_stop() {
+    let records: u64 = 1_000_000;
+    let cluster = Cluster::start("million").await;
+    let dir = tempfile::tempdir().unwrap();
+    let (count, config) = (records.to_string(), cluster.config());
+    let generate = ["generate", "--count", &count, "--users", "20000", "--broken", "0.001", "--late", "0.1"];
+    assert!(run(dir.path(), &cluster.args(&generate)).status.success());
+    let broker = config.broker.open(dir.path()).await.unwrap();
+
+    let mut killed = cluster.worker(dir.path());
+    let mut stopped = cluster.worker(dir.path());
+    reach(&*broker, &config, records / 2).await;
+    assert!(killed.is_running() && stopped.is_running());
+    killed.kill();
+    let mut heir = cluster.worker(dir.path());
+    reach(&*broker, &config, records * 3 / 4).await;
+    stopped.terminate();
+    let (status, lines) = stopped.wait();
+    assert!(status.success(), "{status}");
+    assert!(pulled(&lines) > 0);
+    reach(&*broker, &config, records).await;
+    heir.terminate();
+    let (status, _) = heir.wait();
+    assert!(status.success(), "{status}");
+
+    let verdict = verify(&config, dir.path()).await;
+    verdict.assert_complete();
+    assert_eq!(verdict.records, records);
+    assert!(verdict.undecodable > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clean_stops_leave_no_duplicates() {
+    let records: u64 = 100_000;
+    let cluster = Cluster::start("clean").await;
+    let dir = tempfile::tempdir().unwrap();
+    let (count, config) = (records.to_string(), cluster.config());
+    let broker = config.broker.open(dir.path()).await.unwrap();
+    let generate = ["generate", "--count", &count, "--users", "2000"];
+    assert!(run(dir.path(), &cluster.args(&generate)).status.success());
+
+    let (mut first, mut second) = (cluster.worker(dir.path()), cluster.worker(dir.path()));
+    reach(&*broker, &config, records / 4).await;
+    first.terminate();
+    let (status, lines) = first.wait();
+    assert!(status.success(), "{status}");
+    let by_first = pulled(&lines);
+    reach(&*broker, &config, records).await;
+    second.terminate();
+    let (status, lines) = second.wait();
+    assert!(status.success(), "{status}");
+    assert_eq!(by_first + pulled(&lines), records, "each record was pulled exactly once");
+    verify(&config, dir.path()).await.assert_complete();
+}

@@ -1,0 +1,112 @@
+//! Everything in one process, with nothing installed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::data::taobao_lines;
+use super::process::{Process, last_line, run};
+use super::verifier::{config, verify};
+
+/// The real records, or generated ones of their shape, as a file.
+pub(crate) fn taobao_file(dir: &Path) -> PathBuf {
+    let path = dir.join("input.csv");
+    std::fs::write(&path, taobao_lines().join("\n") + "\n").unwrap();
+    path
+}
+
+fn once<'a>(input: &'a Path) -> Vec<&'a str> {
+    let input = input.to_str().unwrap();
+    vec!["run", "--once", "--input", input, "--format", "taobao-csv", "--report", "json"]
+}
+
+async fn check(data_dir: &Path) {
+    let verdict = verify(&config("embedded", &[]), data_dir).await;
+    verdict.assert_complete();
+}
+
+#[tokio::test]
+async fn the_real_records_are_all_stored_and_a_second_run_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = taobao_file(dir.path());
+    let distinct = {
+        let mut lines = taobao_lines();
+        lines.sort();
+        lines.dedup();
+        lines.len() as u64
+    };
+    let data_dir = dir.path().join("data");
+    for round in 0..2 {
+        let output = run(&data_dir, &once(&input));
+        assert!(output.status.success());
+        let report = last_line(&output);
+        for (field, expected) in [("read", 6000), ("decoded", 6000), ("missing", 0), ("dead_letters", 0)] {
+            assert_eq!(report[field], expected, "{field} in round {round}: {report}");
+        }
+        assert_eq!(report["rows_stored"], distinct);
+        assert_eq!(report["duplicates_suppressed"], if round == 0 { 6000 - distinct } else { 6000 });
+        assert!(report["latency_ms"]["p99"].as_f64().unwrap() > 0.0);
+        check(&data_dir).await;
+    }
+    assert!(data_dir.join("store.sqlite").is_file());
+}
+
+#[tokio::test]
+async fn ten_kills_at_random_moments_end_in_the_same_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = taobao_file(dir.path());
+    let data_dir = dir.path().join("data");
+    let seed = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
+    eprintln!("kill times are drawn from {seed}");
+    let (mut state, mut killed) = (u64::from(seed) | 1, 0);
+    while killed < 10 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mut process = Process::start(&data_dir, &once(&input));
+        std::thread::sleep(Duration::from_millis(20 + (state >> 33) % 600));
+        killed += u32::from(process.is_running());
+        process.kill();
+    }
+    let output = run(&data_dir, &once(&input));
+    assert!(output.status.success());
+    assert_eq!(last_line(&output)["missing"], 0);
+    check(&data_dir).await;
+}
+
+#[tokio::test]
+async fn sigterm_drains_and_leaves_nothing_to_do_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let generated = run(dir.path(), &["generate", "--count", "20000", "--users", "300", "--broken", "0.01"]);
+    assert!(generated.status.success());
+    let mut worker =
+        Process::start(dir.path(), &["run", "--report", "json", "--set", "topology.defaults.batch=50"]);
+    std::thread::sleep(Duration::from_millis(700));
+    worker.terminate();
+    let (status, lines) = worker.wait();
+    assert!(status.success(), "{status}");
+    let first = pulled(&lines);
+    let mut worker = Process::start(dir.path(), &["run", "--report", "json"]);
+    let config = config("embedded", &[]);
+    // The data directory belongs to the worker: whether it is done shows only in what it leaves behind.
+    let mut second = 0;
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(1500));
+        worker.terminate();
+        let (status, lines) = worker.wait();
+        assert!(status.success(), "{status}");
+        second += pulled(&lines);
+        if first + second >= 20_000 {
+            break;
+        }
+        worker = Process::start(dir.path(), &["run", "--report", "json"]);
+    }
+    assert_eq!(first + second, 20_000, "each record was pulled exactly once");
+    let verdict = verify(&config, dir.path()).await;
+    verdict.assert_complete();
+    assert!(verdict.undecodable > 0);
+}
+
+/// Records that a worker pulled, from its report.
+pub(crate) fn pulled(lines: &[String]) -> u64 {
+    let report: serde_json::Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+    let operators = report["operators"].as_array().unwrap();
+    operators.iter().find(|operator| operator["operator"] == "behaviour").unwrap()["tuples_out"].as_u64().unwrap()
+}

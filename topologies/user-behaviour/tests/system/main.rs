@@ -1,0 +1,12 @@
+//! The binary as a user runs it: embedded, and on real servers.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod bad_input;
+mod cluster;
+mod embedded;
+mod process;
+mod verifier;
+
+#[path = "../oracle/data.rs"]
+mod data;
