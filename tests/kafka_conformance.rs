@@ -1,5 +1,7 @@
 //! The log on Kafka does what every log does, against a real server.
 
+#![allow(clippy::unwrap_used, reason = "a test panics")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -215,9 +215,7 @@ impl Poller {
             }
         }
         if let Some(error) = self.consumer.context().take_commit_error() {
-            if error.rdkafka_error_code() != Some(Code::NoOffset) {
-                self.inbox.commit_failed(error::failed(&self.settings, "cannot commit", error));
-            }
+            self.inbox.commit_failed(error::failed(&self.settings, "cannot commit", error));
         }
     }
 

@@ -1,1 +1,122 @@
-//! Against a real Kafka.
+//! What can be said without a server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::inbox::{Event, Inbox};
+use super::settings::is_secret;
+use super::{KafkaBroker, KafkaSettings};
+use crate::broker::{BrokerError, Fetched};
+use crate::topology::{Class, Classify, Origin, Record};
+
+fn fetched(partition: u32, offsets: std::ops::Range<u64>) -> Fetched {
+    let topic: Arc<str> = "t".into();
+    let record = |offset| Record::new(Origin { topic: Arc::clone(&topic), partition, offset, attempt: 0 }, None);
+    Fetched { partition, epoch: 1, next: offsets.end, records: offsets.map(record).collect() }
+}
+
+fn next(inbox: &Inbox, max: usize) -> Option<(u32, Vec<u64>, u64)> {
+    match inbox.try_next(max).unwrap()? {
+        Event::Records(f) => Some((f.partition, f.records.iter().map(|r| r.origin.offset).collect(), f.next)),
+        event => panic!("{event:?}"),
+    }
+}
+
+#[test]
+fn records_are_handed_out_by_portions_and_make_room() {
+    let inbox = Inbox::new(5);
+    assert_eq!(inbox.room(Duration::ZERO), 5);
+    inbox.push(Event::Records(fetched(0, 10..15)));
+    assert_eq!(inbox.room(Duration::ZERO), 0);
+    assert_eq!(next(&inbox, 2), Some((0, vec![10, 11], 12)));
+    assert_eq!(inbox.room(Duration::ZERO), 2);
+    assert_eq!(next(&inbox, 100), Some((0, vec![12, 13, 14], 15)));
+    assert_eq!(next(&inbox, 100), None);
+    assert_eq!(inbox.room(Duration::ZERO), 5);
+}
+
+#[test]
+fn what_is_fetched_before_a_seek_is_done_is_dropped() {
+    let inbox = Inbox::new(100);
+    inbox.push(Event::Records(fetched(0, 0..3)));
+    inbox.push(Event::Records(fetched(1, 0..3)));
+    inbox.seek(0, 50).unwrap();
+    inbox.push(Event::Records(fetched(0, 3..6)));
+    inbox.seek(0, 70).unwrap();
+    inbox.sought(0);
+    inbox.push(Event::Records(fetched(0, 50..53)));
+    inbox.sought(0);
+    inbox.push(Event::Records(fetched(0, 70..71)));
+    assert_eq!(next(&inbox, 100), Some((1, vec![0, 1, 2], 3)));
+    assert_eq!(next(&inbox, 100), Some((0, vec![70], 71)));
+    assert_eq!(next(&inbox, 100), None);
+}
+
+#[test]
+fn no_record_of_a_partition_follows_its_revocation() {
+    let inbox = Inbox::new(100);
+    inbox.push(Event::Records(fetched(0, 0..3)));
+    inbox.push(Event::Records(fetched(1, 0..3)));
+    inbox.take_away(&[0], Event::Revoking(vec![0]));
+    assert_eq!(next(&inbox, 100), Some((1, vec![0, 1, 2], 3)));
+    assert!(matches!(inbox.try_next(1), Ok(Some(Event::Revoking(taken))) if taken == [0]));
+    assert_eq!(inbox.room(Duration::ZERO), 100);
+}
+
+#[test]
+fn what_came_before_the_end_is_still_handed_out() {
+    let inbox = Inbox::new(100);
+    inbox.push(Event::Records(fetched(0, 0..1)));
+    inbox.end();
+    assert_eq!(next(&inbox, 100), Some((0, vec![0], 1)));
+    assert!(matches!(inbox.try_next(1), Err(BrokerError::Closed { .. })));
+    assert!(matches!(inbox.seek(0, 1), Err(BrokerError::Closed { .. })));
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let secrets = [
+        "sasl.password",
+        "ssl.key.password",
+        "ssl.keystore.password",
+        "ssl.key.pem",
+        "sasl.oauthbearer.client.secret",
+        "sasl.oauthbearer.config",
+        "sasl.jaas.config",
+    ];
+    for name in secrets {
+        assert!(is_secret(name), "{name}");
+        let text = format!("{:?}", KafkaSettings::new("broker:9092").property(name, "hunter2"));
+        assert!(text.contains(name) && !text.contains("hunter2"), "{text}");
+    }
+    let open = format!("{:?}", KafkaSettings::new("broker:9092").property("security.protocol", "SASL_SSL"));
+    assert!(open.contains("SASL_SSL"), "{open}");
+}
+
+#[tokio::test]
+async fn refused_properties_are_named_without_their_secrets() {
+    let connect = |name: &str| {
+        let settings =
+            KafkaSettings { connect_timeout: Duration::from_millis(300), ..KafkaSettings::new("127.0.0.1:1") };
+        let settings = settings.property(name, "hunter2");
+        async { KafkaBroker::connect(settings).await.err().unwrap() }
+    };
+    for name in ["enable.idempotence", "auto.offset.reset", "group.id", "sasl.oauthbearer.method"] {
+        let error = connect(name).await;
+        assert!(matches!(&error, BrokerError::Invalid { reason, .. } if reason.contains(name)), "{error:?}");
+        assert_eq!(error.class(), Class::Fatal);
+    }
+    // A private key that is none.
+    let error = connect("ssl.key.pem").await;
+    assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named() {
+    let settings =
+        KafkaSettings { connect_timeout: Duration::from_millis(300), ..KafkaSettings::new("127.0.0.1:1") };
+    let error = KafkaBroker::connect(settings).await.err().unwrap();
+    assert!(matches!(&error, BrokerError::Unreachable { address, .. } if address == "127.0.0.1:1"), "{error:?}");
+    assert!(error.to_string().contains("refused"), "the reason is that of the connection: {error}");
+    assert_eq!(error.class(), Class::Retryable);
+}

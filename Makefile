@@ -1,0 +1,51 @@
+# What a clone can be asked for. `make` alone lists it.
+
+PROFILE ?= embedded
+DEMO_ARGS ?=
+BENCH ?=
+CARGO ?= cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check audit loom bench kafka install-test services-up services-down services-status
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## The user-behaviour system with generated traffic; PROFILE=cluster uses running services
+	@scripts/install.sh demo
+	$(CARGO) run --release -p user-behaviour -- demo --profile $(PROFILE) $(DEMO_ARGS)
+
+test: install-test kafka ## All tests, the ones against real servers included
+	$(CARGO) test --workspace
+
+check: ## Format, lints, documentation and its examples
+	@scripts/install.sh demo
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace
+	$(CARGO) test --doc -p squall
+
+audit: ## Licences, banned crates and sources of all dependencies
+	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny --all-features check licenses bans sources
+
+loom: ## Every interleaving of the ack tree and the breaker
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom $(CARGO) test --release -p squall --lib loom
+
+bench: install-test kafka ## Benchmarks; BENCH=name runs one
+	$(CARGO) bench -p squall $(if $(BENCH),--bench $(BENCH))
+
+kafka: ## The jars of the Kafka that tests and services run
+	@scripts/kafka.sh
+
+install-test: ## What the tests need on a bare Debian: Redis, MariaDB, Java, Maven
+	@scripts/install.sh test
+
+services-up: install-test ## Kafka, Redis and MariaDB for development, under .services
+	@scripts/services.sh up
+
+services-down: ## Stops them
+	@scripts/services.sh down
+
+services-status: ## Which of them are up
+	@scripts/services.sh status

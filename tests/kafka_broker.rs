@@ -1,0 +1,232 @@
+//! What is particular to the log on Kafka, against real servers: outages, rebalances, holes.
+
+#![allow(clippy::unwrap_used, reason = "a test panics")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use squall::broker::kafka::{KafkaBroker, KafkaSettings};
+use squall::broker::{Append, Broker, BrokerError, Consumer, ConsumerEvent, Fetched, GroupSettings, TopicSpec};
+use squall::testing::servers::Kafka;
+use squall::{Class, Classify};
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// One server for the tests that do it no harm; it dies with the process.
+async fn shared() -> &'static Kafka {
+    static SERVER: OnceCell<Kafka> = OnceCell::const_new();
+    SERVER.get_or_init(|| async { Kafka::start().await.unwrap() }).await
+}
+
+async fn broker(url: &str) -> KafkaBroker {
+    KafkaBroker::connect(KafkaSettings::new(url)).await.unwrap()
+}
+
+fn numbers(range: std::ops::Range<u64>) -> Vec<Append> {
+    let record = |n: u64| Append { partition: Some(0), value: Some(n.to_string().into()), ..Append::default() };
+    range.map(record).collect()
+}
+
+fn read(fetched: &Fetched) -> Vec<u64> {
+    let number = |value: &bytes::Bytes| std::str::from_utf8(value).unwrap().parse().unwrap();
+    fetched.records.iter().map(|r| number(r.value.as_ref().unwrap())).collect()
+}
+
+/// The next event, within the deadline of a test.
+async fn next(consumer: &mut Box<dyn Consumer>) -> Result<ConsumerEvent, BrokerError> {
+    timeout(DEADLINE, consumer.poll(1000)).await.expect("an event comes")
+}
+
+/// Polls until `count` records have come; returns them and where to commit.
+async fn records(consumer: &mut Box<dyn Consumer>, count: usize) -> (Vec<u64>, u64) {
+    let (mut all, mut end) = (Vec::new(), 0);
+    while all.len() < count {
+        if let ConsumerEvent::Records(fetched) = next(consumer).await.unwrap() {
+            all.extend(read(&fetched));
+            end = fetched.next;
+        }
+    }
+    (all, end)
+}
+
+async fn assigned(consumer: &mut Box<dyn Consumer>) -> Vec<(u32, u32, u64)> {
+    loop {
+        if let ConsumerEvent::Assigned(partitions) = next(consumer).await.unwrap() {
+            return partitions;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn producer_and_consumer_go_on_after_the_server_was_killed() {
+    let mut kafka = Kafka::start().await.unwrap();
+    let broker = broker(kafka.url()).await;
+    broker.create_topic(&TopicSpec::new("t", 1)).await.unwrap();
+    let producer = broker.producer().unwrap();
+    producer.append("t", numbers(0..100)).await.unwrap();
+    let mut consumer = broker.subscribe("t", &GroupSettings::new("g")).unwrap();
+    let (before, end) = records(&mut consumer, 100).await;
+    assert_eq!(before, (0..100).collect::<Vec<u64>>());
+    consumer.release(&[(0, end)]).await.unwrap();
+
+    kafka.kill().unwrap();
+    let waiting = Arc::clone(&producer);
+    let append = tokio::spawn(async move { waiting.append("t", numbers(100..200)).await });
+    assert!(matches!(broker.topics().await, Err(e) if e.class() == Class::Retryable), "the server is away");
+    kafka.restart().await.unwrap();
+
+    append.await.unwrap().unwrap();
+    let (after, end) = records(&mut consumer, 100).await;
+    assert_eq!(after, (100..200).collect::<Vec<u64>>());
+    let deadline = Instant::now() + DEADLINE;
+    while let Err(error) = consumer.release(&[(0, end)]).await {
+        assert_eq!(error.class(), Class::Retryable, "{error:?}");
+        assert!(Instant::now() < deadline, "{error:?}");
+    }
+    assert_eq!(broker.committed("g", "t").await.unwrap(), [Some(200)]);
+    consumer.close(&[]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_that_finds_the_queue_full_gives_up_in_time() {
+    let mut kafka = Kafka::start().await.unwrap();
+    let settings = KafkaSettings {
+        delivery_timeout: Duration::from_secs(4),
+        request_timeout: Duration::from_millis(500),
+        queue_records: 10,
+        ..KafkaSettings::new(kafka.url())
+    };
+    let broker = KafkaBroker::connect(settings).await.unwrap();
+    broker.create_topic(&TopicSpec::new("t", 1)).await.unwrap();
+    let producer = broker.producer().unwrap();
+    let many = producer.append("t", numbers(0..500)).await.unwrap();
+    assert_eq!(many.len(), 500, "more than the queue holds, while it drains");
+
+    kafka.suspend().unwrap();
+    let error = timeout(DEADLINE, producer.append("t", numbers(500..600))).await.expect("bounded").unwrap_err();
+    assert!(matches!(error, BrokerError::Timeout { .. }), "{error:?}");
+    assert_eq!(error.class(), Class::Retryable);
+    kafka.resume().unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while producer.append("t", numbers(600..601)).await.is_err() {
+        assert!(Instant::now() < deadline, "appends work again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_released_goes_after_the_drain_time_and_late_commits_are_ignored() {
+    let kafka = shared().await;
+    let broker = broker(kafka.url()).await;
+    broker.create_topic(&TopicSpec::new("drain", 2)).await.unwrap();
+    let drain_timeout = Duration::from_millis(200);
+    let settings = GroupSettings { drain_timeout, ..GroupSettings::new("drain") };
+    let mut old = broker.subscribe("drain", &settings).unwrap();
+    assert_eq!(assigned(&mut old).await.len(), 2);
+    let mut new = broker.subscribe("drain", &settings).unwrap();
+    let revoked = loop {
+        if let ConsumerEvent::Revoking(partitions) = next(&mut old).await.unwrap() {
+            break partitions;
+        }
+    };
+    let taken = assigned(&mut new).await;
+    assert_eq!(revoked, taken.iter().map(|t| t.0).collect::<Vec<u32>>(), "it goes although nobody released it");
+
+    let kept = 1 - revoked[0];
+    old.release(&[(revoked[0], 77), (kept, 5)]).await.unwrap();
+    let mut expected = [None, None];
+    expected[kept as usize] = Some(5);
+    assert_eq!(broker.committed("drain", "drain").await.unwrap(), expected);
+    old.close(&[]).await.unwrap();
+    new.close(&[]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_instance_of_one_static_member_fences_the_first() {
+    let kafka = shared().await;
+    let broker = broker(kafka.url()).await;
+    broker.create_topic(&TopicSpec::new("static", 1)).await.unwrap();
+    let settings = GroupSettings { instance_id: Some("one".into()), ..GroupSettings::new("static") };
+    let mut first = broker.subscribe("static", &settings).unwrap();
+    assigned(&mut first).await;
+    let mut second = broker.subscribe("static", &settings).unwrap();
+    let error = loop {
+        if let Err(error) = next(&mut first).await {
+            break error;
+        }
+    };
+    assert_eq!(error.class(), Class::Fatal, "{error:?}");
+    assert!(next(&mut first).await.is_err(), "every further call fails");
+    assert_eq!(assigned(&mut second).await.len(), 1);
+    second.close(&[]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_step_over_the_hole_at_the_end() {
+    let kafka = shared().await;
+    let broker = broker(kafka.url()).await;
+    broker.create_topic(&TopicSpec::new("hole", 1)).await.unwrap();
+    let url = kafka.url().to_owned();
+    // The end of a transaction takes an offset and is no record.
+    tokio::task::spawn_blocking(move || {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", url).set("transactional.id", "hole");
+        let producer: BaseProducer = config.create().unwrap();
+        producer.init_transactions(DEADLINE).unwrap();
+        producer.begin_transaction().unwrap();
+        producer.send(BaseRecord::<(), str>::to("hole").payload("0")).map_err(|(e, _)| e).unwrap();
+        producer.commit_transaction(DEADLINE).unwrap();
+    })
+    .await
+    .unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while broker.bounds("hole").await.unwrap()[0].latest != 2 {
+        assert!(Instant::now() < deadline, "the end of the transaction is written");
+    }
+
+    let mut cursor = broker.cursor("hole", &[(0, 0)]).unwrap();
+    while cursor.position(0) != Some(2) {
+        assert!(Instant::now() < deadline, "the position stays at {:?}", cursor.position(0));
+        cursor.fetch(10, Duration::from_millis(100)).await.unwrap();
+    }
+    let mut consumer = broker.subscribe("hole", &GroupSettings::new("hole")).unwrap();
+    let mut end = 0;
+    while end != 2 {
+        if let ConsumerEvent::Records(fetched) = next(&mut consumer).await.unwrap() {
+            end = fetched.next;
+        }
+    }
+    consumer.close(&[(0, end)]).await.unwrap();
+    assert_eq!(broker.committed("hole", "hole").await.unwrap(), [Some(2)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_does_not_poll_stays_in_its_group() {
+    let kafka = shared().await;
+    let broker = broker(kafka.url()).await;
+    broker.create_topic(&TopicSpec::new("idle", 1)).await.unwrap();
+    let producer = broker.producer().unwrap();
+    producer.append("idle", numbers(0..5000)).await.unwrap();
+    let session_timeout = Duration::from_secs(1);
+    let settings = GroupSettings { prefetch: 100, session_timeout, ..GroupSettings::new("idle") };
+    let mut consumer = broker.subscribe("idle", &settings).unwrap();
+    let epoch = assigned(&mut consumer).await[0].1;
+    // Three sessions without a poll, in which the prefetch fills up.
+    tokio::time::sleep(session_timeout * 3).await;
+    let mut all = Vec::new();
+    while all.len() < 5000 {
+        match next(&mut consumer).await.unwrap() {
+            ConsumerEvent::Records(fetched) => {
+                assert_eq!(fetched.epoch, epoch, "it was never taken away");
+                all.extend(read(&fetched));
+            }
+            event => panic!("{event:?}"),
+        }
+    }
+    assert_eq!(all, (0..5000).collect::<Vec<u64>>());
+    consumer.close(&[(0, 5000)]).await.unwrap();
+    assert_eq!(broker.committed("idle", "idle").await.unwrap(), [Some(5000)]);
+}
