@@ -7,9 +7,12 @@ use compact_str::CompactString;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use rand_distr::Zipf;
+use squall::Headers;
+use squall::broker::Append;
 
 use super::visit::Visit;
 use super::{BrokenKind, GenerateSettings, SettingsError};
+use crate::format::VERSION_HEADER;
 use crate::record::Behaviour;
 
 /// Visits in progress at once at most.
@@ -46,6 +49,18 @@ pub struct Generated {
     /// What a decoder must make of it, its `event_id` filled in; `None` when it is broken. Shared with its
     /// duplicates.
     pub record: Option<Arc<Behaviour>>,
+}
+
+impl Generated {
+    /// The record as it goes into the log: keyed by the user, with the version of the format, stamped by the log.
+    pub fn append(&self) -> Append {
+        Append {
+            key: Some(Bytes::copy_from_slice(self.key.as_bytes())),
+            value: Some(self.value.clone()),
+            headers: Headers::default().with(VERSION_HEADER, b"1".as_slice()),
+            ..Append::default()
+        }
+    }
 }
 
 /// Yields [`GenerateSettings::count`] records.
@@ -92,6 +107,14 @@ impl Generator {
             recent: Vec::new(),
             next_recent: 0,
             settings,
+        })
+    }
+
+    /// What a store must hold in the end: each event that is still to come, once.
+    pub fn expected(self) -> impl Iterator<Item = Arc<Behaviour>> {
+        self.filter_map(|made| match made.kind {
+            Kind::Fresh | Kind::Late => made.record,
+            Kind::Duplicate | Kind::Broken(_) => None,
         })
     }
 

@@ -9,7 +9,7 @@
 //!
 //! Records of the channel `h5` come without `event_id`, as those of a careless client. Every record that is
 //! not broken carries the [`Behaviour`](crate::record::Behaviour) that a decoder must make of it, so a
-//! verifier runs the same generator again instead of keeping a list.
+//! verifier runs the same generator again, with [`Generator::expected`], instead of keeping a list.
 
 mod broken;
 mod catalogue;

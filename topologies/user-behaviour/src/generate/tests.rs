@@ -4,7 +4,7 @@ use squall::Headers;
 
 use super::*;
 use crate::format::{BehaviourJson, decode};
-use crate::record::Channel;
+use crate::record::{Channel, Decoded};
 
 fn settings() -> GenerateSettings {
     GenerateSettings {
@@ -50,6 +50,25 @@ fn the_same_settings_give_the_same_records_and_another_seed_others() {
     let few = GenerateSettings { count: 2000, ..settings() };
     assert_eq!(values(few.clone()), values(few.clone()));
     assert_ne!(values(few.clone()), values(GenerateSettings { seed: 2, ..few }));
+}
+
+#[test]
+fn the_expected_events_are_those_that_decode_each_once() {
+    let mut decoded = BTreeMap::new();
+    for made in all(settings()) {
+        let append = made.append();
+        assert_eq!(append.key.as_deref(), Some(made.key.as_bytes()));
+        let value = append.value.unwrap();
+        if let Ok(record) = decode(&BehaviourJson, &value, &append.headers, NOW).map(Decoded::into_record) {
+            decoded.insert((record.user_id.clone(), record.event_id.clone()), record);
+        }
+    }
+    let mut expected = 0;
+    for record in Generator::new(settings()).unwrap().expected() {
+        expected += 1;
+        assert_eq!(decoded.get(&(record.user_id.clone(), record.event_id.clone())), Some(&*record));
+    }
+    assert_eq!(expected, decoded.len());
 }
 
 #[test]

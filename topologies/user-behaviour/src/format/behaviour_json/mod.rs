@@ -7,8 +7,8 @@
 //! - an empty `event_id` is refused, a missing one is derived;
 //! - unknown fields are kept as attributes, so they must be texts, numbers or truth values;
 //! - a number of a magnitude of 2^63 or more is refused, because it may have been rounded;
-//! - `occurred_at` is a whole number of milliseconds or an RFC 3339 text, of which anything below a
-//!   millisecond is cut off.
+//! - `occurred_at` is a whole number of milliseconds or an RFC 3339 text (other spellings of ISO 8601 with an
+//!   offset are understood as well), of which anything below a millisecond is cut off.
 //!
 //! Reading stops as soon as a limit is passed, so that memory stays within a small multiple of the input.
 
