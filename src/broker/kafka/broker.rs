@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::time::{Instant, sleep};
 
 use super::blocking::blocking;
+use super::class_of;
 use super::consumer::KafkaConsumer;
 use super::context::Context;
 use super::cursor::KafkaCursor;
@@ -20,7 +21,10 @@ use super::{config, consume, error};
 use crate::broker::{
     Bounds, Broker, BrokerError, Cleanup, Consumer, Cursor, GroupSettings, Producer, TopicInfo, TopicSpec,
 };
-use crate::topology::BoxFuture;
+use crate::topology::{BoxFuture, Class};
+
+/// Between two tries of a call that the cluster cannot answer yet.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// A cluster.
 pub struct KafkaBroker {
@@ -213,7 +217,8 @@ fn committed(settings: &KafkaSettings, group: &str, topic: &str) -> Result<Vec<O
     for partition in &partitions {
         list.add_partition(topic, signed(*partition));
     }
-    let list = consumer.committed_offsets(list, settings.request_timeout).map_err(failed)?;
+    let list = patiently(settings, || consumer.committed_offsets(list.clone(), settings.request_timeout));
+    let list = list.map_err(failed)?;
     let offset = |partition: &u32| {
         let element = list.find_partition(topic, signed(*partition)).expect("the list was made of these");
         element.error().map_err(failed)?;
@@ -250,6 +255,20 @@ fn reset(settings: &KafkaSettings, group: &str, topic: &str, offsets: &[(u32, u6
         return Ok(());
     }
     consume::commit(&consumer, &list, settings.request_timeout).map_err(failed)
+}
+
+/// Repeats a call while the cluster is about to get over what keeps it from answering, such as a coordinator that is
+/// still being chosen; for one request time-out.
+fn patiently<T>(settings: &KafkaSettings, mut call: impl FnMut() -> KafkaResult<T>) -> KafkaResult<T> {
+    let deadline = Instant::now() + settings.request_timeout;
+    loop {
+        match call() {
+            Err(error) if class_of(&error) == Class::Retryable && Instant::now() < deadline => {
+                std::thread::sleep(PATIENCE);
+            }
+            result => return result,
+        }
+    }
 }
 
 /// A client of a group that it does not join.

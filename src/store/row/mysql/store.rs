@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, MySql};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, MySql};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
@@ -44,6 +45,7 @@ impl MySqlRows {
     /// [`StoreError::Config`] when the settings cannot work; those of a call.
     pub async fn connect(settings: MySqlSettings, table: Table, migrator: Migrator) -> Result<Self, StoreError> {
         let store = Self::lazy(settings, table, migrator)?;
+        store.reach().await?;
         store.bounds().await?;
         Ok(store)
     }
@@ -73,6 +75,15 @@ impl MySqlRows {
         let pool = pool_options(&settings).connect_lazy_with(options);
         let statements = Statements::new(Dialect::MySql, table);
         Ok(Self { pool, settings, address, statements, migrator, packet: OnceCell::new() })
+    }
+
+    /// Connects past the pool, which would try a refused connection again until its timeout and not say why.
+    async fn reach(&self) -> Result<(), StoreError> {
+        let options = self.pool.connect_options();
+        let connecting = MySqlConnection::connect_with(&options);
+        let connected = within("connecting", self.settings.acquire_timeout, connecting).await;
+        let connection = connected.map_err(|ended| self.error(ended))?;
+        within("closing", self.settings.acquire_timeout, connection.close()).await.map_err(|ended| self.error(ended))
     }
 
     async fn lease(&self) -> Result<Lease<MySql>, StoreError> {
@@ -182,13 +193,43 @@ impl MySqlRows {
             true => ("applying migrations", self.settings.migrate_timeout),
             false => ("checking the schema", self.settings.statement_timeout),
         };
-        match timeout(bound, schema::run(lease.connection(), &self.migrator, apply)).await {
+        let run = async {
+            if apply {
+                lock_migrations(lease.connection(), bound).await.map_err(schema::Mismatch::Failed)?;
+            }
+            schema::run(lease.connection(), &self.migrator, apply).await?;
+            if apply {
+                unlock_migrations(lease.connection()).await.map_err(schema::Mismatch::Failed)?;
+            }
+            Ok(())
+        };
+        match timeout(bound, run).await {
             Ok(Ok(())) => self.finish(lease, Ok(())),
             // The connection goes: it may hold the lock of the migrations.
             Ok(Err(mismatch)) => Err(schema::error(STORE, mismatch, |error| classify(error, &self.address))),
             Err(_) => Err(timed_out(STORE, what, bound)),
         }
     }
+}
+
+/// The lock that workers which start together take before they migrate. sqlx takes one of its own without a time limit,
+/// which MariaDB does not grant (it takes a negative limit for none at all), so that two would migrate at once.
+const MIGRATIONS_LOCK: &str = "CONCAT('squall:', LEFT(SHA1(DATABASE()), 40))";
+
+async fn lock_migrations(connection: &mut MySqlConnection, bound: Duration) -> Result<(), sqlx::Error> {
+    let query = format!("SELECT GET_LOCK({MIGRATIONS_LOCK}, ?)");
+    let granted: Option<i64> =
+        sqlx::query_scalar(AssertSqlSafe(query)).bind(bound.as_secs().max(1)).fetch_one(connection).await?;
+    match granted {
+        Some(1) => Ok(()),
+        _ => Err(sqlx::Error::PoolTimedOut),
+    }
+}
+
+async fn unlock_migrations(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    let query = format!("SELECT RELEASE_LOCK({MIGRATIONS_LOCK})");
+    let _released: Option<i64> = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(connection).await?;
+    Ok(())
 }
 
 impl Pieces for MySqlRows {
