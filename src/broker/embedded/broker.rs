@@ -35,7 +35,7 @@ use crate::topology::BoxFuture;
 /// ```
 #[derive(Clone)]
 pub struct EmbeddedBroker {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     producer: Arc<EmbeddedProducer>,
 }
 

@@ -107,11 +107,12 @@ impl EmbeddedConsumer {
                 ConsumerEvent::Assigned(event)
             }
             Change::Revoking(partitions) => {
-                partitions.iter().for_each(|p| drop(self.assigned.remove(p)));
+                let partitions: Vec<u32> = partitions.into_iter().map(|(p, _)| p).collect();
+                self.assigned.retain(|p, _| !partitions.contains(p));
                 ConsumerEvent::Revoking(partitions)
             }
             Change::Lost(partitions) => {
-                partitions.iter().for_each(|p| drop(self.assigned.remove(p)));
+                self.assigned.retain(|p, _| !partitions.contains(p));
                 ConsumerEvent::Lost(partitions)
             }
         })

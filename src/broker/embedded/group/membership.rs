@@ -13,7 +13,8 @@ use super::super::topic::Topic;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) enum Change {
     Assigned(Vec<Grant>),
-    Revoking(Vec<u32>),
+    /// Partitions with the epoch of the assignment that ends.
+    Revoking(Vec<(u32, u32)>),
     Lost(Vec<u32>),
 }
 
@@ -106,8 +107,11 @@ impl Membership {
     pub(in super::super) fn next_change(&mut self, id: u64) -> Option<Change> {
         let change = self.members.iter_mut().find(|m| m.id == id)?.changes.pop_front()?;
         if let Change::Revoking(partitions) = &change {
-            for partition in partitions {
-                if let Some(owner) = self.owners[*partition as usize].as_mut().filter(|o| o.member == id) {
+            for (partition, epoch) in partitions {
+                let at = *partition as usize;
+                // Lost and given again since: then this is about an assignment that has ended already.
+                let current = self.epochs[at] == *epoch;
+                if let Some(owner) = self.owners[at].as_mut().filter(|o| current && o.member == id) {
                     owner.told = true;
                 }
             }
@@ -157,12 +161,14 @@ impl Membership {
 
     fn revoke(&mut self, at: usize, partitions: Vec<u32>, now: Instant) {
         let deadline = now + self.members[at].drain;
-        for partition in &partitions {
-            if let Some(owner) = &mut self.owners[*partition as usize] {
+        let mut told = Vec::new();
+        for partition in partitions {
+            if let Some(owner) = &mut self.owners[partition as usize] {
                 owner.revoked = Some(deadline);
+                told.push((partition, self.epochs[partition as usize]));
             }
         }
-        self.members[at].tell(Change::Revoking(partitions));
+        self.members[at].tell(Change::Revoking(told));
     }
 
     fn assign(&mut self, at: usize, partitions: &[u32]) {

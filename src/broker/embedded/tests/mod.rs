@@ -3,6 +3,7 @@
 mod conformance;
 mod crash;
 mod damage;
+mod figures;
 mod groups;
 mod limits;
 mod upkeep;

@@ -95,6 +95,12 @@ impl Writer {
         }
     }
 
+    /// Takes all the room there is.
+    #[cfg(test)]
+    pub(in super::super) async fn fill(&self) -> Option<OwnedSemaphorePermit> {
+        self.room(usize::MAX).await
+    }
+
     async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let Lane::Thread { room, .. } = &self.lane else { return None };
         // An append larger than the queue takes all of it.
