@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rustix::process::{Pid, Signal, kill_process};
 use squall::broker::kafka::{KafkaBroker, KafkaSettings};
 use squall::broker::{Append, Broker, BrokerError, Consumer, ConsumerEvent, Fetched, GroupSettings, TopicSpec};
 use squall::testing::servers::Kafka;
@@ -229,4 +230,71 @@ async fn a_member_that_does_not_poll_stays_in_its_group() {
     assert_eq!(all, (0..5000).collect::<Vec<u64>>());
     consumer.close(&[(0, 5000)]).await.unwrap();
     assert_eq!(broker.committed("idle", "idle").await.unwrap(), [Some(5000)]);
+}
+
+const CHILD: &str = "SQUALL_TEST_MEMBER";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_was_frozen_loses_its_partitions_and_commits_nothing() {
+    if let Ok(place) = std::env::var(CHILD) {
+        return be_the_member(&place).await;
+    }
+    let kafka = shared().await;
+    let broker = broker(kafka.url()).await;
+    broker.create_topic(&TopicSpec::new("frozen", 1)).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_member_that_was_frozen_loses_its_partitions_and_commits_nothing"])
+        .env(CHILD, format!("{} {}", kafka.url(), log.display()))
+        .spawn()
+        .unwrap();
+    let said = async |word: &str| {
+        let deadline = Instant::now() + DEADLINE;
+        while !std::fs::read_to_string(&log).unwrap_or_default().contains(word) {
+            assert!(Instant::now() < deadline, "the member says {word}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    said("assigned").await;
+    signal(&child, Signal::STOP);
+    let mut other = broker.subscribe("frozen", &frozen()).unwrap();
+    assert_eq!(assigned(&mut other).await.len(), 1, "the group takes it away");
+    signal(&child, Signal::CONT);
+    said("lost").await;
+    said("committed").await;
+    assert_eq!(broker.committed("frozen", "frozen").await.unwrap(), [None]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    other.close(&[]).await.unwrap();
+}
+
+fn frozen() -> GroupSettings {
+    GroupSettings { session_timeout: Duration::from_secs(1), ..GroupSettings::new("frozen") }
+}
+
+fn signal(child: &std::process::Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+/// Writes down what happens to it, and tries to commit what it has lost.
+async fn be_the_member(place: &str) {
+    let (url, log) = place.split_once(' ').unwrap();
+    let broker = broker(url).await;
+    let mut consumer = broker.subscribe("frozen", &frozen()).unwrap();
+    let mut said = String::new();
+    loop {
+        match consumer.poll(10).await.unwrap() {
+            ConsumerEvent::Assigned(_) => said.push_str("assigned\n"),
+            ConsumerEvent::Revoking(_) => said.push_str("revoking\n"),
+            ConsumerEvent::Lost(_) => {
+                said.push_str("lost\n");
+                consumer.commit(&[(0, 99)]).unwrap();
+                consumer.release(&[(0, 99)]).await.unwrap();
+                said.push_str("committed\n");
+            }
+            ConsumerEvent::Records(_) => {}
+        }
+        std::fs::write(log, &said).unwrap();
+    }
 }

@@ -3,24 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use compact_str::CompactString;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use bytes::BytesMut;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
 use super::assignment::{RETRY, Work};
-use super::consume::{self, Message, MessageQueue};
+use super::consume::MessageQueue;
 use super::context::Context;
-use super::inbox::{Command, Commit, Event, Inbox};
+use super::gather::Gathered;
+use super::inbox::{Command, Event, Inbox};
 use super::lookup::signed;
 use super::settings::KafkaSettings;
 use super::{class, config, error};
-use crate::broker::{BrokerError, Fetched, GroupSettings, LogRecord};
-use crate::topology::{Class, Classify, Headers, Origin, Record};
+use crate::broker::{BrokerError, GroupSettings};
+use crate::topology::{Class, Classify};
 
 /// The longest wait for one thing while another may happen: a command, an event or a record.
 pub(super) const TICK: Duration = Duration::from_millis(5);
@@ -28,8 +28,6 @@ pub(super) const TICK: Duration = Duration::from_millis(5);
 const BATCH: usize = 1024;
 /// Events served between two batches.
 const EVENTS: usize = 16;
-/// Payloads are copied into buffers of this size, so this much a record that is kept can keep alive.
-const ARENA: usize = 64 * 1024;
 
 /// What a thread reads, and on whose behalf.
 pub(super) enum Role {
@@ -246,58 +244,6 @@ impl Poller {
         }
     }
 
-    fn commit(&mut self, offsets: &[Commit]) {
-        let list = self.current(offsets);
-        if list.count() == 0 {
-            return;
-        }
-        if let Err(error) = self.consumer.commit(&list, CommitMode::Async)
-            && error.rdkafka_error_code() != Some(Code::NoOffset)
-        {
-            self.inbox.commit_failed(error::failed(&self.settings, "cannot commit", error));
-        }
-    }
-
-    fn commit_and_wait(&mut self, offsets: &[Commit]) -> Result<(), BrokerError> {
-        let list = self.current(offsets);
-        if list.count() == 0 {
-            return Ok(());
-        }
-        let deadline = Instant::now() + self.settings.request_timeout;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let error = match consume::commit(&self.consumer, &list, left) {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            };
-            // Between the leave of one member and the join of the next the group refuses for a moment.
-            let passing = matches!(
-                error.rdkafka_error_code(),
-                Some(Code::RebalanceInProgress | Code::CoordinatorLoadInProgress | Code::NotCoordinator)
-            );
-            if !passing || Instant::now() >= deadline {
-                return Err(error::failed(&self.settings, "cannot commit", error));
-            }
-            thread::sleep(TICK);
-        }
-    }
-
-    /// The offsets whose partition is still assigned as it was when they were read.
-    fn current(&self, offsets: &[Commit]) -> TopicPartitionList {
-        let mut list = TopicPartitionList::with_capacity(offsets.len());
-        for (partition, epoch, next) in offsets {
-            let ours = self.live.get(partition).is_some_and(|live| live.epoch == *epoch);
-            let offset = i64::try_from(*next).unwrap_or(i64::MAX);
-            if ours
-                && let Err(error) =
-                    list.add_partition_offset(&self.topic, signed(*partition), Offset::Offset(offset))
-            {
-                tracing::debug!(%error, partition, "offset left out of a commit");
-            }
-        }
-        list
-    }
-
     pub(super) fn failed(&self, context: &str, source: KafkaError) -> BrokerError {
         error::failed(&self.settings, format!("{context} of `{}`", self.topic), source)
     }
@@ -319,76 +265,5 @@ struct Ended(Arc<Inbox>);
 impl Drop for Ended {
     fn drop(&mut self) {
         self.0.end();
-    }
-}
-
-/// A batch, sorted by partition.
-struct Gathered<'a> {
-    topic: &'a Arc<str>,
-    live: &'a mut BTreeMap<u32, Live>,
-    arena: &'a mut BytesMut,
-    runs: Vec<Fetched>,
-    errors: Vec<(u32, u64, Code)>,
-}
-
-impl Gathered<'_> {
-    fn add(&mut self, message: &Message<'_>) {
-        let partition = u32::try_from(message.partition()).unwrap_or_default();
-        let offset = u64::try_from(message.offset()).unwrap_or_default();
-        let Some(live) = self.live.get_mut(&partition).filter(|live| !live.draining) else { return };
-        live.arrived = true;
-        match message.error() {
-            None => {
-                live.next = offset + 1;
-                let (epoch, next) = (live.epoch, live.next);
-                let record = self.record(message, partition, offset);
-                let run = self.run(partition, epoch);
-                run.records.push(record);
-                run.next = next;
-            }
-            // The end lies past what was read when the last offsets are holes.
-            Some(Code::PartitionEOF) if offset > live.next => {
-                live.next = offset;
-                let epoch = live.epoch;
-                self.run(partition, epoch).next = offset;
-            }
-            Some(Code::PartitionEOF) => {}
-            Some(code) => {
-                tracing::debug!(topic = &**self.topic, partition, offset, ?code, reason = message.reason());
-                self.errors.push((partition, offset, code));
-            }
-        }
-    }
-
-    fn run(&mut self, partition: u32, epoch: u32) -> &mut Fetched {
-        // Messages come in runs, so it is nearly always the last one.
-        let at = self.runs.iter().rposition(|run| run.partition == partition).unwrap_or_else(|| {
-            self.runs.push(Fetched { partition, epoch, records: Vec::new(), next: 0 });
-            self.runs.len() - 1
-        });
-        &mut self.runs[at]
-    }
-
-    fn record(&mut self, message: &Message<'_>, partition: u32, offset: u64) -> LogRecord {
-        let mut headers = Headers::default();
-        message.headers(|name, value| headers.push(CompactString::from_utf8_lossy(name), self.copy(value)));
-        Record {
-            origin: Origin { topic: Arc::clone(self.topic), partition, offset, attempt: 0 },
-            key: message.key().map(|key| self.copy(key)),
-            headers,
-            timestamp_ms: message.timestamp_ms().unwrap_or_default(),
-            value: message.payload().map(|payload| self.copy(payload)),
-        }
-    }
-
-    fn copy(&mut self, data: &[u8]) -> Bytes {
-        if data.is_empty() {
-            return Bytes::new();
-        }
-        if self.arena.capacity() < data.len() {
-            *self.arena = BytesMut::with_capacity(ARENA.max(data.len()));
-        }
-        self.arena.extend_from_slice(data);
-        self.arena.split().freeze()
     }
 }

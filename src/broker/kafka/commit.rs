@@ -1,0 +1,70 @@
+//! Committing what is still ours.
+
+use std::thread;
+use std::time::Instant;
+
+use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::inbox::Commit;
+use super::lookup::signed;
+use super::poller::{Poller, TICK};
+use super::{consume, error};
+use crate::broker::BrokerError;
+
+impl Poller {
+    /// Commits without waiting; a failure is kept for the owner's next call.
+    pub(super) fn commit(&mut self, offsets: &[Commit]) {
+        let list = self.current(offsets);
+        if list.count() == 0 {
+            return;
+        }
+        if let Err(error) = self.consumer.commit(&list, CommitMode::Async)
+            && error.rdkafka_error_code() != Some(Code::NoOffset)
+        {
+            self.inbox.commit_failed(error::failed(&self.settings, "cannot commit", error));
+        }
+    }
+
+    /// Commits and waits for the answer, at most the request time-out.
+    pub(super) fn commit_and_wait(&mut self, offsets: &[Commit]) -> Result<(), BrokerError> {
+        let list = self.current(offsets);
+        if list.count() == 0 {
+            return Ok(());
+        }
+        let deadline = Instant::now() + self.settings.request_timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let error = match consume::commit(&self.consumer, &list, left) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            // Between the leave of one member and the join of the next the group refuses for a moment.
+            let passing = matches!(
+                error.rdkafka_error_code(),
+                Some(Code::RebalanceInProgress | Code::CoordinatorLoadInProgress | Code::NotCoordinator)
+            );
+            if !passing || Instant::now() >= deadline {
+                return Err(error::failed(&self.settings, "cannot commit", error));
+            }
+            thread::sleep(TICK);
+        }
+    }
+
+    /// The offsets whose partition is still assigned as it was when they were read.
+    fn current(&self, offsets: &[Commit]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (partition, epoch, next) in offsets {
+            let ours = self.live.get(partition).is_some_and(|live| live.epoch == *epoch);
+            let offset = i64::try_from(*next).unwrap_or(i64::MAX);
+            if ours
+                && let Err(error) =
+                    list.add_partition_offset(&self.topic, signed(*partition), Offset::Offset(offset))
+            {
+                tracing::debug!(%error, partition, "offset left out of a commit");
+            }
+        }
+        list
+    }
+}
