@@ -3,7 +3,7 @@
 //! | part | what it holds |
 //! | --- | --- |
 //! | [`record`] | a [`Behaviour`](record::Behaviour), its rules, its canonical JSON, its derived id |
-//! | [`format`] | the formats in which records arrive, one file each |
+//! | [`mod@format`] | the formats in which records arrive, one file each |
 //! | [`generate`] | realistic records for tests and benchmarks, the same for the same seed |
 //! | [`schema`] | the table, the timeline entry, the migrations |
 //! | [`view`] | what `read <user_id>` prints |

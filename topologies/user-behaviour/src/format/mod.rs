@@ -1,6 +1,6 @@
 //! The formats in which records arrive.
 //!
-//! A [`Format`] turns bytes into a [`Behaviour`](crate::record::Behaviour); [`decode`] chooses the version
+//! A [`Format`] turns bytes into a [`Behaviour`]; [`decode`] chooses the version
 //! that the record's header [`VERSION_HEADER`] names, checks the rules and encodes the record for the stores.
 //! Every error is [poison](squall::Class::Poison): the same bytes will never decode.
 //!
