@@ -95,6 +95,35 @@ async fn a_cut_journal_gives_back_whole_calls() {
     assert!(kept.is_sorted_by(|a, b| a >= b) && kept[0] > kept[11], "the cuts did nothing: {kept:?}");
 }
 
+/// A full disk or a kill cuts an entry at any byte; what follows is the room that the engine reserved.
+#[tokio::test]
+async fn a_journal_cut_inside_its_last_entry_gives_back_all_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log/0.jnl");
+    let broker = open(dir.path(), true);
+    broker.create_topic(&TopicSpec::new("t", 1)).await.unwrap();
+    append(&broker, "t", vec![record("kept"); 3]).await;
+    let used = || std::fs::read(&path).unwrap().iter().rposition(|b| *b != 0).unwrap() + 1;
+    let begin = used();
+    append(&broker, "t", vec![record("cut")]).await;
+    let end = used();
+    drop(broker);
+    let mut journal = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    journal.truncate(end + 4096);
+    for cut in (begin..end).rev() {
+        journal[cut] = 0;
+        let copy = tempfile::tempdir().unwrap();
+        copy_dir(dir.path(), copy.path());
+        std::fs::write(copy.path().join("log/0.jnl"), &journal).unwrap();
+        let broker = open(copy.path(), false);
+        assert_eq!(read_all(&broker, "t").await.len(), 3, "cut at {cut} in {begin}..{end}");
+        assert_eq!(append(&broker, "t", vec![record("again")]).await[0].offset, 3);
+        drop(broker);
+        assert_eq!(read_all(&open(copy.path(), false), "t").await.len(), 4, "cut at {cut} in {begin}..{end}");
+    }
+}
+
 /// Appends with four tasks to a plain and a compacted topic, upkeep running all the time, until it is killed.
 fn child(dir: &Path) {
     let settings = EmbeddedSettings {
