@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 const REPEATS: usize = 5;
 
 /// One benchmark's result.
-pub struct Figures {
+pub(crate) struct Figures {
     name: &'static str,
     ours: Vec<f64>,
     bare: Vec<f64>,
@@ -14,7 +14,7 @@ pub struct Figures {
 
 impl Figures {
     /// Runs both sides in turn. Each closure does `tuples` tuples and returns how long that took.
-    pub fn measure(
+    pub(crate) fn measure(
         name: &'static str,
         tuples: u64,
         mut ours: impl FnMut() -> Duration,
@@ -30,7 +30,7 @@ impl Figures {
     }
 
     /// Prints the JSON line on standard output, and a line for people on standard error.
-    pub fn report(mut self) {
+    pub(crate) fn report(mut self) {
         let (ours, bare) = (median(&mut self.ours), median(&mut self.bare));
         let line = serde_json::json!({
             "bench": self.name,
@@ -60,13 +60,13 @@ fn median(rates: &mut [f64]) -> f64 {
 }
 
 /// How long `work` takes.
-pub fn timed(work: impl FnOnce()) -> Duration {
+pub(crate) fn timed(work: impl FnOnce()) -> Duration {
     let start = Instant::now();
     work();
     start.elapsed()
 }
 
 /// Whether `BENCH` asks for this benchmark; all are asked for when it is unset or empty.
-pub fn wanted(name: &str) -> bool {
+pub(crate) fn wanted(name: &str) -> bool {
     std::env::var("BENCH").ok().filter(|wanted| !wanted.is_empty()).is_none_or(|wanted| wanted == name)
 }

@@ -46,7 +46,7 @@ impl Bolt for SameBatch {
     }
 }
 
-pub fn run() {
+pub(crate) fn run() {
     let spout = || Made { at: 0, end: TUPLES, make: |n| n };
     let with = |build: &dyn Fn(&Topology, Null<u64>)| {
         timed(|| {

@@ -73,7 +73,7 @@ impl Bolt for Count {
     }
 }
 
-pub fn run() {
+pub(crate) fn run() {
     let lines = lines();
     let ours = || {
         timed(|| {

@@ -17,13 +17,16 @@ pub trait FaultScript: Send + Sync {
     fn fault(&self, operator: &str, tuple: &dyn Any) -> Option<Fault>;
 }
 
+/// Operator and index of a task.
+type TaskName = (String, usize);
+
 /// Makes the hosts of a run.
 pub(super) struct HostRoom {
     pub(super) started: Instant,
     pub(super) control: Arc<Control>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) faults: Option<Arc<dyn FaultScript>>,
-    pub(super) tasks: std::cell::RefCell<Vec<((String, usize), Arc<TaskMetrics>)>>,
+    pub(super) tasks: std::cell::RefCell<Vec<(TaskName, Arc<TaskMetrics>)>>,
 }
 
 impl Hosts for HostRoom {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::graph::{Edge, Kind, Operator, type_name};
-use super::plan::{Hosts, Inbox, Mailbox, Output, Part, Plan, PlannedTask, Push, SpoutSource, Work};
+use super::plan::{Duplicate, Hosts, Inbox, Mailbox, Output, Part, Plan, PlannedTask, Push, SpoutSource, Work};
 use super::stream::Stream;
 use super::{Batch, Bounds, Data, Graph, Settings, Spout, TaskInfo, Tuning};
 
@@ -303,7 +303,7 @@ pub(super) type EdgeMaker<T> = Box<dyn Fn(&Assembly<'_>, &Site) -> Box<dyn Push<
 pub(super) struct Port<T> {
     pub(super) paths: RefCell<Vec<Path>>,
     edges: RefCell<Vec<EdgeMaker<T>>>,
-    duplicate: Cell<Option<fn(&[T]) -> Vec<T>>>,
+    duplicate: Cell<Option<Duplicate<T>>>,
 }
 
 impl<T: Data> Port<T> {
@@ -319,7 +319,7 @@ impl<T: Data> Port<T> {
         self.edges.borrow_mut().push(edge);
     }
 
-    pub(super) fn duplicate_by(&self, duplicate: fn(&[T]) -> Vec<T>) {
+    pub(super) fn duplicate_by(&self, duplicate: Duplicate<T>) {
         self.duplicate.set(Some(duplicate));
     }
 

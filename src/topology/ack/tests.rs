@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::sync::{Arc, Mutex, mpsc};
 
 use proptest::prelude::*;

@@ -26,7 +26,7 @@ pub use stage::{Depth, Stage, Taken};
 
 pub(super) use bolt::{BoltPush, RejectRoute, Rejects};
 pub(super) use exchange::{Broadcast, Deal, Part, Scatter};
-pub(super) use output::Output;
+pub(super) use output::{Duplicate, Output};
 pub(super) use push::Fused;
 pub(super) use sink::SinkPush;
 pub(super) use source::SpoutSource;

@@ -8,7 +8,7 @@ use squall::broker::dead_letter::dead_letter;
 use squall::broker::{Broker, BrokerError, LogRecord, LogSpout, LogSpoutSettings, TopicSink};
 use squall::store::{RowSink, Rows, TimelineSink, Timelines};
 use squall::testing::{Capture, values};
-use squall::{Class, Sink, Spout, Topology};
+use squall::{Class, Either, Sink, Spout, Topology};
 
 use crate::format::{DecodeError, Format, decode_record, find};
 use crate::record::Decoded;
@@ -47,9 +47,9 @@ pub fn wire(
 ) -> Topology {
     let t = Topology::new("user-behaviour");
     let (records, broken) =
-        t.spout("behaviour", spout).try_map(move |record: LogRecord| match decode(format, &record) {
-            Ok(decoded) => Ok(Arc::new(decoded)),
-            Err(error) => Err(Broken { record, error }),
+        t.spout("behaviour", spout).split(move |record: LogRecord| match decode(format, &record) {
+            Ok(decoded) => Either::Left(Arc::new(decoded)),
+            Err(error) => Either::Right(Broken { record, error }),
         });
     broken.shuffle().sink("dead-letters", dead_letters);
     records.clone().fields(|r| r.record().user_id.as_str()).parallelism(4).sink("timelines", timelines);

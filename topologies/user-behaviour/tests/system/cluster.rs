@@ -125,7 +125,7 @@ async fn clean_stops_leave_no_duplicates() {
     let dir = tempfile::tempdir().unwrap();
     let (count, config) = (records.to_string(), cluster.config());
     let broker = config.broker.open(dir.path()).await.unwrap();
-    let generate = ["generate", "--count", &count, "--users", "2000"];
+    let generate = ["generate", "--count", &count, "--users", "2000", "--broken", "0.01"];
     assert!(run(dir.path(), &cluster.args(&generate)).status.success());
 
     let (mut first, mut second) = (cluster.worker(dir.path()), cluster.worker(dir.path()));
@@ -139,5 +139,8 @@ async fn clean_stops_leave_no_duplicates() {
     let (status, lines) = second.wait();
     assert!(status.success(), "{status}");
     assert_eq!(by_first + pulled(&lines), records, "each record was pulled exactly once");
-    verify(&config, dir.path()).await.assert_complete();
+    let verdict = verify(&config, dir.path()).await;
+    verdict.assert_complete();
+    assert!(verdict.undecodable > 0);
+    assert_eq!(verdict.repeated_letters, 0, "nor was a dead letter written twice");
 }

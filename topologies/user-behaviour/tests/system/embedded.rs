@@ -14,7 +14,7 @@ pub(crate) fn taobao_file(dir: &Path) -> PathBuf {
     path
 }
 
-fn once<'a>(input: &'a Path) -> Vec<&'a str> {
+fn once(input: &Path) -> Vec<&str> {
     let input = input.to_str().unwrap();
     vec!["run", "--once", "--input", input, "--format", "taobao-csv", "--report", "json"]
 }

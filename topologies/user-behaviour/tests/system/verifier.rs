@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
-use squall::broker::Broker;
+use squall::broker::dead_letter::{ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC};
+use squall::broker::{Broker, LogRecord};
 use squall::service::cli::CommonArgs;
 use squall::store::Timelines;
 use user_behaviour::format::find;
@@ -30,7 +31,10 @@ pub(crate) struct Verdict {
     pub(crate) records: u64,
     pub(crate) distinct: u64,
     pub(crate) undecodable: u64,
+    /// Distinct records among the dead letters.
     pub(crate) dead_letters: u64,
+    /// Dead letters that say again what another says: a kill between their append and the commit leaves some.
+    pub(crate) repeated_letters: u64,
     pub(crate) missing_rows: u64,
     pub(crate) stale_rows: u64,
     pub(crate) extra_rows: u64,
@@ -43,8 +47,15 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// Demands that everything is where it should be.
     pub(crate) fn assert_complete(&self) {
-        let Self { records, distinct, undecodable, .. } = *self;
-        let expected = Self { records, distinct, undecodable, dead_letters: undecodable, ..Self::default() };
+        let Self { records, distinct, undecodable, repeated_letters, .. } = *self;
+        let expected = Self {
+            records,
+            distinct,
+            undecodable,
+            dead_letters: undecodable,
+            repeated_letters,
+            ..Self::default()
+        };
         assert_eq!(*self, expected);
     }
 }
@@ -89,8 +100,7 @@ pub(crate) async fn verify(config: &Config, data_dir: &Path) -> Verdict {
         undecodable: demand.undecodable,
         ..Verdict::default()
     };
-    let dead = broker.bounds(&config.source.dead_letters).await.unwrap();
-    verdict.dead_letters = dead.iter().map(|bounds| bounds.latest).sum();
+    check_dead_letters(&*broker, config, &mut verdict).await;
     let committed = broker.committed(&config.source.group, &config.source.topic).await.unwrap();
     for (bounds, committed) in broker.bounds(&config.source.topic).await.unwrap().iter().zip(committed) {
         verdict.uncommitted += bounds.latest - committed.unwrap_or(bounds.earliest);
@@ -107,22 +117,41 @@ pub(crate) async fn verify(config: &Config, data_dir: &Path) -> Verdict {
 async fn demand(broker: &dyn Broker, config: &Config) -> Demand {
     let format = find(&config.format).unwrap();
     let mut demand = Demand::default();
-    for bounds in broker.bounds(&config.source.topic).await.unwrap() {
+    walk(broker, &config.source.topic, |record| {
+        demand.records += 1;
+        match decode(format, record) {
+            Ok(decoded) => demand.add(decoded.record()),
+            Err(_) => demand.undecodable += 1,
+        }
+    })
+    .await;
+    demand
+}
+
+/// Reads a topic from its beginning to its end of now.
+async fn walk(broker: &dyn Broker, topic: &str, mut each: impl FnMut(&LogRecord)) {
+    for bounds in broker.bounds(topic).await.unwrap() {
         let mut at = bounds.earliest;
-        let mut cursor = broker.cursor(&config.source.topic, &[(bounds.partition, at)]).unwrap();
+        let mut cursor = broker.cursor(topic, &[(bounds.partition, at)]).unwrap();
         while at < bounds.latest {
             let fetched = cursor.fetch(2000, Duration::from_secs(30)).await.unwrap().unwrap();
             at = fetched.next;
-            for record in &fetched.records {
-                demand.records += 1;
-                match decode(format, record) {
-                    Ok(decoded) => demand.add(decoded.record()),
-                    Err(_) => demand.undecodable += 1,
-                }
-            }
+            fetched.records.iter().for_each(&mut each);
         }
     }
-    demand
+}
+
+async fn check_dead_letters(broker: &dyn Broker, config: &Config, verdict: &mut Verdict) {
+    let (mut origins, mut letters) = (BTreeSet::new(), 0);
+    walk(broker, &config.source.dead_letters, |letter| {
+        let header = |name| String::from_utf8(letter.headers.last(name).unwrap().to_vec()).unwrap();
+        assert_eq!(header(ORIGIN_TOPIC), config.source.topic);
+        origins.insert((header(ORIGIN_PARTITION), header(ORIGIN_OFFSET)));
+        letters += 1;
+    })
+    .await;
+    verdict.dead_letters = origins.len() as u64;
+    verdict.repeated_letters = letters - verdict.dead_letters;
 }
 
 impl Demand {
