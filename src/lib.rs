@@ -1,4 +1,72 @@
-//! Storm-style stream processing: typed topologies, and what surrounds them in operation.
+//! Storm-style stream processing: typed topologies as Rust binaries, and what surrounds them in operation.
+//!
+//! A *topology* is a graph of [spouts](Spout) and [bolts](Bolt) that ends in [sinks](Sink). It runs embedded, with
+//! nothing installed, or on Kafka, Redis and MySQL by configuration, and is scaled by starting more processes.
+//!
+//! ```
+//! use squall::testing::{Capture, Trial, values};
+//! use squall::{Bolt, Emitter, Result, Topology};
+//!
+//! #[derive(Clone)]
+//! struct Words;
+//!
+//! impl Bolt for Words {
+//!     type In = &'static str;
+//!     type Out = String;
+//!     async fn execute(&mut self, line: &&'static str, out: &mut Emitter<String>) -> Result<()> {
+//!         line.split(' ').for_each(|word| out.emit(word.to_owned()));
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let words = Capture::default();
+//! let t = Topology::new("words");
+//! t.spout("lines", values(["to be", "or not to be"]))
+//!     .shuffle()
+//!     .parallelism(2)
+//!     .bolt("split", Words)
+//!     .fields(|word| word)
+//!     .parallelism(4)
+//!     .sink("words", words.clone());
+//! assert_eq!(Trial::default().run(t).exit_code(), 0);
+//! assert_eq!(words.sorted(), ["be", "be", "not", "or", "to", "to"]);
+//! ```
+//!
+//! # The rooms
+//!
+//! | room | what it is for |
+//! | --- | --- |
+//! | [`topology`] | the vocabulary: pure, no clock, no input or output |
+//! | [`runtime`] | runs a topology inside one process |
+//! | [`broker`] | the durable log, embedded and on Kafka; the spout and the sink over it |
+//! | [`store`] | timelines and versioned rows, embedded and on servers |
+//! | [`service`] | the command line, configuration, signals, the live view |
+//! | [`testing`] | trials on paused time, scripted faults, conformance suites, real servers for tests |
+//!
+//! Dependencies flow one way, `topology` ← `runtime`, `broker`, `store` ← `service`; `tests/layering.rs` holds it.
+//!
+//! # Invariants
+//!
+//! Each with the test that holds it. The numbers are those of the architecture; the ones that are missing belong to
+//! parts that do not exist yet.
+//!
+//! 1. A commit never passes a tuple that is not settled.
+//!    (`runtime::tracker::tests::it_agrees_with_the_rule`, `broker::spout::tests`)
+//! 2. A tuple settles only when every sink has stored it, or a dead letter of it is durable.
+//!    (`runtime::tests::failures::random_faults_lose_nothing`, `system::embedded::ten_kills_at_random_moments…`)
+//! 3. An unresolved share that is dropped fails its tree.
+//!    (`topology::ack::tests`, `topology::ack::loom_tests`)
+//! 4. Every store write is idempotent and guarded by a version. (the conformance suites of
+//!    [`testing::store`], against memory, SQLite, Redis and MariaDB)
+//! 5. Tuples of one key are written in order while they succeed.
+//!    (`runtime::tests::shapes::fields_keeps_a_key_on_one_task_in_order`)
+//! 6. Every queue, batch, pool, wait and retry is bounded, by a number in the configuration.
+//!    (`runtime::tests::delivery::pending_runs_are_bounded`, `broker::embedded::tests::limits`, `kafka_broker`)
+//! 7. The thread that polls Kafka never waits for a store. (`kafka_broker`: a consumer that nobody polls stays a member)
+//! 8. On revocation: drain to a deadline, commit, release; acks of an old assignment are ignored.
+//!    (`broker::spout::tests`, `kafka_broker`, `system::cluster::clean_stops_leave_no_duplicates`)
+//! 16. Secrets never reach a log, a metric or an error.
+//!     (`system::bad_input::an_unreachable_server_is_one_line_with_address_and_remedy`)
 
 pub mod broker;
 pub mod runtime;

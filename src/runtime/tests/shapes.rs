@@ -59,6 +59,19 @@ fn shuffle_uses_every_task_once_a_tuple() {
 }
 
 #[test]
+fn fields_keeps_a_key_on_one_task_in_order() {
+    let lanes = Capture::default();
+    let t = Topology::new("order");
+    t.spout("n", numbers(0..2000)).fields_by(|n| n % 17).parallelism(4).sink("lanes", lanes.clone());
+    assert_eq!(Trial::default().run(t).exit_code(), 0);
+    let mut last = BTreeMap::new();
+    for n in lanes.tuples() {
+        let before = last.insert(n % 17, n);
+        assert!(before < Some(n), "{n} after {before:?}");
+    }
+}
+
+#[test]
 fn fields_keeps_a_key_on_one_task() {
     let seen = placed(|t, out| {
         t.spout("n", numbers(0..500))
