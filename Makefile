@@ -29,8 +29,8 @@ audit: ## Licences, banned crates and sources of all dependencies
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny --all-features check licenses bans sources
 
-loom: ## Every interleaving of the ack tree and the breaker
-	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom $(CARGO) test --release -p squall --lib loom
+loom: ## Every interleaving of the ack tree
+	$(CARGO) test -p loom-tests
 
 bench: install-test kafka ## Benchmarks; BENCH=name runs one
 	$(CARGO) bench -p squall $(if $(BENCH),--bench $(BENCH))

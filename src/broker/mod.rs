@@ -21,7 +21,7 @@ mod error;
 pub mod kafka;
 mod partitioner;
 mod sink;
-mod spout;
+pub mod spout;
 mod topic;
 mod traits;
 

@@ -189,7 +189,5 @@ impl Clone for Hold {
     }
 }
 
-#[cfg(all(test, loom))]
-mod loom_tests;
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests;

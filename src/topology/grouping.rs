@@ -118,7 +118,7 @@ fn spread(hash: u64, tasks: usize) -> usize {
     (((hash >> 32) * tasks as u64) >> 32) as usize
 }
 
-/// The hash behind [`Fields`]: fast on short keys, the same in every process of one build. Not for keys that an
+/// The hash behind `fields` and `partial_key`: fast on short keys, the same in every process of one build. Not for keys that an
 /// attacker chooses to collide, and never stored: the log's partitions are chosen by murmur2.
 ///
 /// The multiply-rotate step is FxHash's (Firefox, rustc); the finish spreads the entropy into the upper half.

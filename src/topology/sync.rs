@@ -1,11 +1,5 @@
-//! The primitives under the ack tree, replaced by loom's when it explores their interleavings.
+//! The primitives under the ack tree. In a file of their own so that `tests/loom` can put loom's in their place.
 
-#[cfg(loom)]
-pub(super) use loom::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
-};
-#[cfg(not(loom))]
 pub(super) use std::sync::{
     Arc,
     atomic::{AtomicU8, Ordering},

@@ -2,7 +2,8 @@
 
 use std::sync::Mutex;
 
-use super::*;
+use super::Class;
+use super::ack::{Ledger, Shares, Ticket};
 
 struct Seen(Mutex<Vec<Option<Class>>>);
 
@@ -35,16 +36,16 @@ fn explore(finish: fn(Shares), expected: Option<Class>) {
 }
 
 #[test]
-fn loom_all_acked_in_any_order_is_acked_once() {
+fn all_acked_in_any_order_is_acked_once() {
     explore(Shares::ack, None);
 }
 
 #[test]
-fn loom_a_drop_in_any_order_is_seen() {
+fn a_drop_in_any_order_is_seen() {
     explore(drop, Some(Class::Retryable));
 }
 
 #[test]
-fn loom_a_failure_in_any_order_is_seen() {
+fn a_failure_in_any_order_is_seen() {
     explore(|shares| shares.fail(Class::Poison), Some(Class::Poison));
 }
