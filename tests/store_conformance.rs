@@ -1,6 +1,6 @@
 //! The stores against real servers: the conformance suites, and what only a server can do to them.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![allow(clippy::unwrap_used, reason = "a test fails with the reason")]
 
 #[path = "store/mysql.rs"]
 mod mysql;

@@ -132,6 +132,28 @@ async fn a_held_row_is_retryable_and_leaves_nothing_open() {
 }
 
 #[tokio::test]
+async fn a_call_that_was_given_up_leaves_its_connection() {
+    let server = MariaDb::start().await.unwrap();
+    let (store, url) = migrated(&server, "store_given_up", |settings| {
+        settings.statement_timeout = Duration::from_secs(1);
+        settings.lock_wait_timeout = Duration::from_secs(60);
+        settings.acquire_timeout = Duration::from_secs(20);
+        settings.pool_size = 1;
+    })
+    .await;
+    assert!(store.upsert(&row("held", b"old")).await.unwrap().is_empty());
+    let mut holder = MySqlConnection::connect(&url).await.unwrap();
+    let mut held = holder.begin().await.unwrap();
+    held.execute("SELECT * FROM conformance WHERE user_id = 'held' FOR UPDATE").await.unwrap();
+    let error = store.upsert(&row("held", b"new")).await.unwrap_err();
+    assert!(matches!(error, StoreError::Timeout { .. }), "{error}");
+    // The server is still busy with it on the pool's only connection.
+    assert_eq!(store.count().await.unwrap(), 1);
+    held.rollback().await.unwrap();
+    written(&store).await;
+}
+
+#[tokio::test]
 async fn a_server_that_hangs_or_dies_is_retryable_and_found_again() {
     let mut server = MariaDb::start().await.unwrap();
     if server.pid().is_none() {

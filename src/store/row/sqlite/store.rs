@@ -62,6 +62,8 @@ impl SqliteRows {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(settings.busy_timeout)
+            .pragma("cache_size", format!("-{}", settings.cache_kib))
+            .pragma("wal_autocheckpoint", settings.checkpoint_pages.to_string())
             .statement_cache_capacity(64)
             .disable_statement_logging();
         let pool = |connections: u32| {

@@ -131,7 +131,7 @@ impl Run {
     fn groups(self, mut writer: Writer) {
         let mut group = Vec::new();
         while let Some(end) = self.take(&mut group) {
-            let result = writer.append(&mut group);
+            let result = writer.append(&group);
             self.shared.progress.send_modify(|progress| {
                 progress.handled = end;
                 if let Err(error) = result {

@@ -42,7 +42,7 @@ impl Writer {
     }
 
     /// Writes `group` as one frame and syncs it. After an error the group is not in the journal.
-    pub(super) fn append(&mut self, group: &mut [u8]) -> io::Result<()> {
+    pub(super) fn append(&mut self, group: &[u8]) -> io::Result<()> {
         if let Some(reason) = &self.broken {
             return Err(io::Error::other(format!(
                 "closed after an earlier failure: {reason}; restart the program"

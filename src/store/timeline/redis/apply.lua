@@ -1,106 +1,78 @@
--- KEYS[1]: the owner's profile. ARGV: six values per entry: line, action, id, at_ms, digest, body.
--- Ages and sizes stand in front of this text as KEEP, MAX_AGE, COUNT_DAYS, TTL, REFRESH.
+-- KEYS[1]: the owner's profile. ARGV[1]: the server's time in seconds; then six values per entry: line, action, id,
+-- at_ms, digest, body. Ages and sizes stand in front of this text as KEEP, MAX_AGE, COUNT_DAYS, TTL, REFRESH.
 --
 -- Fields of the profile; <n> is the length of the next text as one byte:
 --   d newest day    x second of the last refresh    l<line> "first last"
 --   m<n><line><action> "at_ms id" of the latest    b<n><line><action> its body
 --   c<n><line><n><action><day> count
+--
+-- This runs once for nearly every record: what is rare stands in one function, which costs nothing to define, and what
+-- the profile tells is not asked again.
 local call, byte, char, sub, find = redis.call, string.byte, string.char, string.sub, string.find
-local floor, format, min, tonumber, unpack = math.floor, string.format, math.min, tonumber, unpack
-local base = KEYS[1]
-local clock = tonumber(call('TIME')[1])
-local expires
+local floor, format, tonumber, unpack = math.floor, string.format, tonumber, unpack
+local base, clock = KEYS[1], tonumber(ARGV[1])
 
--- Byte order; `<` would follow the server's locale.
-local function less(a, b)
-  for i = 1, min(#a, #b) do
-    local x, y = byte(a, i), byte(b, i)
-    if x ~= y then return x < y end
-  end
-  return #a < #b
-end
-
-local function halves(text)
-  local space = find(text, ' ', 1, true)
-  return tonumber(sub(text, 1, space - 1)), sub(text, space + 1)
-end
-
-local function chunks(list, step, use)
-  for from = 1, #list, step do
-    use(unpack(list, from, min(from + step - 1, #list)))
-  end
-end
-
-local function counted_day(field)
-  local action = 3 + byte(field, 2)
-  return tonumber(sub(field, action + byte(field, action) + 1))
-end
-
-local function forget_days(cutoff)
-  local fields, keys, gone = {}, {}, {}
-  for _, field in ipairs(call('HKEYS', base)) do
-    if byte(field, 1) == 99 then
-      local day = counted_day(field)
-      if day <= cutoff then
-        fields[#fields + 1] = field
-        if not gone[day] then
-          gone[day] = true
-          keys[#keys + 1] = base .. ':s:' .. format('%.0f', day)
-        end
-      end
+local function rarely(task, a, b)
+  local function in_chunks(list, use)
+    for from = 1, #list, 1000 do
+      use(unpack(list, from, math.min(from + 999, #list)))
     end
   end
-  chunks(fields, 1000, function(...) call('HDEL', base, ...) end)
-  chunks(keys, 1000, function(...) call('UNLINK', ...) end)
-end
 
-local function refresh()
-  call('EXPIREAT', base, expires)
-  local seen = {}
-  for _, field in ipairs(call('HKEYS', base)) do
-    local kind = byte(field, 1)
-    if kind == 108 then
-      local line = sub(field, 2)
-      call('EXPIREAT', base .. ':t:' .. line, expires)
-      call('EXPIREAT', base .. ':b:' .. line, expires)
-    elseif kind == 99 then
-      local day = counted_day(field)
-      if not seen[day] then
-        seen[day] = true
-        call('EXPIREAT', base .. ':s:' .. format('%.0f', day), expires)
-      end
+  -- Byte order; `<` would follow the server's locale.
+  if task == 'less' then
+    for i = 1, math.min(#a, #b) do
+      local x, y = byte(a, i), byte(b, i)
+      if x ~= y then return x < y end
     end
+    return #a < #b
   end
-end
 
-local function keep(line, id, at, at_text, last, body)
-  local ids, bodies = base .. ':t:' .. line, base .. ':b:' .. line
-  local cutoff = last - MAX_AGE
-  if at <= cutoff then return end
-  if call('ZADD', ids, 'GT', 'CH', at_text, id) == 0 then
-    if tonumber(call('ZSCORE', ids, id)) == at then call('HSET', bodies, id, body) end
-    return
-  end
-  call('HSET', bodies, id, body)
-  local held = call('ZCARD', ids)
-  if held == 1 then
-    call('EXPIREAT', ids, expires)
-    call('EXPIREAT', bodies, expires)
-  elseif at == last then
+  -- Removes from the timeline `a` and its bodies `b` what is too old; how many.
+  if task == 'age' then
+    local ids, cutoff = a[1], a[2]
     local aged = call('ZRANGEBYSCORE', ids, '-inf', cutoff)
     if #aged > 0 then
       call('ZREMRANGEBYSCORE', ids, '-inf', cutoff)
-      chunks(aged, 1000, function(...) call('HDEL', bodies, ...) end)
-      held = held - #aged
+      in_chunks(aged, function(...) call('HDEL', b, ...) end)
+    end
+    return #aged
+  end
+
+  local lines, days, fields = {}, {}, {}
+  for _, field in ipairs(call('HKEYS', base)) do
+    local kind = byte(field, 1)
+    if kind == 108 then
+      lines[#lines + 1] = sub(field, 2)
+    elseif kind == 99 then
+      local action = 3 + byte(field, 2)
+      local day = tonumber(sub(field, action + byte(field, action) + 1))
+      days[day] = base .. ':s:' .. format('%.0f', day)
+      if task == 'forget days' and day <= a then fields[#fields + 1] = field end
     end
   end
-  if held > KEEP then
-    local surplus = call('ZPOPMIN', ids, held - KEEP)
-    for i = 1, #surplus, 2 do call('HDEL', bodies, surplus[i]) end
+
+  -- Removes the days up to `a`.
+  if task == 'forget days' then
+    local keys = {}
+    for day, key in pairs(days) do
+      if day <= a then keys[#keys + 1] = key end
+    end
+    in_chunks(fields, function(...) call('HDEL', base, ...) end)
+    in_chunks(keys, function(...) call('UNLINK', ...) end)
+    return
   end
+
+  -- All keys of the owner expire at `a`.
+  call('EXPIREAT', base, a)
+  for _, line in ipairs(lines) do
+    call('EXPIREAT', base .. ':t:' .. line, a)
+    call('EXPIREAT', base .. ':b:' .. line, a)
+  end
+  for _, key in pairs(days) do call('EXPIREAT', key, a) end
 end
 
-for i = 1, #ARGV, 6 do
+for i = 2, #ARGV, 6 do
   local line, action, id, at_text, digest, body = unpack(ARGV, i, i + 5)
   local at = tonumber(at_text)
   local name = char(#line) .. line .. action
@@ -108,52 +80,75 @@ for i = 1, #ARGV, 6 do
   local was = call('HMGET', base, 'd', 'x', span_field, meta_field)
   local set, n = {}, 0
 
-  local refreshed = tonumber(was[2] or nil)
+  local refreshed = was[2] and tonumber(was[2])
   local due = not refreshed or clock - refreshed >= REFRESH
   if due then
-    expires = clock + TTL
-    set[1], set[2], n = 'x', format('%.0f', clock), 2
-  else
-    expires = refreshed + TTL
+    refreshed = clock
+    set[1], set[2], n = 'x', ARGV[1], 2
   end
+  local expires = refreshed + TTL
 
   local first, last = at, at
-  if was[3] then
-    local old_last
-    first, old_last = halves(was[3])
-    last = tonumber(old_last)
+  local span = was[3]
+  if span then
+    local space = find(span, ' ', 1, true)
+    first, last = tonumber(sub(span, 1, space - 1)), tonumber(sub(span, space + 1))
   end
-  if not was[3] or at < first or at > last then
+  if not span or at < first or at > last then
     if at < first then first = at end
     if at > last then last = at end
     set[n + 1], set[n + 2], n = span_field, format('%.0f %.0f', first, last), n + 2
   end
 
   local newer = true
-  if was[4] then
-    local latest_at, latest_id = halves(was[4])
-    newer = at > latest_at or (at == latest_at and not less(id, latest_id))
+  local meta = was[4]
+  if meta then
+    local space = find(meta, ' ', 1, true)
+    local latest = tonumber(sub(meta, 1, space - 1))
+    newer = at > latest or (at == latest and not rarely('less', id, sub(meta, space + 1)))
   end
   if newer then
-    set[n + 1], set[n + 2], n = meta_field, at_text .. ' ' .. id, n + 2
-    set[n + 1], set[n + 2], n = 'b' .. name, body, n + 2
+    set[n + 1], set[n + 2], set[n + 3], set[n + 4] = meta_field, at_text .. ' ' .. id, 'b' .. name, body
+    n = n + 4
   end
 
   local day = floor(at / 86400000)
-  local newest = tonumber(was[1] or nil)
+  local day_text = format('%.0f', day)
+  local newest = was[1] and tonumber(was[1])
   if not newest or day > newest then
-    set[n + 1], set[n + 2], n = 'd', format('%.0f', day), n + 2
-    if newest then forget_days(day - COUNT_DAYS) end
+    set[n + 1], set[n + 2], n = 'd', day_text, n + 2
+    if newest then rarely('forget days', day - COUNT_DAYS) end
     newest = day
   end
 
   if n > 0 then call('HSET', base, unpack(set)) end
-  if due then refresh() end
-  keep(line, id, at, at_text, last, body)
+  if due then rarely('refresh', expires) end
+
+  local cutoff = last - MAX_AGE
+  if at > cutoff then
+    local ids, bodies = base .. ':t:' .. line, base .. ':b:' .. line
+    if call('ZADD', ids, 'GT', 'CH', at_text, id) == 1 then
+      call('HSET', bodies, id, body)
+      local held = call('ZCARD', ids)
+      if held == 1 then
+        call('EXPIREAT', ids, expires)
+        call('EXPIREAT', bodies, expires)
+      elseif at == last and first <= cutoff then
+        held = held - rarely('age', { ids, cutoff }, bodies)
+      end
+      if held > KEEP then
+        local surplus = call('ZPOPMIN', ids, held - KEEP)
+        for at = 1, #surplus, 2 do call('HDEL', bodies, surplus[at]) end
+      end
+    elseif tonumber(call('ZSCORE', ids, id)) == at then
+      call('HSET', bodies, id, body)
+    end
+  end
+
   if day > newest - COUNT_DAYS then
-    local seen = base .. ':s:' .. format('%.0f', day)
+    local seen = base .. ':s:' .. day_text
     if call('SADD', seen, digest) == 1 then
-      local field = 'c' .. char(#line) .. line .. char(#action) .. action .. format('%.0f', day)
+      local field = 'c' .. char(#line) .. line .. char(#action) .. action .. day_text
       if call('HINCRBY', base, field, 1) == 1 then call('EXPIREAT', seen, expires) end
     end
   end

@@ -11,10 +11,11 @@ use crate::store::StoreError;
 /// Entries of one script call: what bounds the time for which the server answers nobody else.
 const CALL: usize = 256;
 
-/// One call per owner and [`CALL`] entries. What stands twice is sent once.
+/// One call per owner and [`CALL`] entries, at the server's time `now_s`. What stands twice is sent once.
 pub(super) fn pipeline(
     prefix: &str,
     apply: &Loaded,
+    now_s: i64,
     entries: &[Entry<'_>],
     refused: &[(usize, StoreError)],
 ) -> Pipeline {
@@ -41,6 +42,7 @@ pub(super) fn pipeline(
         put_base(&mut base, prefix, owner[0].owner);
         for call in owner.chunks(CALL) {
             let mut command = apply.call(&base);
+            command.arg(now_s);
             for entry in call {
                 command
                     .arg(entry.line)

@@ -45,6 +45,20 @@ struct State {
 struct Live {
     number: u64,
     connection: MultiplexedConnection,
+    clock: Clock,
+}
+
+/// The server's time when the connection was opened. Keys expire by it, whatever the clock of this machine says.
+#[derive(Clone, Copy)]
+struct Clock {
+    server_s: i64,
+    at: Instant,
+}
+
+impl Clock {
+    fn now_s(&self) -> i64 {
+        self.server_s + self.at.elapsed().as_secs().cast_signed()
+    }
 }
 
 impl Connections {
@@ -62,14 +76,16 @@ impl Connections {
         Ok(Self { client, address, settings, greeting, slots, next: AtomicUsize::new(0) })
     }
 
-    /// Runs `pipeline` on one connection: one round trip, and one more after the server forgot its scripts.
+    /// Runs a pipeline, made for the server's time in seconds, on one connection: one round trip, and one more after
+    /// the server forgot its scripts.
     pub(super) async fn query<T: FromRedisValue>(
         &self,
         what: &'static str,
-        pipeline: &Pipeline,
+        pipeline: impl FnOnce(i64) -> Pipeline,
     ) -> Result<T, StoreError> {
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
         let mut live = self.open(slot).await?;
+        let pipeline = pipeline(live.clock.now_s());
         let bound = self.settings.response_timeout;
         let run = async {
             match pipeline.query_async(&mut live.connection).await {
@@ -107,7 +123,7 @@ impl Connections {
                 return Ok(live);
             }
             match timeout(bound, self.connect()).await {
-                Ok(Ok(connection)) => Ok(slot.opened(connection)),
+                Ok(Ok((connection, clock))) => Ok(slot.opened(connection, clock)),
                 Ok(Err(error)) => {
                     let error = classify(&error, &self.address).error;
                     slot.failed(&self.settings, error.to_string());
@@ -123,12 +139,13 @@ impl Connections {
         timeout(bound * 2, attempt).await.unwrap_or_else(|_| Err(timed_out("connecting", bound * 2)))
     }
 
-    async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
+    async fn connect(&self) -> Result<(MultiplexedConnection, Clock), RedisError> {
         // Both are bounded by the callers; the client's own bounds would be second ones.
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
         self.greeting.exec_async(&mut connection).await?;
-        Ok(connection)
+        let (server_s, _): (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await?;
+        Ok((connection, Clock { server_s, at: Instant::now() }))
     }
 }
 
@@ -147,12 +164,12 @@ impl Slot {
         }
     }
 
-    fn opened(&self, connection: MultiplexedConnection) -> Live {
+    fn opened(&self, connection: MultiplexedConnection, clock: Clock) -> Live {
         let mut state = self.lock();
         state.opened += 1;
         state.failures = 0;
         state.pause = None;
-        let live = Live { number: state.opened, connection };
+        let live = Live { number: state.opened, connection, clock };
         state.live = Some(live.clone());
         live
     }

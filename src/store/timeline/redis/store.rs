@@ -59,8 +59,8 @@ impl RedisTimelines {
     async fn write(&self, entries: &[Entry<'_>]) -> Result<Vec<(usize, StoreError)>, StoreError> {
         let refused = refuse("redis", entries);
         if refused.len() < entries.len() {
-            let pipeline = pipeline(&self.prefix, &self.apply, entries, &refused);
-            self.connections.query::<()>("writing a batch", &pipeline).await?;
+            let batch = |now_s| pipeline(&self.prefix, &self.apply, now_s, entries, &refused);
+            self.connections.query::<()>("writing a batch", batch).await?;
         }
         Ok(refused)
     }
@@ -81,14 +81,14 @@ impl RedisTimelines {
         }
         let mut pipeline = Pipeline::with_capacity(1);
         pipeline.add_command(call);
-        let (values,): (Vec<Bytes>,) = self.connections.query("reading a timeline", &pipeline).await?;
+        let (values,): (Vec<Bytes>,) = self.connections.query("reading a timeline", |_| pipeline).await?;
         decode::timeline(values)
     }
 
     async fn fields(&self, owner: &str) -> Result<Option<Profile>, StoreError> {
         let mut pipeline = Pipeline::with_capacity(1);
         pipeline.cmd("HGETALL").arg(base(&self.prefix, owner));
-        let (fields,): (Vec<(Bytes, Bytes)>,) = self.connections.query("reading a profile", &pipeline).await?;
+        let (fields,): (Vec<(Bytes, Bytes)>,) = self.connections.query("reading a profile", |_| pipeline).await?;
         decode::profile(fields, &self.bounds)
     }
 
@@ -101,7 +101,7 @@ impl RedisTimelines {
             let mut pipeline = Pipeline::with_capacity(1);
             pipeline.cmd("SCAN").arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN);
             let ((next, keys),): ((u64, Vec<Bytes>),) =
-                self.connections.query("walking the keys", &pipeline).await?;
+                self.connections.query("walking the keys", |_| pipeline).await?;
             seen.extend(keys.iter().filter(|key| is_base(key)).map(|key| xxh3_64(key)));
             if next == 0 {
                 return Ok(seen.len() as u64);
@@ -152,7 +152,7 @@ impl Timelines for RedisTimelines {
         Box::pin(async move {
             let mut pipeline = Pipeline::with_capacity(1);
             pipeline.cmd("PING").ignore();
-            self.connections.query::<()>("a ping", &pipeline).await
+            self.connections.query::<()>("a ping", |_| pipeline).await
         })
     }
 }

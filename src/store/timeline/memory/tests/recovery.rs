@@ -122,8 +122,8 @@ fn nothing_is_written_after_a_failure_that_cannot_be_repaired() {
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let shards = Arc::new(Shards::new(Bounds::from(Limits::default())));
     let mut writer = Writer::new(directory, Tail { number: 0, file: full, len: 0 }, shards, 1 << 20);
-    let error = writer.append(&mut b"group".to_vec()).unwrap_err();
+    let error = writer.append(b"group").unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
-    let error = writer.append(&mut b"group".to_vec()).unwrap_err();
+    let error = writer.append(b"group").unwrap_err();
     assert!(error.to_string().contains("restart the program"), "{error}");
 }
