@@ -188,6 +188,3 @@ impl Clone for Hold {
         Self::default()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -13,6 +13,8 @@
 //! | `error` `record` | classes of errors; a value with its origin |
 
 mod ack;
+#[cfg(test)]
+mod ack_tests;
 mod batch;
 mod bolt;
 mod builder;

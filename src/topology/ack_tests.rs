@@ -1,10 +1,12 @@
+//! The ack tree on plain threads, and against a model. `tests/loom` explores its interleavings.
+
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::sync::{Arc, Mutex, mpsc};
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{Class, Ledger, Shares, Ticket};
 
 #[derive(Default)]
 struct Seen(Mutex<Vec<(u64, Option<Class>)>>);
