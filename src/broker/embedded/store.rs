@@ -29,7 +29,7 @@ pub(super) struct Store {
     pub(super) meta: Keyspace,
     sync: bool,
     // Last, so that the directory is free only when the database is closed.
-    _lock: File,
+    _lock: DirectoryLock,
 }
 
 impl Store {
@@ -149,13 +149,24 @@ impl Store {
     }
 }
 
+/// Unlocks by name: a child process that is just being started holds a copy of the file, and with it a lock that is
+/// only let go with the last copy.
+struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // A lock that cannot be let go ends with the process.
+        let _held = self.0.unlock();
+    }
+}
+
 /// Takes the directory for this process. The lock goes with the file, so with the process.
-fn lock(dir: &Path) -> Result<File, BrokerError> {
+fn lock(dir: &Path) -> Result<DirectoryLock, BrokerError> {
     let path = dir.join("lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|e| io_error("create lock file in", e, dir))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(DirectoryLock(file)),
         Err(TryLockError::WouldBlock) => Err(BrokerError::Locked { path: dir.to_owned() }),
         Err(TryLockError::Error(e)) => Err(io_error("lock", e, dir)),
     }

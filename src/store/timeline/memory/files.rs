@@ -10,7 +10,7 @@ use super::frame::put_frame;
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 /// The numbers of the files that are there, ascending.
@@ -20,13 +20,22 @@ pub(super) struct Listing {
     pub(super) snapshots: Vec<u64>,
 }
 
+/// Unlocks by name: a child process that is just being started holds a copy of the file, and with it a lock that is
+/// only let go with the last copy.
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // A lock that cannot be let go ends with the process.
+        let _held = self.lock.unlock();
+    }
+}
+
 impl Directory {
     /// Creates it when it is missing. `Ok(None)` when another process has it open.
     pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
         fs::create_dir_all(path)?;
         let lock = OpenOptions::new().write(true).create(true).truncate(false).open(path.join("lock"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Some(Self { path: path.to_owned(), _lock: lock })),
+            Ok(()) => Ok(Some(Self { path: path.to_owned(), lock })),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(error)) => Err(error),
         }
