@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
-use super::builder::{Inboxes, Node, Path, Port, Shape, Site};
 use super::flow::{Direct, Flow};
 use super::graph::Kind;
 use super::grouping::Grouping;
 use super::plan::{BoltPush, Broadcast, Deal, Part, Push, Rejects, Scatter, SinkPush};
+use super::port::{Inboxes, Path, Port};
+use super::shape::{Assembly, Node, Shape, Site};
 use super::stream::{RejectedTuple, Stream};
 use super::{Bolt, Data, Sink, Tuning};
 
@@ -44,7 +45,7 @@ impl<T: Data> Grouped<T> {
 
     /// Adds a bolt with tasks of its own.
     pub fn bolt<B: Bolt<In = T>>(self, name: &str, bolt: B) -> Stream<B::Out> {
-        self.add_bolt(name, bolt, None::<fn(&super::builder::Assembly<'_>, &Site) -> _>)
+        self.add_bolt(name, bolt, None::<fn(&Assembly<'_>, &Site) -> _>)
     }
 
     /// [`bolt`](Self::bolt) whose poison tuples become the second stream, instead of failing their trees.
@@ -57,7 +58,7 @@ impl<T: Data> Grouped<T> {
         let out = self.add_bolt(
             name,
             bolt,
-            Some(move |assembly: &super::builder::Assembly<'_>, site: &Site| {
+            Some(move |assembly: &Assembly<'_>, site: &Site| {
                 Box::new(Rejects::new(port.open(assembly, site))) as Box<dyn super::plan::RejectRoute<T>>
             }),
         );
@@ -69,9 +70,7 @@ impl<T: Data> Grouped<T> {
         self,
         name: &str,
         bolt: B,
-        rejects: Option<
-            impl Fn(&super::builder::Assembly<'_>, &Site) -> Box<dyn super::plan::RejectRoute<T>> + 'static,
-        >,
+        rejects: Option<impl Fn(&Assembly<'_>, &Site) -> Box<dyn super::plan::RejectRoute<T>> + 'static>,
     ) -> Stream<B::Out> {
         let node = Node::new::<T>(name, Kind::Bolt).emitting::<B::Out>().tuned(self.tuning);
         let node = self.shape.add(node);

@@ -8,7 +8,7 @@
 //! | `spout` `bolt` `sink` | the three roles, each a trait with its contract |
 //! | `emitter` `ack` `batch` | what a bolt emits through; who answers for a batch |
 //! | `stream` `grouped` `flow` `grouping` | typed streams, closures fused into edges, exchanges |
-//! | `builder` `settings` `graph` | the topology, its bounds, its shape as data |
+//! | `builder` `shape` `port` `settings` `graph` | the topology, how it is held while it is built, its bounds, its shape as data |
 //! | `plan` | operators compiled into tasks: the seam to a runtime |
 //! | `error` `record` | classes of errors; a value with its origin |
 
@@ -26,8 +26,10 @@ mod graph;
 mod grouped;
 mod grouping;
 pub mod plan;
+mod port;
 mod record;
 mod settings;
+mod shape;
 mod sink;
 mod spout;
 mod stream;
@@ -36,7 +38,7 @@ mod sync;
 pub use ack::{Hold, Ledger, Shares, Ticket};
 pub use batch::Batch;
 pub use bolt::Bolt;
-pub use builder::{BuildError, Topology};
+pub use builder::Topology;
 pub use data::{BoxFuture, Data, TaskInfo};
 pub use emitter::Emitter;
 pub use error::{Class, Classify, Error, Halt, Result, ResultExt};
@@ -46,6 +48,7 @@ pub use grouped::Grouped;
 pub use grouping::{Grouping, KeyHasher};
 pub use record::{Headers, Origin, Record};
 pub use settings::{Bounds, Settings, Tuning};
+pub use shape::BuildError;
 pub use sink::{BoxSink, Layer, Rejected, Sink, SinkExt};
 pub use spout::{Outcome, Pulled, Spout};
 pub use stream::{Either, Merged, RejectedTuple, Stream};

@@ -3,12 +3,13 @@
 use std::hash::Hash;
 use std::rc::Rc;
 
-use super::builder::{EdgeMaker, Inboxes, Node, NodeId, Path, Port, Shape, Site};
 use super::flow::{Direct, FilterMap, FlatMap, FlatMapWith, Flow, Map};
 use super::graph::Kind;
 use super::grouped::{Exchange, Grouped};
 use super::grouping::{DirectTo, Fields, Grouping, KeyHasher, PartialKey, hash_key};
 use super::plan::{BoltPush, Fused, RejectRoute, Rejects, SinkPush, SplitPush};
+use super::port::{EdgeMaker, Inboxes, Path, Port};
+use super::shape::{Assembly, Node, NodeId, Shape, Site};
 use super::{Bolt, Data, Sink};
 
 /// One of two.
@@ -166,7 +167,7 @@ impl<T: Data, F: Flow<Out = T>> Stream<T, F> {
         self,
         name: &str,
         bolt: B,
-        rejects: impl Fn(&super::builder::Assembly<'_>, &Site) -> Option<Box<dyn RejectRoute<T>>> + 'static,
+        rejects: impl Fn(&Assembly<'_>, &Site) -> Option<Box<dyn RejectRoute<T>>> + 'static,
     ) -> Stream<B::Out> {
         let node = self.chained_node::<B::Out>(name, Kind::Bolt);
         let port = Port::of(node);

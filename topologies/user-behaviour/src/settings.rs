@@ -81,3 +81,28 @@ impl Config {
         find(&self.format)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use squall::service::config::{Source, load};
+
+    use super::*;
+
+    #[test]
+    fn every_configuration_file_parses_and_fits_the_topology() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+        let mut files = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let config: Config = load(&Source::File(path), &[]).unwrap();
+            let topology = crate::topology::shape(config.format().unwrap());
+            topology.check(&config.topology).unwrap();
+            assert!(PROFILES.iter().any(|profile| profile.file.ends_with(&name)), "{name} is in no profile");
+            files += 1;
+        }
+        assert_eq!(files, PROFILES.len());
+    }
+}

@@ -104,6 +104,59 @@ async fn sigterm_drains_and_leaves_nothing_to_do_again() {
     assert!(verdict.undecodable > 0);
 }
 
+#[tokio::test]
+async fn the_demo_generates_runs_and_sums_up_and_a_user_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = run(dir.path(), &["demo", "--seconds", "3", "--rate", "500"]);
+    assert!(output.status.success());
+    let summary = String::from_utf8(output.stdout).unwrap();
+    for operator in ["behaviour", "timelines", "rows", "from pulled to stored"] {
+        assert!(summary.contains(operator), "{summary}");
+    }
+    // What the generator appended after the stop waits for the next run.
+    let mut worker = Process::start(dir.path(), &["run"]);
+    std::thread::sleep(Duration::from_secs(2));
+    worker.terminate();
+    assert!(worker.wait().0.success());
+    let verdict = verify(&config("embedded", &[]), dir.path()).await;
+    verdict.assert_complete();
+    assert!(verdict.records > 500);
+
+    let input = dir.path().join("one.csv");
+    std::fs::write(&input, "42,7,8,buy,1511848894\n").unwrap();
+    assert!(run(dir.path(), &once(&input)).status.success());
+    let read = last_line(&run(dir.path(), &["read", "42", "--json"]));
+    assert_eq!(read["user_id"], "42");
+    assert_eq!(read["timeline"].as_array().unwrap().len(), 1, "{read}");
+    let table = run(dir.path(), &["read", "42"]);
+    assert!(String::from_utf8_lossy(&table.stdout).contains("order"));
+    let nobody = run(dir.path(), &["read", "nobody", "--json"]);
+    assert!(nobody.status.success());
+    assert!(last_line(&nobody)["profile"].is_null());
+}
+
+#[test]
+fn the_graph_is_described_and_nothing_is_written_on_a_dry_run() {
+    let dir = tempfile::tempdir().unwrap();
+    for (format, part) in
+        [("text", "sink timelines"), ("json", "\"topology\""), ("mermaid", "flowchart"), ("dot", "digraph")]
+    {
+        let output = run(dir.path(), &["describe", "--format", format]);
+        assert!(String::from_utf8(output.stdout).unwrap().contains(part), "{format}");
+    }
+    let data_dir = dir.path().join("data");
+    let output = run(&data_dir, &["generate", "--count", "5", "--dry-run"]);
+    assert!(String::from_utf8(output.stdout).unwrap().contains("would write 5 records"));
+    assert!(!data_dir.exists());
+    let file = dir.path().join("records.jsonl");
+    let to_file = ["generate", "--count", "500", "--start-ms", "1700000000000", "--to", file.to_str().unwrap()];
+    assert!(run(&data_dir, &to_file).status.success());
+    let first = std::fs::read(&file).unwrap();
+    assert!(run(&data_dir, &to_file).status.success());
+    assert_eq!(first, std::fs::read(&file).unwrap(), "the same seed gives the same records");
+    assert_eq!(first.iter().filter(|byte| **byte == b'\n').count(), 500);
+}
+
 /// Records that a worker pulled, from its report.
 pub(crate) fn pulled(lines: &[String]) -> u64 {
     let report: serde_json::Value = serde_json::from_str(lines.last().unwrap()).unwrap();
