@@ -135,7 +135,7 @@ start_mysql() {
     }
   fi
   rm -f "$dir/socket"
-  echo 'create database if not exists squall character set utf8mb4 collate utf8mb4_bin;' >"$dir/init.sql"
+  echo 'create database if not exists user_behaviour character set utf8mb4 collate utf8mb4_bin;' >"$dir/init.sql"
   launch mysql mariadbd --no-defaults "${user[@]}" --port="$mysql_port" --bind-address=127.0.0.1 \
     --skip-networking=0 --skip-name-resolve --datadir="$dir/data" --socket="$dir/socket" \
     --pid-file="$dir/data/mariadbd.pid" --init-file="$dir/init.sql"
@@ -165,19 +165,28 @@ up() {
   done
   cat <<END
 Kafka   127.0.0.1:$kafka_port
-Redis   redis://127.0.0.1:$redis_port
-MariaDB mysql://root@127.0.0.1:$mysql_port/squall
+Redis   redis://127.0.0.1:$redis_port/0
+MariaDB mysql://root@127.0.0.1:$mysql_port/user_behaviour
 
-For a configuration file:
+On the default ports \`--profile cluster\` finds them. In a configuration file:
+
+[broker]
+kind = "kafka"
 
 [broker.kafka]
 bootstrap = "127.0.0.1:$kafka_port"
 
-[store.redis]
-url = "redis://127.0.0.1:$redis_port"
+[timelines]
+kind = "redis"
 
-[store.mysql]
-url = "mysql://root@127.0.0.1:$mysql_port/squall"
+[timelines.redis]
+url = "redis://127.0.0.1:$redis_port/0"
+
+[rows]
+kind = "mysql"
+
+[rows.mysql]
+url = "mysql://root@127.0.0.1:$mysql_port/user_behaviour"
 END
 }
 

@@ -76,3 +76,7 @@ pub mod testing;
 pub mod topology;
 
 pub use topology::*;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
