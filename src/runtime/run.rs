@@ -62,13 +62,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// The process's exit status: 0 when all went well, 1 for a fatal error, 2 when runs failed and were not made
-    /// good, 3 when the drain deadline passed.
+    /// The process's exit status: 0 when all went well, 1 for a fatal error, 3 when the drain deadline passed, 4 when
+    /// runs failed and were not made good. (2 is a wrong command line.)
     pub fn exit_code(&self) -> u8 {
         match self.ended {
             Ended::Failed { .. } => 1,
             Ended::Abandoned => 3,
-            Ended::Finished | Ended::Drained => 2 * u8::from(!self.is_settled()),
+            Ended::Finished | Ended::Drained => 4 * u8::from(!self.is_settled()),
         }
     }
 

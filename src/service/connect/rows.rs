@@ -46,6 +46,8 @@ pub struct SqliteConfig {
     pub statement_timeout_ms: Option<u64>,
     pub migrate_timeout_ms: Option<u64>,
     pub busy_timeout_ms: Option<u64>,
+    pub cache_kib: Option<u32>,
+    pub checkpoint_pages: Option<u32>,
     pub batch_rows: Option<usize>,
     pub batch_bytes: Option<usize>,
 }
@@ -97,6 +99,8 @@ impl SqliteConfig {
         set_ms(&mut settings.statement_timeout, self.statement_timeout_ms);
         set_ms(&mut settings.migrate_timeout, self.migrate_timeout_ms);
         set_ms(&mut settings.busy_timeout, self.busy_timeout_ms);
+        set(&mut settings.cache_kib, self.cache_kib);
+        set(&mut settings.checkpoint_pages, self.checkpoint_pages);
         set(&mut settings.batch_rows, self.batch_rows);
         set(&mut settings.batch_bytes, self.batch_bytes);
         settings

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
+use squall::store::Rows;
 
 use super::{Failure, topology};
 use crate::open::{create_data_dir, open_rows, open_timelines};
@@ -26,10 +27,10 @@ pub(super) async fn check(config: &Config, data_dir: &Path, json: bool) -> Resul
     checked.extend(rows(config, data_dir).await);
     let ok = checked.iter().all(|one| one.ok);
     if json {
-        println!("{}", serde_json::json!({ "ok": ok, "checks": checked }));
+        say!("{}", serde_json::json!({ "ok": ok, "checks": checked }));
     } else {
         for Checked { what, ok, detail } in &checked {
-            println!("{}  {what:<12} {detail}", if *ok { "ok    " } else { "FAILED" });
+            say!("{}  {what:<12} {detail}", if *ok { "ok    " } else { "FAILED" });
         }
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -89,6 +90,12 @@ async fn rows(config: &Config, data_dir: &Path) -> Vec<Checked> {
     };
     vec![
         result("rows", rows.ping().await, |()| kind),
-        result("schema", rows.check_schema().await, |()| "as this program knows it".to_owned()),
+        result("schema", schema(&*rows).await, |()| "as this program knows it".to_owned()),
     ]
+}
+
+async fn schema(rows: &dyn Rows) -> Result<(), String> {
+    rows.check_schema()
+        .await
+        .map_err(|error| format!("{error} (`run` applies what is missing, and refuses the rest)"))
 }

@@ -69,10 +69,10 @@ async fn endless(
 
 fn summarize(snapshot: &Snapshot) {
     let seconds = snapshot.elapsed_ms as f64 / 1000.0;
-    println!("{:.1} s", seconds);
+    say!("{:.1} s", seconds);
     for operator in &snapshot.operators {
         let tuples = operator.tuples_in.max(operator.tuples_out);
-        println!(
+        say!(
             "{:<14} {tuples:>9} tuples  {:>8.0} /s  {} failed",
             operator.operator,
             tuples as f64 / seconds.max(0.001),
@@ -82,7 +82,7 @@ fn summarize(snapshot: &Snapshot) {
     for spout in &snapshot.spouts {
         let ms = |ns: u64| ns as f64 / 1e6;
         let latency = spout.complete;
-        println!(
+        say!(
             "from pulled to stored: p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms",
             ms(latency.p50_ns),
             ms(latency.p99_ns),

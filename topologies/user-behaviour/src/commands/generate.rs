@@ -30,7 +30,7 @@ pub(super) async fn generate(config: &Config, data_dir: &Path, args: &GenerateAr
     let generator = Generator::new(settings(args))?;
     let target = args.to.as_ref().map_or(format!("topic {}", config.source.topic), |to| to.display().to_string());
     if args.dry_run {
-        println!("would write {} records of {} users to {target}", args.count, args.users);
+        say!("would write {} records of {} users to {target}", args.count, args.users);
         return Ok(ExitCode::SUCCESS);
     }
     match &args.to {

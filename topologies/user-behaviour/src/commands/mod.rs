@@ -1,5 +1,12 @@
 //! What the binary can be told to do, one file a command.
 
+/// Prints a line on standard output. A reader that has gone (`| head`) ends the process quietly.
+macro_rules! say {
+    ($($part:tt)*) => {
+        $crate::commands::print_line(format_args!($($part)*))
+    };
+}
+
 mod check;
 mod cli;
 mod demo;
@@ -24,6 +31,13 @@ use crate::topology;
 /// Why a command failed: one line for people.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+fn print_line(line: std::fmt::Arguments<'_>) {
+    use std::io::Write;
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
+}
+
 /// Carries out a command line; errors become one line on standard error and status 1.
 pub fn execute(cli: Cli) -> ExitCode {
     let result = init_logging(&cli.log).map_err(Failure::from).and_then(|()| dispatch(cli));
@@ -35,7 +49,9 @@ pub fn execute(cli: Cli) -> ExitCode {
 
 fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut Cli::command(), "user-behaviour", &mut std::io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "user-behaviour", &mut script);
+        say!("{}", String::from_utf8_lossy(&script).trim_end());
         return Ok(ExitCode::SUCCESS);
     }
     let config: Config = cli.common.load(PROFILES)?;

@@ -93,21 +93,21 @@ fn latency_ms(report: &Report) -> LatencyMs {
 
 fn print(summary: &Summary, format: ReportFormat) -> Result<(), Failure> {
     if format == ReportFormat::Json {
-        println!("{}", serde_json::to_string(summary)?);
+        say!("{}", serde_json::to_string(summary)?);
         return Ok(());
     }
     let (bold, plain) = if std::io::stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
     let Summary { read, decoded, dead_letters, rows_stored, timeline_users, missing, .. } = summary;
-    println!("{bold}read{plain}                   {read}");
-    println!("{bold}decoded{plain}                {decoded}");
-    println!("{bold}dead letters{plain}           {dead_letters}");
-    println!("{bold}rows stored{plain}            {rows_stored} distinct records");
-    println!("{bold}duplicates suppressed{plain}  {}", summary.duplicates_suppressed);
-    println!("{bold}timelines{plain}              {timeline_users} users");
-    println!("{bold}missing{plain}                {missing}");
-    println!("{bold}elapsed{plain}                {} ms, {} records/s", summary.elapsed_ms, summary.records_per_s);
+    say!("{bold}read{plain}                   {read}");
+    say!("{bold}decoded{plain}                {decoded}");
+    say!("{bold}dead letters{plain}           {dead_letters}");
+    say!("{bold}rows stored{plain}            {rows_stored} distinct records");
+    say!("{bold}duplicates suppressed{plain}  {}", summary.duplicates_suppressed);
+    say!("{bold}timelines{plain}              {timeline_users} users");
+    say!("{bold}missing{plain}                {missing}");
+    say!("{bold}elapsed{plain}                {} ms, {} records/s", summary.elapsed_ms, summary.records_per_s);
     let LatencyMs { p50, p99, max } = &summary.latency_ms;
-    println!("{bold}latency{plain}                p50 {p50} ms, p99 {p99} ms, max {max} ms from pulled to stored");
+    say!("{bold}latency{plain}                p50 {p50} ms, p99 {p99} ms, max {max} ms from pulled to stored");
     Ok(())
 }
 

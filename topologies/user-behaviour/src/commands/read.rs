@@ -20,13 +20,13 @@ pub(super) async fn read(config: &Config, data_dir: &Path, args: &ReadArgs) -> R
             "timeline": timeline_json(&entries),
             "profile": profile.as_ref().map(profile_json),
         });
-        println!("{answer}");
+        say!("{answer}");
         return Ok(ExitCode::SUCCESS);
     }
     let Some(profile) = profile else {
         eprintln!("nothing is known of user `{}`", args.user_id);
         return Ok(ExitCode::SUCCESS);
     };
-    print!("{}\n{}", timeline_table(&entries), profile_table(&profile));
+    say!("{}\n{}", timeline_table(&entries), profile_table(&profile).trim_end());
     Ok(ExitCode::SUCCESS)
 }

@@ -20,7 +20,7 @@ pub(super) async fn run(config: &Config, data_dir: &Path, format: ReportFormat) 
     let report = run_until_signal(running).await?;
     parts.timelines.flush().await?;
     if format == ReportFormat::Json {
-        println!("{}", serde_json::to_string(&report.snapshot)?);
+        say!("{}", serde_json::to_string(&report.snapshot)?);
     }
     Ok(conclude(&report))
 }
@@ -29,7 +29,7 @@ pub(super) async fn run(config: &Config, data_dir: &Path, format: ReportFormat) 
 pub(super) fn describe(config: &Config, format: GraphFormat) -> Result<ExitCode, Failure> {
     let topology = topology::shape(config.format()?);
     topology.check(&config.topology)?;
-    print!("{}", format.show(&topology.graph(&config.topology)));
+    say!("{}", format.show(&topology.graph(&config.topology)).trim_end());
     Ok(ExitCode::SUCCESS)
 }
 
