@@ -82,17 +82,15 @@ impl Host for TaskHost {
 
     fn back_off<'a>(&'a self, attempt: u32, error: &'a Error) -> BoxFuture<'a, bool> {
         Box::pin(async move {
-            if attempt > self.bounds.retries || self.control.is_draining() {
+            if attempt > self.bounds.retries {
                 return false;
             }
             self.metrics.retried.fetch_add(1, Ordering::Relaxed);
             let pause = back_off(&self.bounds, attempt);
             tracing::debug!(operator = self.operator, attempt, ?pause, error = %error, "will try again");
-            tokio::select! {
-                biased;
-                () = tokio::time::sleep(pause) => true,
-                () = self.control.draining() => true,
-            }
+            // Draining too: a deadlock that is over in a moment must not make a clean stop an unclean one.
+            tokio::time::sleep(pause).await;
+            true
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::control::{Control, Stop};
@@ -14,6 +14,9 @@ use super::spout::SpoutLoop;
 use super::stage;
 use crate::topology::plan::{Incident, PlannedTask, Work};
 use crate::topology::{BuildError, Error, Settings, Topology};
+
+/// How long spouts may take to commit and close past the drain deadline.
+const CLOSE: Duration = Duration::from_secs(5);
 
 /// How a topology is run.
 #[derive(Clone)]
@@ -84,6 +87,8 @@ pub struct Running {
     metrics: Arc<Metrics>,
     tasks: JoinSet<()>,
     names: HashMap<Id, String>,
+    /// Tasks with an inbox: aborted first, so that the shares they hold fail and the spouts can settle and close.
+    stages: Vec<AbortHandle>,
     drain: Duration,
 }
 
@@ -107,7 +112,7 @@ pub fn start(topology: Topology, settings: &Settings, options: Options) -> Resul
     };
     let plan = topology.plan(settings, &room)?;
     let mut known: HashMap<_, _> = room.tasks.into_inner().into_iter().collect();
-    let (mut tasks, mut names) = (JoinSet::new(), HashMap::new());
+    let (mut tasks, mut names, mut stages) = (JoinSet::new(), HashMap::new(), Vec::new());
     for PlannedTask { operator, index, bounds, work } in plan.tasks {
         let task = known.remove(&(operator.to_string(), index)).expect("planning a task makes its host");
         let handle = match work {
@@ -120,12 +125,14 @@ pub fn start(topology: Topology, settings: &Settings, options: Options) -> Resul
             Work::Stage(stage) => {
                 // A task has one inbox: its gauge is set once.
                 let _first = task.depth.set(stage.depth());
-                tasks.spawn(stage::drive(stage, started))
+                let handle = tasks.spawn(stage::drive(stage, started));
+                stages.push(handle.clone());
+                handle
             }
         };
         names.insert(handle.id(), operator.to_string());
     }
-    Ok(Running { control, metrics, tasks, names, drain: options.drain })
+    Ok(Running { control, metrics, tasks, names, stages, drain: options.drain })
 }
 
 impl Running {
@@ -148,6 +155,7 @@ impl Running {
             tokio::time::sleep(self.drain).await;
         };
         let mut deadline = std::pin::pin!(deadline);
+        let mut last_deadline = std::pin::pin!(tokio::time::sleep(Duration::MAX));
         loop {
             tokio::select! {
                 ended = self.tasks.join_next_with_id() => match ended {
@@ -158,8 +166,10 @@ impl Running {
                 () = &mut deadline, if !abandoned => {
                     tracing::error!(drain = ?self.drain, "the drain deadline passed; what is in flight is given up");
                     abandoned = true;
-                    self.tasks.abort_all();
+                    self.stages.iter().for_each(AbortHandle::abort);
+                    last_deadline.as_mut().reset(Instant::now() + CLOSE);
                 }
+                () = &mut last_deadline, if abandoned => self.tasks.abort_all(),
             }
         }
         let ended = match self.control.take_fatal() {

@@ -18,4 +18,4 @@ pub use live::Live;
 pub use logging::{LogArgs, init_logging};
 pub use main::main;
 pub use progress::{ProgressBar, progress_bytes, progress_count};
-pub use signal::{run_until_signal, stop_signal};
+pub use signal::run_until_signal;

@@ -49,10 +49,8 @@ fn read(path: &Path) -> Result<String, ConfigError> {
 /// The first [`ConfigError`] found.
 pub fn load<T: DeserializeOwned>(source: &Source, overrides: &[String]) -> Result<T, ConfigError> {
     let file = source.name();
-    let mut table: Table = source.text()?.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
-        file: file.clone(),
-        reason: error.to_string().trim_end().to_owned(),
-    })?;
+    let text = source.text()?;
+    let mut table: Table = text.parse().map_err(|error| syntax(&file, &text, &error))?;
     for text in overrides {
         set(&mut table, text)?;
     }
@@ -66,8 +64,19 @@ pub fn load<T: DeserializeOwned>(source: &Source, overrides: &[String]) -> Resul
     })
 }
 
+/// Where and what, without the line itself: it may hold a secret.
+fn syntax(file: &str, text: &str, error: &toml::de::Error) -> ConfigError {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let reason = format!("line {line}, column {column}: {}", error.message());
+    ConfigError::Syntax { file: file.to_owned(), reason }
+}
+
 fn set(table: &mut Table, text: &str) -> Result<(), ConfigError> {
-    let refuse = |reason: &str| ConfigError::Syntax { file: format!("--set {text}"), reason: reason.to_owned() };
+    // The key alone is shown: the value may be a secret.
+    let shown = text.split('=').next().unwrap_or_default();
+    let refuse = |reason: &str| ConfigError::Syntax { file: format!("--set {shown}"), reason: reason.to_owned() };
     let (key, value) = text.split_once('=').ok_or_else(|| refuse("expected key=value"))?;
     let value = format!("v = {value}")
         .parse::<Table>()
@@ -157,6 +166,13 @@ mod tests {
         assert_eq!(parse(GOOD, &[]).unwrap().inner.linger_ms, 5);
         let set = parse(GOOD, &["inner.linger_ms=7", "inner.kind=redis"]).unwrap();
         assert_eq!(set.inner, Inner { linger_ms: 7, kind: Kind::Redis });
+    }
+
+    #[test]
+    fn a_syntax_error_does_not_show_the_line() {
+        let error = parse("[inner]\nkind = \"mysql://root:s3cret@host\nlinger_ms = 5", &[]).unwrap_err();
+        assert!(error.starts_with("a.toml: line 2, column "), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
     }
 
     #[test]

@@ -156,8 +156,9 @@ impl<F: Flow, G: Grouping<F::Out>> Push<F::In> for Scatter<F, G> {
         })
     }
 
+    /// Without a linger what waits leaves when the inbox is empty, which `Idle` says.
     fn next_due(&self) -> Option<u64> {
-        self.since.map(|since| since + self.linger_ns)
+        self.since.filter(|_| self.linger_ns > 0).map(|since| since + self.linger_ns)
     }
 }
 

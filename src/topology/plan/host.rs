@@ -45,7 +45,7 @@ pub trait Host: Send + Sync {
     fn failed(&self, incident: Incident);
 
     /// A try failed and may be repeated: waits out the back-off of the `attempt`th try (from 1) and says whether to
-    /// go on. `false` when the bound is reached or the run is stopping.
+    /// go on. `false` when the bound is reached.
     fn back_off<'a>(&'a self, attempt: u32, error: &'a Error) -> BoxFuture<'a, bool>;
 
     /// The run must stop and end with this error.

@@ -295,7 +295,8 @@ impl<S: Sink, F: Flow<Out = S::In>> Push<F::In> for SinkPush<S, F> {
         })
     }
 
+    /// Without a linger what waits is written when the inbox is empty, which `Idle` says.
     fn next_due(&self) -> Option<u64> {
-        self.since.map(|since| since + self.linger_ns)
+        self.since.filter(|_| self.linger_ns > 0).map(|since| since + self.linger_ns)
     }
 }

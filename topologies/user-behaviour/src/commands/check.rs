@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use squall::store::Rows;
+use squall::store::{Rows, StoreError};
 
 use super::{Failure, topology};
 use crate::open::{create_data_dir, open_rows, open_timelines};
@@ -88,14 +88,16 @@ async fn rows(config: &Config, data_dir: &Path) -> Vec<Checked> {
         Ok(rows) => rows,
         Err(error) => return vec![result::<(), _>("rows", Err(error), |()| String::new())],
     };
-    vec![
-        result("rows", rows.ping().await, |()| kind),
-        result("schema", schema(&*rows).await, |()| "as this program knows it".to_owned()),
-    ]
+    vec![result("rows", rows.ping().await, |()| kind), result("schema", schema(&*rows).await, |detail| detail)]
 }
 
-async fn schema(rows: &dyn Rows) -> Result<(), String> {
-    rows.check_schema()
-        .await
-        .map_err(|error| format!("{error} (`run` applies what is missing, and refuses the rest)"))
+async fn schema(rows: &dyn Rows) -> Result<String, String> {
+    match rows.check_schema().await {
+        Ok(()) => Ok("as this program knows it".to_owned()),
+        // The only mismatch that a run mends by itself.
+        Err(StoreError::Schema { reason, .. }) if reason.starts_with("no migrations are applied") => {
+            Ok("not there yet; `run` creates it".to_owned())
+        }
+        Err(error) => Err(error.to_string()),
+    }
 }

@@ -25,11 +25,19 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
     eprintln!("{} records a second; Ctrl-C stops", args.rate);
     let running = start(built, &config.topology, options(config))?;
     let metrics = running.metrics();
-    let generating = tokio::spawn(endless(parts.broker.producer()?, config.source.topic.clone(), args.clone()));
+    let (stop, generator) = (running.stopper(), endless(parts.broker.producer()?, config, args));
+    let generating = tokio::spawn(async move {
+        let failure = generator.await;
+        stop.stop();
+        failure
+    });
     let live = tokio::spawn(Live::new(metrics).show());
     let report = stop_after(running, args.seconds).await?;
     live.abort();
     generating.abort();
+    if let Ok(Err(error)) = generating.await {
+        return Err(format!("the generator stopped: {error}").into());
+    }
     parts.timelines.flush().await?;
     summarize(&report.snapshot);
     Ok(conclude(&report))
@@ -47,24 +55,27 @@ async fn stop_after(running: Running, seconds: Option<u64>) -> std::io::Result<s
 }
 
 /// Appends generated records at the demo's rate, one sequence after the other.
-async fn endless(
+fn endless(
     producer: std::sync::Arc<dyn squall::broker::Producer>,
-    topic: String,
-    args: DemoArgs,
-) -> Result<(), Failure> {
-    for seed in args.seed.. {
-        let settings = GenerateSettings {
-            seed,
-            users: 500,
-            items: 2000,
-            broken_share: 0.002,
-            start_ms: now_ms(),
-            per_second: args.rate,
-            ..GenerateSettings::default()
-        };
-        generate::to_topic(Generator::new(settings)?, &*producer, &topic, Some(args.rate), |_| {}).await?;
+    config: &Config,
+    args: &DemoArgs,
+) -> impl Future<Output = Result<(), Failure>> + Send + 'static {
+    let (topic, rate, first) = (config.source.topic.clone(), args.rate, args.seed);
+    async move {
+        for seed in first.. {
+            let settings = GenerateSettings {
+                seed,
+                users: 500,
+                items: 2000,
+                broken_share: 0.002,
+                start_ms: now_ms(),
+                per_second: rate,
+                ..GenerateSettings::default()
+            };
+            generate::to_topic(Generator::new(settings)?, &*producer, &topic, Some(rate), |_| {}).await?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn summarize(snapshot: &Snapshot) {

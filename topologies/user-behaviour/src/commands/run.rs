@@ -16,7 +16,6 @@ pub(super) async fn run(config: &Config, data_dir: &Path, format: ReportFormat) 
     let parts = open(config, data_dir).await.map_err(plain)?;
     let topology = topology::build(&parts, config.source.settings(), config.format()?)?;
     let running = start(topology, &config.topology, options(config))?;
-    eprintln!("running; Ctrl-C or SIGTERM drains and stops");
     let report = run_until_signal(running).await?;
     parts.timelines.flush().await?;
     if format == ReportFormat::Json {
@@ -42,6 +41,9 @@ pub(super) fn conclude(report: &Report) -> ExitCode {
     match &report.ended {
         Ended::Failed { operator, error } => eprintln!("error: {operator}: {error}"),
         Ended::Abandoned => eprintln!("error: the drain deadline passed; what was in flight comes again"),
+        Ended::Finished | Ended::Drained if report.exit_code() != 0 => {
+            eprintln!("error: some records failed and were not made good; they come again with the next start");
+        }
         Ended::Finished | Ended::Drained => {}
     }
     ExitCode::from(report.exit_code())

@@ -33,17 +33,22 @@ pub(crate) fn last_line(output: &Output) -> serde_json::Value {
 pub(crate) struct Process {
     child: Child,
     lines: Receiver<String>,
+    running: Receiver<()>,
 }
 
 impl Process {
     pub(crate) fn start(data_dir: &Path, args: &[&str]) -> Self {
         let mut child = binary(data_dir, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (sender, lines) = channel();
+        let ((sender, lines), (up, running)) = (channel(), channel());
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let id = child.id();
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 eprintln!("[{id}] {line}");
+                if line.starts_with("running;") {
+                    // Nobody need wait for it.
+                    let _heard = up.send(());
+                }
             }
         });
         std::thread::spawn(move || {
@@ -52,7 +57,12 @@ impl Process {
                 let _gone = sender.send(line);
             }
         });
-        Self { child, lines }
+        Self { child, lines, running }
+    }
+
+    /// Waits until the topology runs and signals are handled.
+    pub(crate) fn wait_until_running(&mut self) {
+        self.running.recv_timeout(LIMIT).expect("it says so on standard error");
     }
 
     pub(crate) fn kill(&mut self) {
