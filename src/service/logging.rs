@@ -9,7 +9,13 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Clone, Default, Args)]
 pub struct LogArgs {
     /// What to log: error, warn, info, debug, trace, or a filter such as squall::broker=debug.
-    #[arg(long, global = true, env = "SQUALL_LOG", default_value = "warn,librdkafka=error", value_name = "FILTER")]
+    #[arg(
+        long,
+        global = true,
+        env = "SQUALL_LOG",
+        default_value = "warn,librdkafka=error",
+        value_name = "FILTER"
+    )]
     pub log: String,
     /// One JSON object a line.
     #[arg(long, global = true)]

@@ -7,7 +7,9 @@ use crate::topology::{Class, Classify};
 #[non_exhaustive]
 pub enum StoreError {
     /// The server cannot be reached, or the connection broke. The outcome of a write is unknown.
-    #[error("cannot reach {store} at {address}: {reason}; is it running, and is the url in the configuration right?")]
+    #[error(
+        "cannot reach {store} at {address}: {reason}; is it running, and is the url in the configuration right?"
+    )]
     Unreachable {
         /// `redis`, `mysql` or `sqlite`.
         store: &'static str,

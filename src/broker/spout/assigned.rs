@@ -66,21 +66,25 @@ impl Assignment {
             .all(|assigned| assigned.in_flight.is_empty())
     }
 
-    /// Watermarks that moved since they were last taken, of all partitions or of some.
-    pub(super) fn take_commits(&mut self, only: Option<&[u32]>) -> Vec<(u32, u64)> {
-        let wanted = |partition: &u32| only.is_none_or(|only| only.contains(partition));
-        let moved =
-            self.0.iter_mut().filter(|(partition, _)| wanted(partition)).filter_map(|(partition, assigned)| {
-                let watermark = assigned.watermark.filter(|_| assigned.watermark > assigned.committed)?;
-                assigned.committed = Some(watermark);
-                Some((*partition, watermark))
-            });
+    /// Watermarks that moved since they were last taken.
+    pub(super) fn take_commits(&mut self) -> Vec<(u32, u64)> {
+        let moved = self.0.iter_mut().filter_map(|(partition, assigned)| {
+            let watermark = assigned.watermark.filter(|_| assigned.watermark > assigned.committed)?;
+            assigned.committed = Some(watermark);
+            Some((*partition, watermark))
+        });
         moved.collect()
     }
 
-    /// All watermarks, whether they were taken or not.
-    pub(super) fn watermarks(&self) -> Vec<(u32, u64)> {
-        self.0.iter().filter_map(|(partition, assigned)| Some((*partition, assigned.watermark?))).collect()
+    /// Watermarks of all partitions or of some, whether they were taken or not.
+    pub(super) fn watermarks(&self, only: Option<&[u32]>) -> Vec<(u32, u64)> {
+        let wanted = self.0.iter().filter(|(partition, _)| only.is_none_or(|only| only.contains(partition)));
+        wanted.filter_map(|(partition, assigned)| Some((*partition, assigned.watermark?))).collect()
+    }
+
+    /// What was taken may not have been committed: all of it is taken again.
+    pub(super) fn commit_again(&mut self) {
+        self.0.values_mut().for_each(|assigned| assigned.committed = None);
     }
 
     /// Offsets of the next fresh records, by partition.
@@ -104,11 +108,11 @@ mod tests {
         ours.send(3, 110, None);
         ours.assign(3, 2, 100);
         assert_eq!(ours.settle(&outcome(110, 1, 110)), None);
-        assert!(ours.take_commits(None).is_empty());
+        assert!(ours.take_commits().is_empty());
         ours.send(3, 105, None);
         assert_eq!(ours.settle(&outcome(105, 2, 105)), Some(InFlight { start: 100, attempt: 0 }));
-        assert_eq!(ours.take_commits(None), [(3, 105)]);
-        assert!(ours.take_commits(None).is_empty(), "a watermark is committed once");
+        assert_eq!(ours.take_commits(), [(3, 105)]);
+        assert!(ours.take_commits().is_empty(), "a watermark is committed once");
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl LogSpout {
     /// Gives partitions back that are wanted and have nothing in flight. Cancel-safe.
     async fn release(&mut self) -> Result<()> {
         if let Some(partitions) = self.revoking.take_if(|partitions| self.ours.is_drained(partitions)) {
-            self.releasing = Some(self.ours.take_commits(Some(&partitions)));
+            self.releasing = Some(self.ours.watermarks(Some(&partitions)));
             self.forget(&partitions);
         }
         if let Some(commits) = self.releasing.clone() {
@@ -129,13 +129,14 @@ impl LogSpout {
             return Ok(());
         }
         self.next_commit = now + self.settings.commit_interval;
-        let commits = self.ours.take_commits(None);
+        let commits = self.ours.take_commits();
         if commits.is_empty() {
             return Ok(());
         }
         match self.consumer().commit(&commits) {
             Err(error) if error.class() == Class::Retryable => {
-                // The next commit of these partitions, or the one at close, says more than this one would have.
+                // Which commit failed is unknown, and a partition at rest has no later one that would make it good.
+                self.ours.commit_again();
                 tracing::warn!(topic = self.settings.topic, error = %Error::from(error), "a commit failed");
                 Ok(())
             }
@@ -297,7 +298,8 @@ impl Spout for LogSpout {
     }
 
     async fn close(&mut self) -> Result<()> {
-        let commits = self.ours.watermarks();
+        let mut commits = self.ours.watermarks(None);
+        commits.extend(self.releasing.take().into_iter().flatten());
         match self.consumer.take() {
             Some(mut consumer) => Ok(consumer.close(&commits).await?),
             None => Ok(()),

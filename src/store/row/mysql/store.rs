@@ -83,7 +83,9 @@ impl MySqlRows {
         let connecting = MySqlConnection::connect_with(&options);
         let connected = within("connecting", self.settings.acquire_timeout, connecting).await;
         let connection = connected.map_err(|ended| self.error(ended))?;
-        within("closing", self.settings.acquire_timeout, connection.close()).await.map_err(|ended| self.error(ended))
+        within("closing", self.settings.acquire_timeout, connection.close())
+            .await
+            .map_err(|ended| self.error(ended))
     }
 
     async fn lease(&self) -> Result<Lease<MySql>, StoreError> {
