@@ -74,18 +74,21 @@ impl LogSpout {
             ConsumerEvent::Assigned(partitions) => {
                 for (partition, epoch, next) in partitions {
                     tracing::info!(topic = self.settings.topic, partition, epoch, next, "partition assigned");
+                    self.forget(&[partition]);
                     self.ours.assign(partition, epoch, next);
                 }
             }
             ConsumerEvent::Revoking(partitions) => {
                 tracing::info!(topic = self.settings.topic, ?partitions, "partitions are wanted back");
                 self.replays.remove(&partitions);
-                self.revoking = Some(partitions);
+                self.revoking.get_or_insert_default().extend(partitions);
             }
             ConsumerEvent::Lost(partitions) => {
                 tracing::warn!(topic = self.settings.topic, ?partitions, "partitions were lost");
                 self.forget(&partitions);
-                self.revoking = None;
+                let mut wanted = self.revoking.take().unwrap_or_default();
+                wanted.retain(|partition| !partitions.contains(partition));
+                self.revoking = Some(wanted).filter(|wanted| !wanted.is_empty());
             }
         }
         Ok(None)
@@ -110,9 +113,14 @@ impl LogSpout {
         self.ours.remove(partitions);
     }
 
-    /// Gives partitions back that are wanted and have nothing in flight. Cancel-safe.
+    /// Gives partitions back that are wanted and have nothing in flight. Cancel-safe, and may be called again after
+    /// an error.
     async fn release(&mut self) -> Result<()> {
-        if let Some(partitions) = self.revoking.take_if(|partitions| self.ours.is_drained(partitions)) {
+        let (ours, passed) = (&self.ours, &self.passed);
+        let is_drained = |partitions: &mut Vec<u32>| {
+            ours.is_drained(partitions) && !passed.iter().any(|run| partitions.contains(&run.partition))
+        };
+        if let Some(partitions) = self.revoking.take_if(is_drained) {
             self.releasing = Some(self.ours.watermarks(Some(&partitions)));
             self.forget(&partitions);
         }
@@ -287,7 +295,13 @@ impl Spout for LogSpout {
                 self.failed(outcome, run, class).await?;
             }
         }
-        self.release().await?;
+        match self.release().await {
+            // The next pull tries again; after the drain timeout the partitions go regardless.
+            Err(error) if error.class() == Class::Retryable => {
+                tracing::warn!(topic = self.settings.topic, error = %error, "partitions could not be given back");
+            }
+            result => result?,
+        }
         self.commit()
     }
 
