@@ -11,6 +11,8 @@ pub(super) struct InFlight {
     pub(super) start: u64,
     /// Times that its records were delivered before.
     pub(super) attempt: u32,
+    /// Whether it is one record of a run that comes again record by record.
+    pub(super) single: bool,
 }
 
 /// One assigned partition.
@@ -46,7 +48,7 @@ impl Assignment {
     /// A run is under way. A fresh one begins where the last one ended, so that holes belong to the run after them.
     pub(super) fn send(&mut self, partition: u32, end: u64, replayed: Option<InFlight>) {
         let Some(assigned) = self.0.get_mut(&partition) else { return };
-        let run = replayed.unwrap_or(InFlight { start: assigned.next, attempt: 0 });
+        let run = replayed.unwrap_or(InFlight { start: assigned.next, attempt: 0, single: false });
         assigned.next = assigned.next.max(end);
         assigned.in_flight.insert(end, run);
     }
@@ -87,6 +89,16 @@ impl Assignment {
         self.0.values_mut().for_each(|assigned| assigned.committed = None);
     }
 
+    /// Whether no partition is ours.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Offset of the next fresh record of a partition that is ours.
+    pub(super) fn next(&self, partition: u32) -> Option<u64> {
+        self.0.get(&partition).map(|assigned| assigned.next)
+    }
+
     /// Offsets of the next fresh records, by partition.
     pub(super) fn positions(&self) -> impl Iterator<Item = (u32, u64)> {
         self.0.iter().map(|(partition, assigned)| (*partition, assigned.next))
@@ -110,7 +122,7 @@ mod tests {
         assert_eq!(ours.settle(&outcome(110, 1, 110)), None);
         assert!(ours.take_commits().is_empty());
         ours.send(3, 105, None);
-        assert_eq!(ours.settle(&outcome(105, 2, 105)), Some(InFlight { start: 100, attempt: 0 }));
+        assert_eq!(ours.settle(&outcome(105, 2, 105)), Some(InFlight { start: 100, attempt: 0, single: false }));
         assert_eq!(ours.take_commits(), [(3, 105)]);
         assert!(ours.take_commits().is_empty(), "a watermark is committed once");
     }

@@ -9,8 +9,7 @@ use tokio::time::Instant;
 
 use super::LogSpoutSettings;
 use super::assigned::{Assignment, InFlight};
-use super::replay::{Replay, Replays};
-use crate::broker::dead_letter::dead_letter;
+use super::replay::Replays;
 use crate::broker::{Broker, BrokerError, Consumer, ConsumerEvent, Fetched, LogRecord, StartFrom};
 use crate::topology::{Class, Classify, Error, Outcome, Pulled, Result, Spout, TaskInfo};
 
@@ -19,14 +18,14 @@ const LAG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Reads a topic as a member of a consumer group; see the [module](super).
 pub struct LogSpout {
-    broker: Arc<dyn Broker>,
-    settings: LogSpoutSettings,
+    pub(super) broker: Arc<dyn Broker>,
+    pub(super) settings: LogSpoutSettings,
     consumer: Option<Box<dyn Consumer>>,
     ours: Assignment,
-    replays: Replays,
+    pub(super) replays: Replays,
     /// Runs that need nothing done any more: records that went to the dead letters.
-    passed: VecDeque<Pulled<LogRecord>>,
-    revoking: Option<Vec<u32>>,
+    pub(super) passed: VecDeque<(Pulled<LogRecord>, InFlight)>,
+    pub(super) revoking: Option<Vec<u32>>,
     /// The last commits of partitions that are being given back; kept until that is done, since the future that does
     /// it may be dropped.
     releasing: Option<Vec<(u32, u64)>>,
@@ -109,7 +108,7 @@ impl LogSpout {
 
     fn forget(&mut self, partitions: &[u32]) {
         self.replays.remove(partitions);
-        self.passed.retain(|run| !partitions.contains(&run.partition));
+        self.passed.retain(|(run, _)| !partitions.contains(&run.partition));
         self.ours.remove(partitions);
     }
 
@@ -118,7 +117,7 @@ impl LogSpout {
     async fn release(&mut self) -> Result<()> {
         let (ours, passed) = (&self.ours, &self.passed);
         let is_drained = |partitions: &mut Vec<u32>| {
-            ours.is_drained(partitions) && !passed.iter().any(|run| partitions.contains(&run.partition))
+            ours.is_drained(partitions) && !passed.iter().any(|(run, _)| partitions.contains(&run.partition))
         };
         if let Some(partitions) = self.revoking.take_if(is_drained) {
             self.releasing = Some(self.ours.watermarks(Some(&partitions)));
@@ -150,63 +149,6 @@ impl LogSpout {
             }
             result => Ok(result?),
         }
-    }
-
-    /// Decides what becomes of a run that failed.
-    async fn failed(&mut self, outcome: &Outcome, run: InFlight, class: Class) -> Result<()> {
-        let Outcome { partition, epoch, end, .. } = *outcome;
-        if self.revoking.as_ref().is_some_and(|wanted| wanted.contains(&partition)) {
-            return Ok(());
-        }
-        let attempt = run.attempt + 1;
-        let single = end - run.start == 1 || run.attempt > 1;
-        let poison = class == Class::Poison;
-        if single && poison {
-            return self.set_aside(outcome, run).await;
-        }
-        if single && attempt > self.settings.max_replays {
-            let topic = &self.settings.topic;
-            return Err(Error::fatal(format!(
-                "{topic}[{partition}]@{} failed {attempt} times ({class}); nothing past it is committed",
-                run.start
-            )));
-        }
-        let singly = poison || attempt > 1;
-        // From the second time on record by record; an attempt above 1 says that this has begun.
-        let attempt = if singly { attempt.max(2) } else { attempt };
-        self.replays.push(Replay { partition, epoch, start: run.start, end, attempt, singly });
-        Ok(())
-    }
-
-    /// Writes a poison record to the dead letters; the run is passed over once they are durable.
-    async fn set_aside(&mut self, outcome: &Outcome, run: InFlight) -> Result<()> {
-        let Outcome { partition, epoch, end, .. } = *outcome;
-        let Some(dead_letters) = self.settings.dead_letters.clone() else {
-            let topic = &self.settings.topic;
-            return Err(Error::fatal(format!(
-                "{topic}[{partition}]@{} is poison and there is no dead-letter topic",
-                run.start
-            )));
-        };
-        let mut again = Replays::default();
-        let attempt = run.attempt;
-        again.push(Replay { partition, epoch, start: run.start, end, attempt, singly: false });
-        let read = again.next(&self.broker, &self.settings.topic, 2).await?;
-        let reason = "failed as poison each time it was tried; the incidents of the run say where";
-        let letters: Vec<_> = read
-            .iter()
-            .flat_map(|(fetched, _)| &fetched.records)
-            .map(|record| dead_letter(record, Class::Poison, reason))
-            .collect();
-        tracing::warn!(
-            topic = self.settings.topic,
-            partition,
-            offset = run.start,
-            "record set aside as dead letter"
-        );
-        self.broker.producer()?.append(&dead_letters, letters).await?;
-        self.passed.push_back(Pulled { partition, epoch, end, tuples: Vec::new() });
-        Ok(())
     }
 
     fn watch_ends(&mut self) {
@@ -261,8 +203,8 @@ impl Spout for LogSpout {
 
     async fn next_batch(&mut self, max: usize) -> Result<Option<Pulled<LogRecord>>> {
         loop {
-            if let Some(run) = self.passed.pop_front() {
-                self.ours.send(run.partition, run.end, None);
+            if let Some((run, over)) = self.passed.pop_front() {
+                self.ours.send(run.partition, run.end, Some(over));
                 return Ok(Some(run));
             }
             if !self.replays.is_empty() {
@@ -292,7 +234,7 @@ impl Spout for LogSpout {
         for outcome in outcomes {
             let Some(run) = self.ours.settle(outcome) else { continue };
             if let Some(class) = outcome.failed {
-                self.failed(outcome, run, class).await?;
+                self.run_failed(outcome, run, class).await?;
             }
         }
         match self.release().await {

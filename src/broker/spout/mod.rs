@@ -10,6 +10,7 @@
 //! [`LogSpoutSettings::max_replays`] times, then the run stops with nothing past it committed.
 
 mod assigned;
+mod failed;
 mod log_spout;
 mod replay;
 mod settings;
