@@ -59,12 +59,19 @@ impl LogSpout {
         self.consumer.as_mut().expect("the runtime calls prepare before anything else")
     }
 
-    /// Whether a bounded run has pulled everything up to its end.
-    fn is_at_end(&self) -> bool {
-        let Some(ends) = &self.ends else { return false };
-        let mut positions = self.ours.positions().peekable();
-        positions.peek().is_some()
-            && positions.all(|(partition, next)| ends.get(&partition).is_none_or(|end| next >= *end))
+    /// Whether a bounded run has pulled everything up to its end. Without a partition of its own the task asks what
+    /// the group has committed. Cancel-safe.
+    async fn is_at_end(&mut self) -> Result<bool> {
+        let Some(ends) = &self.ends else { return Ok(false) };
+        if !self.ours.is_empty() {
+            let is_past = |(partition, next)| ends.get(&partition).is_none_or(|end| next >= *end);
+            return Ok(self.ours.positions().all(is_past));
+        }
+        let (topic, group) = (&self.settings.topic, &self.settings.group.group);
+        let committed = self.broker.committed(group, topic).await?;
+        Ok(ends.iter().all(|(partition, end)| {
+            *end == 0 || committed.get(*partition as usize).copied().flatten() >= Some(*end)
+        }))
     }
 
     async fn on_event(&mut self, event: ConsumerEvent) -> Result<Option<Pulled<LogRecord>>> {
@@ -93,9 +100,17 @@ impl LogSpout {
         Ok(None)
     }
 
-    fn fresh(&mut self, fetched: Fetched) -> Option<Pulled<LogRecord>> {
+    /// The run that these records make; `None` when they are not ours, or past the end of a bounded run.
+    fn fresh(&mut self, mut fetched: Fetched) -> Option<Pulled<LogRecord>> {
         if self.ours.epoch(fetched.partition) != Some(fetched.epoch) {
             return None;
+        }
+        if let Some(end) = self.ends.as_ref().and_then(|ends| ends.get(&fetched.partition)) {
+            if self.ours.next(fetched.partition) >= Some(*end) {
+                return None;
+            }
+            fetched.records.retain(|record| record.origin.offset < *end);
+            fetched.next = fetched.next.min(*end);
         }
         Some(self.sent(fetched, None))
     }
@@ -215,7 +230,7 @@ impl Spout for LogSpout {
             }
             self.release().await?;
             self.commit()?;
-            if self.is_at_end() {
+            if self.is_at_end().await? {
                 return Ok(None);
             }
             let due = self.next_commit;
