@@ -15,5 +15,8 @@ mod log_spout;
 mod replay;
 mod settings;
 
+#[cfg(all(test, not(loom)))]
+mod tests;
+
 pub use log_spout::LogSpout;
 pub use settings::LogSpoutSettings;
