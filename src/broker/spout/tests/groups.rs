@@ -27,7 +27,8 @@ fn settings() -> Settings {
 /// Two tasks read; another member with two tasks joins for `stay`, as often as `times`.
 fn moves(checked: &Checked, drain: Duration, pause: Duration, stay: Duration, times: usize) {
     let first = member(checked, 2, drain, pause, false);
-    let report = Trial::default().settings(settings()).run_with(first, |stop| async move {
+    let trial = Trial::default().settings(settings()).drain(Duration::from_secs(3600));
+    let report = trial.run_with(first, |stop| async move {
         for _ in 0..times {
             tokio::time::sleep(stay).await;
             let second = member(checked, 2, drain, Duration::from_millis(10), false);
