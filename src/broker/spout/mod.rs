@@ -15,7 +15,8 @@ mod log_spout;
 mod replay;
 mod settings;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(not(loom))]
+#[cfg(test)]
 mod tests;
 
 pub use log_spout::LogSpout;
