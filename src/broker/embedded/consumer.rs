@@ -27,6 +27,8 @@ pub(super) struct EmbeddedConsumer {
     start_from: StartFrom,
     commits: Commits,
     assigned: BTreeMap<u32, Assigned>,
+    /// Epochs of the assignments that the caller knows of, revoked ones included.
+    epochs: BTreeMap<u32, u32>,
     /// Partition that was read last: the others come before it again.
     last: u32,
     /// Partition that cannot be read: every poll fails with it while it is ours.
@@ -53,6 +55,7 @@ impl EmbeddedConsumer {
             wake,
             start_from: settings.start_from,
             assigned: BTreeMap::new(),
+            epochs: BTreeMap::new(),
             last: 0,
             stuck: None,
             closed: false,
@@ -101,6 +104,7 @@ impl EmbeddedConsumer {
                 for grant in grants {
                     let start = self.start(&grant)?;
                     let place = Place::at(start);
+                    self.epochs.insert(grant.partition, grant.epoch);
                     self.assigned.insert(grant.partition, Assigned { epoch: grant.epoch, place });
                     event.push((grant.partition, grant.epoch, start));
                 }
@@ -113,6 +117,7 @@ impl EmbeddedConsumer {
             }
             Change::Lost(partitions) => {
                 self.assigned.retain(|p, _| !partitions.contains(p));
+                self.epochs.retain(|p, _| !partitions.contains(p));
                 ConsumerEvent::Lost(partitions)
             }
         })
@@ -155,7 +160,8 @@ impl EmbeddedConsumer {
     /// What of `offsets` may still be committed.
     fn ours(&self, offsets: &[(u32, u64)]) -> Vec<(u32, u64)> {
         let ours = self.core.shared.groups.with(&self.group, &self.topic, |members| {
-            offsets.iter().copied().filter(|(p, _)| members.owns(self.member, *p)).collect()
+            let owns = |p: &u32| self.epochs.get(p).is_some_and(|epoch| members.owns(self.member, *p, *epoch));
+            offsets.iter().copied().filter(|(p, _)| owns(p)).collect()
         });
         ours.unwrap_or_default()
     }

@@ -11,6 +11,8 @@ pub(super) struct InFlight {
     pub(super) start: u64,
     /// Times that its records were delivered before.
     pub(super) attempt: u32,
+    /// Whether it is one record of a run that comes again record by record.
+    pub(super) single: bool,
 }
 
 /// One assigned partition.
@@ -46,7 +48,7 @@ impl Assignment {
     /// A run is under way. A fresh one begins where the last one ended, so that holes belong to the run after them.
     pub(super) fn send(&mut self, partition: u32, end: u64, replayed: Option<InFlight>) {
         let Some(assigned) = self.0.get_mut(&partition) else { return };
-        let run = replayed.unwrap_or(InFlight { start: assigned.next, attempt: 0 });
+        let run = replayed.unwrap_or(InFlight { start: assigned.next, attempt: 0, single: false });
         assigned.next = assigned.next.max(end);
         assigned.in_flight.insert(end, run);
     }
@@ -66,21 +68,35 @@ impl Assignment {
             .all(|assigned| assigned.in_flight.is_empty())
     }
 
-    /// Watermarks that moved since they were last taken, of all partitions or of some.
-    pub(super) fn take_commits(&mut self, only: Option<&[u32]>) -> Vec<(u32, u64)> {
-        let wanted = |partition: &u32| only.is_none_or(|only| only.contains(partition));
-        let moved =
-            self.0.iter_mut().filter(|(partition, _)| wanted(partition)).filter_map(|(partition, assigned)| {
-                let watermark = assigned.watermark.filter(|_| assigned.watermark > assigned.committed)?;
-                assigned.committed = Some(watermark);
-                Some((*partition, watermark))
-            });
+    /// Watermarks that moved since they were last taken.
+    pub(super) fn take_commits(&mut self) -> Vec<(u32, u64)> {
+        let moved = self.0.iter_mut().filter_map(|(partition, assigned)| {
+            let watermark = assigned.watermark.filter(|_| assigned.watermark > assigned.committed)?;
+            assigned.committed = Some(watermark);
+            Some((*partition, watermark))
+        });
         moved.collect()
     }
 
-    /// All watermarks, whether they were taken or not.
-    pub(super) fn watermarks(&self) -> Vec<(u32, u64)> {
-        self.0.iter().filter_map(|(partition, assigned)| Some((*partition, assigned.watermark?))).collect()
+    /// Watermarks of all partitions or of some, whether they were taken or not.
+    pub(super) fn watermarks(&self, only: Option<&[u32]>) -> Vec<(u32, u64)> {
+        let wanted = self.0.iter().filter(|(partition, _)| only.is_none_or(|only| only.contains(partition)));
+        wanted.filter_map(|(partition, assigned)| Some((*partition, assigned.watermark?))).collect()
+    }
+
+    /// What was taken may not have been committed: all of it is taken again.
+    pub(super) fn commit_again(&mut self) {
+        self.0.values_mut().for_each(|assigned| assigned.committed = None);
+    }
+
+    /// Whether no partition is ours.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Offset of the next fresh record of a partition that is ours.
+    pub(super) fn next(&self, partition: u32) -> Option<u64> {
+        self.0.get(&partition).map(|assigned| assigned.next)
     }
 
     /// Offsets of the next fresh records, by partition.
@@ -104,11 +120,11 @@ mod tests {
         ours.send(3, 110, None);
         ours.assign(3, 2, 100);
         assert_eq!(ours.settle(&outcome(110, 1, 110)), None);
-        assert!(ours.take_commits(None).is_empty());
+        assert!(ours.take_commits().is_empty());
         ours.send(3, 105, None);
-        assert_eq!(ours.settle(&outcome(105, 2, 105)), Some(InFlight { start: 100, attempt: 0 }));
-        assert_eq!(ours.take_commits(None), [(3, 105)]);
-        assert!(ours.take_commits(None).is_empty(), "a watermark is committed once");
+        assert_eq!(ours.settle(&outcome(105, 2, 105)), Some(InFlight { start: 100, attempt: 0, single: false }));
+        assert_eq!(ours.take_commits(), [(3, 105)]);
+        assert!(ours.take_commits().is_empty(), "a watermark is committed once");
     }
 
     #[test]

@@ -9,8 +9,7 @@ use tokio::time::Instant;
 
 use super::LogSpoutSettings;
 use super::assigned::{Assignment, InFlight};
-use super::replay::{Replay, Replays};
-use crate::broker::dead_letter::dead_letter;
+use super::replay::Replays;
 use crate::broker::{Broker, BrokerError, Consumer, ConsumerEvent, Fetched, LogRecord, StartFrom};
 use crate::topology::{Class, Classify, Error, Outcome, Pulled, Result, Spout, TaskInfo};
 
@@ -19,14 +18,14 @@ const LAG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Reads a topic as a member of a consumer group; see the [module](super).
 pub struct LogSpout {
-    broker: Arc<dyn Broker>,
-    settings: LogSpoutSettings,
+    pub(super) broker: Arc<dyn Broker>,
+    pub(super) settings: LogSpoutSettings,
     consumer: Option<Box<dyn Consumer>>,
     ours: Assignment,
-    replays: Replays,
+    pub(super) replays: Replays,
     /// Runs that need nothing done any more: records that went to the dead letters.
-    passed: VecDeque<Pulled<LogRecord>>,
-    revoking: Option<Vec<u32>>,
+    pub(super) passed: VecDeque<(Pulled<LogRecord>, InFlight)>,
+    pub(super) revoking: Option<Vec<u32>>,
     /// The last commits of partitions that are being given back; kept until that is done, since the future that does
     /// it may be dropped.
     releasing: Option<Vec<(u32, u64)>>,
@@ -60,12 +59,19 @@ impl LogSpout {
         self.consumer.as_mut().expect("the runtime calls prepare before anything else")
     }
 
-    /// Whether a bounded run has pulled everything up to its end.
-    fn is_at_end(&self) -> bool {
-        let Some(ends) = &self.ends else { return false };
-        let mut positions = self.ours.positions().peekable();
-        positions.peek().is_some()
-            && positions.all(|(partition, next)| ends.get(&partition).is_none_or(|end| next >= *end))
+    /// Whether a bounded run has pulled everything up to its end. Without a partition of its own the task asks what
+    /// the group has committed. Cancel-safe.
+    async fn is_at_end(&mut self) -> Result<bool> {
+        let Some(ends) = &self.ends else { return Ok(false) };
+        if !self.ours.is_empty() {
+            let is_past = |(partition, next)| ends.get(&partition).is_none_or(|end| next >= *end);
+            return Ok(self.ours.positions().all(is_past));
+        }
+        let (topic, group) = (&self.settings.topic, &self.settings.group.group);
+        let committed = self.broker.committed(group, topic).await?;
+        Ok(ends.iter().all(|(partition, end)| {
+            *end == 0 || committed.get(*partition as usize).copied().flatten() >= Some(*end)
+        }))
     }
 
     async fn on_event(&mut self, event: ConsumerEvent) -> Result<Option<Pulled<LogRecord>>> {
@@ -74,26 +80,37 @@ impl LogSpout {
             ConsumerEvent::Assigned(partitions) => {
                 for (partition, epoch, next) in partitions {
                     tracing::info!(topic = self.settings.topic, partition, epoch, next, "partition assigned");
+                    self.forget(&[partition]);
                     self.ours.assign(partition, epoch, next);
                 }
             }
             ConsumerEvent::Revoking(partitions) => {
                 tracing::info!(topic = self.settings.topic, ?partitions, "partitions are wanted back");
                 self.replays.remove(&partitions);
-                self.revoking = Some(partitions);
+                self.revoking.get_or_insert_default().extend(partitions);
             }
             ConsumerEvent::Lost(partitions) => {
                 tracing::warn!(topic = self.settings.topic, ?partitions, "partitions were lost");
                 self.forget(&partitions);
-                self.revoking = None;
+                let mut wanted = self.revoking.take().unwrap_or_default();
+                wanted.retain(|partition| !partitions.contains(partition));
+                self.revoking = Some(wanted).filter(|wanted| !wanted.is_empty());
             }
         }
         Ok(None)
     }
 
-    fn fresh(&mut self, fetched: Fetched) -> Option<Pulled<LogRecord>> {
+    /// The run that these records make; `None` when they are not ours, or past the end of a bounded run.
+    fn fresh(&mut self, mut fetched: Fetched) -> Option<Pulled<LogRecord>> {
         if self.ours.epoch(fetched.partition) != Some(fetched.epoch) {
             return None;
+        }
+        if let Some(end) = self.ends.as_ref().and_then(|ends| ends.get(&fetched.partition)) {
+            if self.ours.next(fetched.partition) >= Some(*end) {
+                return None;
+            }
+            fetched.records.retain(|record| record.origin.offset < *end);
+            fetched.next = fetched.next.min(*end);
         }
         Some(self.sent(fetched, None))
     }
@@ -106,14 +123,19 @@ impl LogSpout {
 
     fn forget(&mut self, partitions: &[u32]) {
         self.replays.remove(partitions);
-        self.passed.retain(|run| !partitions.contains(&run.partition));
+        self.passed.retain(|(run, _)| !partitions.contains(&run.partition));
         self.ours.remove(partitions);
     }
 
-    /// Gives partitions back that are wanted and have nothing in flight. Cancel-safe.
+    /// Gives partitions back that are wanted and have nothing in flight. Cancel-safe, and may be called again after
+    /// an error.
     async fn release(&mut self) -> Result<()> {
-        if let Some(partitions) = self.revoking.take_if(|partitions| self.ours.is_drained(partitions)) {
-            self.releasing = Some(self.ours.take_commits(Some(&partitions)));
+        let (ours, passed) = (&self.ours, &self.passed);
+        let is_drained = |partitions: &mut Vec<u32>| {
+            ours.is_drained(partitions) && !passed.iter().any(|(run, _)| partitions.contains(&run.partition))
+        };
+        if let Some(partitions) = self.revoking.take_if(is_drained) {
+            self.releasing = Some(self.ours.watermarks(Some(&partitions)));
             self.forget(&partitions);
         }
         if let Some(commits) = self.releasing.clone() {
@@ -129,75 +151,19 @@ impl LogSpout {
             return Ok(());
         }
         self.next_commit = now + self.settings.commit_interval;
-        let commits = self.ours.take_commits(None);
+        let commits = self.ours.take_commits();
         if commits.is_empty() {
             return Ok(());
         }
         match self.consumer().commit(&commits) {
             Err(error) if error.class() == Class::Retryable => {
-                // The next commit of these partitions, or the one at close, says more than this one would have.
+                // Which commit failed is unknown, and a partition at rest has no later one that would make it good.
+                self.ours.commit_again();
                 tracing::warn!(topic = self.settings.topic, error = %Error::from(error), "a commit failed");
                 Ok(())
             }
             result => Ok(result?),
         }
-    }
-
-    /// Decides what becomes of a run that failed.
-    async fn failed(&mut self, outcome: &Outcome, run: InFlight, class: Class) -> Result<()> {
-        let Outcome { partition, epoch, end, .. } = *outcome;
-        if self.revoking.as_ref().is_some_and(|wanted| wanted.contains(&partition)) {
-            return Ok(());
-        }
-        let attempt = run.attempt + 1;
-        let single = end - run.start == 1 || run.attempt > 1;
-        let poison = class == Class::Poison;
-        if single && poison {
-            return self.set_aside(outcome, run).await;
-        }
-        if single && attempt > self.settings.max_replays {
-            let topic = &self.settings.topic;
-            return Err(Error::fatal(format!(
-                "{topic}[{partition}]@{} failed {attempt} times ({class}); nothing past it is committed",
-                run.start
-            )));
-        }
-        let singly = poison || attempt > 1;
-        // From the second time on record by record; an attempt above 1 says that this has begun.
-        let attempt = if singly { attempt.max(2) } else { attempt };
-        self.replays.push(Replay { partition, epoch, start: run.start, end, attempt, singly });
-        Ok(())
-    }
-
-    /// Writes a poison record to the dead letters; the run is passed over once they are durable.
-    async fn set_aside(&mut self, outcome: &Outcome, run: InFlight) -> Result<()> {
-        let Outcome { partition, epoch, end, .. } = *outcome;
-        let Some(dead_letters) = self.settings.dead_letters.clone() else {
-            let topic = &self.settings.topic;
-            return Err(Error::fatal(format!(
-                "{topic}[{partition}]@{} is poison and there is no dead-letter topic",
-                run.start
-            )));
-        };
-        let mut again = Replays::default();
-        let attempt = run.attempt;
-        again.push(Replay { partition, epoch, start: run.start, end, attempt, singly: false });
-        let read = again.next(&self.broker, &self.settings.topic, 2).await?;
-        let reason = "failed as poison each time it was tried; the incidents of the run say where";
-        let letters: Vec<_> = read
-            .iter()
-            .flat_map(|(fetched, _)| &fetched.records)
-            .map(|record| dead_letter(record, Class::Poison, reason))
-            .collect();
-        tracing::warn!(
-            topic = self.settings.topic,
-            partition,
-            offset = run.start,
-            "record set aside as dead letter"
-        );
-        self.broker.producer()?.append(&dead_letters, letters).await?;
-        self.passed.push_back(Pulled { partition, epoch, end, tuples: Vec::new() });
-        Ok(())
     }
 
     fn watch_ends(&mut self) {
@@ -252,8 +218,8 @@ impl Spout for LogSpout {
 
     async fn next_batch(&mut self, max: usize) -> Result<Option<Pulled<LogRecord>>> {
         loop {
-            if let Some(run) = self.passed.pop_front() {
-                self.ours.send(run.partition, run.end, None);
+            if let Some((run, over)) = self.passed.pop_front() {
+                self.ours.send(run.partition, run.end, Some(over));
                 return Ok(Some(run));
             }
             if !self.replays.is_empty() {
@@ -264,7 +230,7 @@ impl Spout for LogSpout {
             }
             self.release().await?;
             self.commit()?;
-            if self.is_at_end() {
+            if self.is_at_end().await? {
                 return Ok(None);
             }
             let due = self.next_commit;
@@ -283,10 +249,16 @@ impl Spout for LogSpout {
         for outcome in outcomes {
             let Some(run) = self.ours.settle(outcome) else { continue };
             if let Some(class) = outcome.failed {
-                self.failed(outcome, run, class).await?;
+                self.run_failed(outcome, run, class).await?;
             }
         }
-        self.release().await?;
+        match self.release().await {
+            // The next pull tries again; after the drain timeout the partitions go regardless.
+            Err(error) if error.class() == Class::Retryable => {
+                tracing::warn!(topic = self.settings.topic, error = %error, "partitions could not be given back");
+            }
+            result => result?,
+        }
         self.commit()
     }
 
@@ -297,7 +269,8 @@ impl Spout for LogSpout {
     }
 
     async fn close(&mut self) -> Result<()> {
-        let commits = self.ours.watermarks();
+        let mut commits = self.ours.watermarks(None);
+        commits.extend(self.releasing.take().into_iter().flatten());
         match self.consumer.take() {
             Some(mut consumer) => Ok(consumer.close(&commits).await?),
             None => Ok(()),

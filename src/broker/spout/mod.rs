@@ -10,9 +10,14 @@
 //! [`LogSpoutSettings::max_replays`] times, then the run stops with nothing past it committed.
 
 mod assigned;
+mod failed;
 mod log_spout;
 mod replay;
 mod settings;
+
+#[cfg(not(loom))]
+#[cfg(test)]
+mod tests;
 
 pub use log_spout::LogSpout;
 pub use settings::LogSpoutSettings;

@@ -9,6 +9,8 @@ use crate::broker::{Broker, BrokerError, Cursor, Fetched};
 
 /// A cursor waits this long at most for records that are known to exist.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often it is looked whether the rest of a range turned out to be a hole, at which no record arrives.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A range of a partition to be delivered again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,12 +61,9 @@ impl Replays {
             none => none.insert(broker.cursor(topic, &[(replay.partition, replay.start)])?),
         };
         let max = if replay.singly { 1 } else { max };
-        let fetched = cursor.fetch(max, READ_TIMEOUT).await?.ok_or_else(|| BrokerError::Timeout {
-            what: format!("reading {topic}[{}] again from {}", replay.partition, replay.start),
-            after_ms: READ_TIMEOUT.as_millis() as u64,
-        })?;
+        let fetched = read(cursor.as_mut(), topic, &replay, max).await?;
         let fetched = cut(fetched, &replay);
-        let run = InFlight { start: replay.start, attempt: replay.attempt };
+        let run = InFlight { start: replay.start, attempt: replay.attempt, single: replay.singly };
         if fetched.next >= replay.end {
             self.queue.pop_front();
             self.cursor = None;
@@ -73,6 +72,23 @@ impl Replays {
         }
         Ok(Some((fetched, run)))
     }
+}
+
+/// The next records, or none up to the end of the range when the rest of it is a hole. Cancel-safe.
+async fn read(cursor: &mut dyn Cursor, topic: &str, replay: &Replay, max: usize) -> Result<Fetched, BrokerError> {
+    let Replay { partition, start, end, .. } = *replay;
+    for _ in 0..READ_TIMEOUT.as_millis() / LOOK_INTERVAL.as_millis() {
+        if let Some(fetched) = cursor.fetch(max, LOOK_INTERVAL).await? {
+            return Ok(fetched);
+        }
+        if cursor.position(partition).is_some_and(|position| position >= end) {
+            return Ok(Fetched { partition, epoch: 0, records: Vec::new(), next: end });
+        }
+    }
+    Err(BrokerError::Timeout {
+        what: format!("reading {topic}[{partition}] again from {start}"),
+        after_ms: READ_TIMEOUT.as_millis() as u64,
+    })
 }
 
 /// Keeps what lies inside the replayed range, and gives it the range's epoch and attempt.

@@ -119,10 +119,12 @@ impl Membership {
         Some(change)
     }
 
-    /// Whether `id` may commit `partition`.
-    pub(in super::super) fn owns(&self, id: u64, partition: u32) -> bool {
-        let owner = self.owners.get(partition as usize).copied().flatten();
-        owner.is_some_and(|owner| owner.member == id)
+    /// Whether `id` may commit `partition` for the assignment of this epoch: one that ended meanwhile may not, even
+    /// when the partition has come back since.
+    pub(in super::super) fn owns(&self, id: u64, partition: u32, epoch: u32) -> bool {
+        let at = partition as usize;
+        let owner = self.owners.get(at).copied().flatten();
+        owner.is_some_and(|owner| owner.member == id) && self.epochs[at] == epoch
     }
 
     fn give_back(&mut self, now: Instant, which: impl Fn(&Owner) -> bool) {

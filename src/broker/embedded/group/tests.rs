@@ -149,7 +149,7 @@ impl World {
         }
         for (id, has) in &self.has {
             for (partition, epoch) in has {
-                assert!(self.membership.owns(*id, *partition));
+                assert!(self.membership.owns(*id, *partition, *epoch));
                 assert_eq!(epoch, &self.epochs[partition], "the owner has the newest epoch");
             }
         }
