@@ -2,25 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-/// Times that each side is run, unless `BENCH_REPEATS` says otherwise.
-const REPEATS: usize = 5;
-
 /// One benchmark's result.
-pub struct Figures {
+pub(crate) struct Figures {
     name: &'static str,
     ours: Vec<f64>,
     bare: Vec<f64>,
 }
 
 impl Figures {
-    /// Runs both sides in turn. Each closure does `tuples` tuples and returns how long that took.
-    pub fn measure(
+    /// Runs both sides in turn, `repeats` times unless `BENCH_REPEATS` says otherwise. Each closure does `tuples` tuples
+    /// and returns how long that took.
+    pub(crate) fn measure(
         name: &'static str,
         tuples: u64,
+        repeats: usize,
         mut ours: impl FnMut() -> Duration,
         mut bare: impl FnMut() -> Duration,
     ) -> Self {
-        let repeats = std::env::var("BENCH_REPEATS").ok().and_then(|text| text.parse().ok()).unwrap_or(REPEATS);
+        let repeats = number("BENCH_REPEATS").map_or(repeats, |repeats| repeats as usize).max(1);
         let mut figures = Self { name, ours: Vec::new(), bare: Vec::new() };
         for _ in 0..repeats {
             figures.ours.push(tuples as f64 / ours().as_secs_f64());
@@ -30,7 +29,7 @@ impl Figures {
     }
 
     /// Prints the JSON line on standard output, and a line for people on standard error.
-    pub fn report(mut self) {
+    pub(crate) fn report(mut self) {
         let (ours, bare) = (median(&mut self.ours), median(&mut self.bare));
         let line = serde_json::json!({
             "bench": self.name,
@@ -60,13 +59,21 @@ fn median(rates: &mut [f64]) -> f64 {
 }
 
 /// How long `work` takes.
-pub fn timed(work: impl FnOnce()) -> Duration {
+pub(crate) fn timed(work: impl FnOnce()) -> Duration {
     let start = Instant::now();
     work();
     start.elapsed()
 }
 
-/// Whether `BENCH` asks for this benchmark; all are asked for when it is unset or empty.
-pub fn wanted(name: &str) -> bool {
-    std::env::var("BENCH").ok().filter(|wanted| !wanted.is_empty()).is_none_or(|wanted| wanted == name)
+/// Whether `BENCH` asks for this benchmark, by its name or by the part of it before a dash; all are asked for when it is
+/// unset or empty.
+pub(crate) fn wanted(name: &str) -> bool {
+    let wanted = std::env::var("BENCH").unwrap_or_default();
+    let family = name.split_once('-').map_or(name, |(family, _)| family);
+    wanted.is_empty() || wanted == name || wanted == family
+}
+
+/// What an environment variable says, if it is a number.
+pub(crate) fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
 }

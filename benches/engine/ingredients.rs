@@ -9,13 +9,15 @@ use squall::{Data, Pulled, Rejected, Result, Settings, Sink, Spout, Topology};
 
 /// Threads of the runtime: the machine has two cores.
 const THREADS: usize = 2;
+/// Times that each side is run.
+pub(crate) const REPEATS: usize = 5;
 
 /// Makes `end` tuples of their indices.
 #[derive(Clone)]
-pub struct Made<F> {
-    pub at: u64,
-    pub end: u64,
-    pub make: F,
+pub(crate) struct Made<F> {
+    pub(crate) at: u64,
+    pub(crate) end: u64,
+    pub(crate) make: F,
 }
 
 impl<T: Data, F: Fn(u64) -> T + Clone + Send + 'static> Spout for Made<F> {
@@ -33,10 +35,10 @@ impl<T: Data, F: Fn(u64) -> T + Clone + Send + 'static> Spout for Made<F> {
 }
 
 /// Counts tuples and lets them go.
-pub struct Null<T>(pub Arc<AtomicU64>, PhantomData<fn() -> T>);
+pub(crate) struct Null<T>(pub(crate) Arc<AtomicU64>, PhantomData<fn() -> T>);
 
 impl<T> Null<T> {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::default(), PhantomData)
     }
 }
@@ -58,7 +60,7 @@ impl<T: Data> Sink for Null<T> {
 }
 
 /// Runs a topology to its end on two threads, and demands that every run was acked.
-pub fn run(topology: Topology) {
+pub(crate) fn run(topology: Topology) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_time().build();
     let report = runtime.expect("a runtime").block_on(async {
         start(topology, &Settings::default(), Options::default()).expect("a valid topology").wait().await
