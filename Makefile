@@ -32,8 +32,13 @@ audit: ## Licences, banned crates and sources of all dependencies
 loom: ## Every interleaving of the ack tree
 	$(CARGO) test -p loom-tests
 
-bench: install-test kafka ## Benchmarks; BENCH=name runs one
-	$(CARGO) bench -p squall $(if $(BENCH),--bench $(BENCH))
+bench: install-test kafka ## Benchmarks beside bare loops; BENCH=identity, wordcount or pipeline runs one
+ifeq ($(filter pipeline%,$(BENCH)),)
+	BENCH=$(BENCH) $(CARGO) bench -p squall --bench engine
+endif
+ifneq ($(filter pipeline%,$(or $(BENCH),pipeline)),)
+	BENCH=$(BENCH) $(CARGO) bench -p user-behaviour --bench pipeline
+endif
 
 kafka: ## The jars of the Kafka that tests and services run
 	@scripts/kafka.sh

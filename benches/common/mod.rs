@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-/// Times that each side is run, unless `BENCH_REPEATS` says otherwise.
-const REPEATS: usize = 5;
-
 /// One benchmark's result.
 pub(crate) struct Figures {
     name: &'static str,
@@ -13,14 +10,16 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// Runs both sides in turn. Each closure does `tuples` tuples and returns how long that took.
+    /// Runs both sides in turn, `repeats` times unless `BENCH_REPEATS` says otherwise. Each closure does `tuples` tuples
+    /// and returns how long that took.
     pub(crate) fn measure(
         name: &'static str,
         tuples: u64,
+        repeats: usize,
         mut ours: impl FnMut() -> Duration,
         mut bare: impl FnMut() -> Duration,
     ) -> Self {
-        let repeats = std::env::var("BENCH_REPEATS").ok().and_then(|text| text.parse().ok()).unwrap_or(REPEATS);
+        let repeats = number("BENCH_REPEATS").map_or(repeats, |repeats| repeats as usize).max(1);
         let mut figures = Self { name, ours: Vec::new(), bare: Vec::new() };
         for _ in 0..repeats {
             figures.ours.push(tuples as f64 / ours().as_secs_f64());
@@ -66,7 +65,15 @@ pub(crate) fn timed(work: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-/// Whether `BENCH` asks for this benchmark; all are asked for when it is unset or empty.
+/// Whether `BENCH` asks for this benchmark, by its name or by the part of it before a dash; all are asked for when it is
+/// unset or empty.
 pub(crate) fn wanted(name: &str) -> bool {
-    std::env::var("BENCH").ok().filter(|wanted| !wanted.is_empty()).is_none_or(|wanted| wanted == name)
+    let wanted = std::env::var("BENCH").unwrap_or_default();
+    let family = name.split_once('-').map_or(name, |(family, _)| family);
+    wanted.is_empty() || wanted == name || wanted == family
+}
+
+/// What an environment variable says, if it is a number.
+pub(crate) fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
 }

@@ -6,7 +6,7 @@ use crossbeam::channel::bounded;
 use squall::{Bolt, Emitter, Halt, Result, Topology};
 
 use super::common::{Figures, timed};
-use super::ingredients::{Made, Null, run as run_topology};
+use super::ingredients::{Made, Null, REPEATS, run as run_topology};
 
 const TUPLES: u64 = 60_000_000;
 const BATCH: usize = 512;
@@ -62,10 +62,10 @@ pub(crate) fn run() {
         || with(&|t, null| t.spout("n", spout()).shuffle().bolt("same", SameBatch).shuffle().sink("null", null));
     let chained = || with(&|t, null| t.spout("n", spout()).bolt("same", Same).shuffle().sink("null", null));
     let fused = || with(&|t, null| t.spout("n", spout()).map(std::hint::black_box).shuffle().sink("null", null));
-    Figures::measure("identity", TUPLES, own_task, bare).report();
-    Figures::measure("identity-batch", TUPLES, own_task_batch, bare).report();
-    Figures::measure("identity-chained", TUPLES, chained, bare).report();
-    Figures::measure("identity-fused", TUPLES, fused, bare).report();
+    Figures::measure("identity", TUPLES, REPEATS, own_task, bare).report();
+    Figures::measure("identity-batch", TUPLES, REPEATS, own_task_batch, bare).report();
+    Figures::measure("identity-chained", TUPLES, REPEATS, chained, bare).report();
+    Figures::measure("identity-fused", TUPLES, REPEATS, fused, bare).report();
 }
 
 /// Two threads and a channel of batches: one makes and copies each tuple through the identity, one counts.

@@ -9,6 +9,8 @@ use squall::{Data, Pulled, Rejected, Result, Settings, Sink, Spout, Topology};
 
 /// Threads of the runtime: the machine has two cores.
 const THREADS: usize = 2;
+/// Times that each side is run.
+pub(crate) const REPEATS: usize = 5;
 
 /// Makes `end` tuples of their indices.
 #[derive(Clone)]

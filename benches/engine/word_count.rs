@@ -10,7 +10,7 @@ use crossbeam::channel::{Sender, bounded};
 use squall::{Bolt, Emitter, Halt, KeyHasher, Result, Topology};
 
 use super::common::{Figures, timed};
-use super::ingredients::{Made, run as run_topology};
+use super::ingredients::{Made, REPEATS, run as run_topology};
 
 const WORDS: u64 = 20_000_000;
 const WORDS_A_LINE: u64 = 10;
@@ -86,7 +86,7 @@ pub(crate) fn run() {
             assert_eq!(count.total.load(Ordering::Relaxed), WORDS);
         })
     };
-    Figures::measure("wordcount", WORDS, ours, || bare(lines)).report();
+    Figures::measure("wordcount", WORDS, REPEATS, ours, || bare(lines)).report();
 }
 
 /// Words of one batch without an object for each: all bytes, and where each word ends.

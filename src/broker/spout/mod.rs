@@ -15,7 +15,6 @@ mod log_spout;
 mod replay;
 mod settings;
 
-#[cfg(not(loom))]
 #[cfg(test)]
 mod tests;
 
