@@ -18,6 +18,20 @@ pub const ERROR_REASON: &str = "squall-error-reason";
 /// Header with how often it was tried.
 pub const ATTEMPTS: &str = "squall-attempts";
 
+/// Header with the length that the value had, in decimal, where its end had to be cut off.
+pub const TRUNCATED_FROM: &str = "squall-truncated-from";
+/// Bytes that this header may need, with what a log adds to it.
+pub(super) const TRUNCATED_HEADER: usize = 128;
+
+/// The letter without the last `excess` bytes of its value.
+pub(super) fn truncate(mut letter: Append, excess: usize) -> Append {
+    if let Some(value) = &letter.value {
+        letter.headers.push(TRUNCATED_FROM, Bytes::from(value.len().to_string()));
+        letter.value = Some(value.slice(..value.len().saturating_sub(excess)));
+    }
+    letter
+}
+
 /// A dead letter: the record's key, bytes, headers and time as they were, and why and from where it comes.
 pub fn dead_letter(record: &LogRecord, class: Class, reason: &str) -> Append {
     let Origin { topic, partition, offset, attempt } = &record.origin;

@@ -4,12 +4,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::topology::{Class, Ledger, Ticket};
+use crate::topology::{Failure, Ledger, Ticket};
 
 /// The ledger of one spout task.
 pub(super) struct SpoutLedger {
     name: String,
-    settled: Mutex<Vec<(Ticket, Option<Class>)>>,
+    settled: Mutex<Vec<(Ticket, Option<Failure>)>>,
     wake: Notify,
 }
 
@@ -19,7 +19,7 @@ impl SpoutLedger {
     }
 
     /// Moves what has settled into `into`, which must be empty.
-    pub(super) fn take(&self, into: &mut Vec<(Ticket, Option<Class>)>) {
+    pub(super) fn take(&self, into: &mut Vec<(Ticket, Option<Failure>)>) {
         std::mem::swap(&mut *self.lock(), into);
     }
 
@@ -28,14 +28,14 @@ impl SpoutLedger {
         self.wake.notified().await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Ticket, Option<Class>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Ticket, Option<Failure>)>> {
         // Nothing panics while it is held; a poisoned list would still be whole.
         self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Ledger for SpoutLedger {
-    fn settled(&self, ticket: Ticket, failed: Option<Class>) {
+    fn settled(&self, ticket: Ticket, failed: Option<Failure>) {
         self.lock().push((ticket, failed));
         self.wake.notify_one();
     }

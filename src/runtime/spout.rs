@@ -15,7 +15,7 @@ use super::metrics::{PartitionSnapshot, SpoutMetrics, TaskMetrics};
 use super::stage::instant_of;
 use super::tracker::Tracker;
 use crate::topology::plan::{Run, Signal, Source};
-use crate::topology::{Bounds, Class, Error, Outcome, Shares, Ticket};
+use crate::topology::{Bounds, Class, Error, Failure, Outcome, Shares, Ticket};
 
 /// A failed run stays in the window until the spout pulls it again; this many times the pending bound, and the spout
 /// evidently does not.
@@ -110,7 +110,14 @@ impl SpoutLoop {
             match self.next().await {
                 Woken::Pulled(Ok(Some(run))) => {
                     self.pull_errors = 0;
-                    self.publish(run).await;
+                    if run.alone {
+                        self.settle_all().await?;
+                        self.publish(run).await;
+                        self.settle_all().await?;
+                    } else {
+                        self.publish(run).await;
+                    }
+                    self.tell_timers().await;
                 }
                 Woken::Pulled(Ok(None)) => {
                     if self.settle_exhausted().await? {
@@ -133,12 +140,29 @@ impl SpoutLoop {
             return Ok(true);
         }
         self.source.signal(Signal::Idle).await;
-        let quiet = tokio::time::timeout(self.bounds.message_timeout / 2, self.ledger.changed()).await.is_err();
-        Ok(quiet)
+        let quiet = Instant::now() + self.bounds.message_timeout / 2;
+        loop {
+            let due = self.source.next_due().map_or(quiet, |due| instant_of(self.started, due)).min(quiet);
+            match tokio::time::timeout_at(due, self.ledger.changed()).await {
+                Ok(()) => return Ok(false),
+                Err(_) if Instant::now() >= quiet => return Ok(true),
+                Err(_) => self.source.signal(Signal::Timer).await,
+            }
+        }
     }
 
+    /// Lets what is chained to the spout tick and send off what has lingered, also while the spout is never idle.
+    async fn tell_timers(&mut self) {
+        if self.source.next_due().is_some_and(|due| due <= self.now_ns()) {
+            self.source.signal(Signal::Timer).await;
+        }
+    }
+
+    /// Waits until nothing is in flight.
     async fn settle_all(&mut self) -> Result<(), Error> {
         while self.open > 0 {
+            self.source.signal(Signal::Idle).await;
+            self.tell_timers().await;
             self.wait_settled().await;
             self.settle().await?;
         }
@@ -146,7 +170,8 @@ impl SpoutLoop {
     }
 
     async fn wait_settled(&mut self) {
-        let due = instant_of(self.started, self.next_check);
+        let due = self.source.next_due().unwrap_or(u64::MAX).min(self.next_check);
+        let due = instant_of(self.started, due);
         let _elapsed = tokio::time::timeout_at(due, self.ledger.changed()).await;
     }
 
@@ -210,7 +235,7 @@ impl SpoutLoop {
         self.check_failed()
     }
 
-    fn outcome(&mut self, ticket: Ticket, failed: Option<Class>, now: u64) -> Option<Outcome> {
+    fn outcome(&mut self, ticket: Ticket, failed: Option<Failure>, now: u64) -> Option<Outcome> {
         let tuples = self.sizes.remove(&ticket.serial);
         let partition = self.partitions.get_mut(&ticket.partition).filter(|p| p.epoch == ticket.epoch)?;
         let since = partition.tracker.opened_at(ticket.end, ticket.serial)?;
@@ -227,13 +252,14 @@ impl SpoutLoop {
             partition: ticket.partition,
             epoch: ticket.epoch,
             end: ticket.end,
-            failed,
+            failed: failed.map(|failure| failure.class),
+            isolated: failed.is_some_and(|failure| failure.isolated),
             watermark: partition.tracker.watermark(),
         })
     }
 
     /// Fails runs that are older than the message timeout: the backstop for a share that leaked.
-    fn expire(&mut self, now: u64, settled: &mut Vec<(Ticket, Option<Class>)>) {
+    fn expire(&mut self, now: u64, settled: &mut Vec<(Ticket, Option<Failure>)>) {
         let timeout = self.bounds.message_timeout.as_nanos() as u64;
         self.next_check = now + (timeout / 4).clamp(1_000_000, 1_000_000_000);
         for (&number, partition) in &self.partitions {
@@ -241,7 +267,8 @@ impl SpoutLoop {
                 let spout = &self.operator;
                 tracing::warn!(spout, partition = number, end, ?self.bounds.message_timeout, "a run timed out");
                 let ticket = Ticket { partition: number, epoch: partition.epoch, end, serial };
-                settled.push((ticket, Some(Class::Retryable)));
+                let failure = Failure { class: Class::Retryable, isolated: false };
+                settled.push((ticket, Some(failure)));
             }
         }
         self.publish_metrics();

@@ -26,10 +26,20 @@ pub struct Ticket {
     pub serial: u64,
 }
 
+/// How a tree failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// The worst class that any of its shares met.
+    pub class: Class,
+    /// Whether that share's batch held tuples of this tree alone. Otherwise the tuple at fault may be another
+    /// tree's: poison is then a suspicion, not a verdict.
+    pub isolated: bool,
+}
+
 /// Is told, once per tree and on whatever thread let the last share go, how it ended.
 pub trait Ledger: Send + Sync {
-    /// `failed` is the worst class any share met; `None` when all were acked. Must not block.
-    fn settled(&self, ticket: Ticket, failed: Option<Class>);
+    /// `failed` is the worst failure any share met; `None` when all were acked. Must not block.
+    fn settled(&self, ticket: Ticket, failed: Option<Failure>);
 
     /// Whose ledger it is: the spout's name.
     fn name(&self) -> &str;
@@ -46,27 +56,31 @@ impl Drop for Tree {
     fn drop(&mut self) {
         // The decrement that brought us here synchronises with all others: a relaxed load sees every store.
         let code = self.failed.load(Ordering::Relaxed);
-        self.ledger.settled(self.ticket, class_of(code));
+        self.ledger.settled(self.ticket, failure_of(code));
     }
 }
 
-fn code_of(class: Class) -> u8 {
-    match class {
-        Class::Refused => 1,
-        Class::Retryable => 2,
-        Class::Poison => 3,
-        Class::Fatal => 4,
+/// Worse failures have greater codes; only poison is told apart by isolation.
+fn code_of(class: Class, isolated: bool) -> u8 {
+    match (class, isolated) {
+        (Class::Refused, _) => 1,
+        (Class::Retryable, _) => 2,
+        (Class::Poison, false) => 3,
+        (Class::Poison, true) => 4,
+        (Class::Fatal, _) => 5,
     }
 }
 
-fn class_of(code: u8) -> Option<Class> {
-    match code {
-        0 => None,
-        1 => Some(Class::Refused),
-        2 => Some(Class::Retryable),
-        3 => Some(Class::Poison),
-        _ => Some(Class::Fatal),
-    }
+fn failure_of(code: u8) -> Option<Failure> {
+    let (class, isolated) = match code {
+        0 => return None,
+        1 => (Class::Refused, false),
+        2 => (Class::Retryable, false),
+        3 => (Class::Poison, false),
+        4 => (Class::Poison, true),
+        _ => (Class::Fatal, false),
+    };
+    Some(Failure { class, isolated })
 }
 
 struct Share {
@@ -84,7 +98,7 @@ impl Drop for Share {
     fn drop(&mut self) {
         if !self.acked {
             // Dropped without a verdict: the work was lost, the tuple itself is not to blame.
-            self.tree.failed.fetch_max(code_of(Class::Retryable), Ordering::Relaxed);
+            self.tree.failed.fetch_max(code_of(Class::Retryable, false), Ordering::Relaxed);
         }
     }
 }
@@ -124,10 +138,12 @@ impl Shares {
         }
     }
 
-    /// This part of the work failed; the worst class of all parts is the tree's.
+    /// This part of the work failed; the worst class of all parts is the tree's. Where the part belongs to several
+    /// trees, none of them is blamed alone.
     pub fn fail(mut self, class: Class) {
+        let code = code_of(class, self.len() == 1);
         for share in &mut self.0 {
-            share.tree.failed.fetch_max(code_of(class), Ordering::Relaxed);
+            share.tree.failed.fetch_max(code, Ordering::Relaxed);
             share.acked = true;
         }
     }

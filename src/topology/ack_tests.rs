@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use proptest::prelude::*;
 
-use super::{Class, Ledger, Shares, Ticket};
+use super::{Class, Failure, Ledger, Shares, Ticket};
 
 #[derive(Default)]
 struct Seen(Mutex<Vec<(u64, Option<Class>)>>);
 
 impl Ledger for Seen {
-    fn settled(&self, ticket: Ticket, failed: Option<Class>) {
-        self.0.lock().unwrap().push((ticket.end, failed));
+    fn settled(&self, ticket: Ticket, failed: Option<Failure>) {
+        self.0.lock().unwrap().push((ticket.end, failed.map(|failure| failure.class)));
     }
 
     fn name(&self) -> &str {
@@ -61,6 +61,29 @@ fn the_worst_class_wins() {
     root.split().fail(Class::Refused);
     drop(root);
     assert_eq!(seen.sorted(), [(1, Some(Class::Poison))]);
+}
+
+#[test]
+fn poison_in_company_is_a_suspicion_and_alone_a_verdict() {
+    #[derive(Default)]
+    struct Verdicts(Mutex<Vec<(u64, Option<Failure>)>>);
+    impl Ledger for Verdicts {
+        fn settled(&self, ticket: Ticket, failed: Option<Failure>) {
+            self.0.lock().unwrap().push((ticket.end, failed));
+        }
+        fn name(&self) -> &str {
+            "verdicts"
+        }
+    }
+    let verdicts = Arc::new(Verdicts::default());
+    let (a, b) = (Shares::open(ticket(1), verdicts.clone()), Shares::open(ticket(2), verdicts.clone()));
+    let mut both = a.split();
+    both.join(&b);
+    both.fail(Class::Poison);
+    a.ack();
+    b.fail(Class::Poison);
+    let poison = |isolated| Some(Failure { class: Class::Poison, isolated });
+    assert_eq!(*verdicts.0.lock().unwrap(), [(1, poison(false)), (2, poison(true))]);
 }
 
 #[test]

@@ -35,7 +35,7 @@ mod spout;
 mod stream;
 mod sync;
 
-pub use ack::{Hold, Ledger, Shares, Ticket};
+pub use ack::{Failure, Hold, Ledger, Shares, Ticket};
 pub use batch::Batch;
 pub use bolt::Bolt;
 pub use builder::Topology;

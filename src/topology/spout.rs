@@ -29,6 +29,8 @@ pub struct Outcome {
     pub end: u64,
     /// `None`: every sink has it. Otherwise the worst class of error that any of its tuples met.
     pub failed: Option<Class>,
+    /// For poison: whether the tuple at fault was of this run for certain, see [`Failure`](super::Failure).
+    pub isolated: bool,
     /// Position below which everything of the partition is settled; `None` while nothing is. The only value
     /// that may be committed.
     pub watermark: Option<u64>,
@@ -83,6 +85,12 @@ pub trait Spout: Clone + Send + 'static {
     /// [`Class::Retryable`] is tried again after a back-off, within the bound of the settings; any other
     /// error ends the run, with what is in flight drained.
     fn next_batch(&mut self, max: usize) -> impl Future<Output = Result<Option<Pulled<Self::Out>>>> + Send;
+
+    /// Whether the run just pulled must be the only one in flight: to find out which record is at fault. Asked after
+    /// each pull; while it holds, nothing else of this task is under way.
+    fn alone(&self) -> bool {
+        false
+    }
 
     /// Runs that are done, in the order in which they settled. A spout that can replay does so from a later
     /// `next_batch`; one that cannot may ignore failures: the run then ends with a status that tells.

@@ -123,6 +123,7 @@ impl<T: Data, F: Flow<Out = T>> Stream<T, F> {
                 choose: choose.clone(),
                 left: a.open(assembly, site),
                 right: b.open(assembly, site),
+                host: site.host.clone(),
             })
         }));
         (Stream::new(self.shape.clone(), left), Stream::new(self.shape, right))
@@ -239,7 +240,7 @@ impl<T: Data> Merged<T> {
         self.port.paths.borrow_mut().extend(other.paths("merge"));
         let (flow, port) = (other.flow, self.port.clone());
         let edge: EdgeMaker<G::In> = Box::new(move |assembly, site| {
-            Box::new(Fused { flow: flow.clone(), next: port.open(assembly, site) })
+            Box::new(Fused { flow: flow.clone(), next: port.open(assembly, site), host: site.host.clone() })
         });
         other.port.attach(edge);
         self

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     fn outcome(end: u64, epoch: u32, watermark: u64) -> Outcome {
-        Outcome { partition: 3, epoch, end, failed: None, watermark: Some(watermark) }
+        Outcome { partition: 3, epoch, end, failed: None, isolated: false, watermark: Some(watermark) }
     }
 
     #[test]

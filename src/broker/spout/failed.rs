@@ -3,7 +3,8 @@
 use super::LogSpout;
 use super::assigned::InFlight;
 use super::replay::{Replay, Replays};
-use crate::broker::dead_letter::dead_letter;
+use crate::broker::dead_letter::{TRUNCATED_HEADER, dead_letter, truncate};
+use crate::broker::{Append, Broker, BrokerError};
 use crate::topology::{Class, Error, Outcome, Pulled, Result};
 
 impl LogSpout {
@@ -15,20 +16,26 @@ impl LogSpout {
             return Ok(());
         }
         let attempt = run.attempt + 1;
-        let single = run.single || end - run.start == 1;
         let poison = class == Class::Poison;
-        if single && poison {
-            return self.set_aside(outcome, run).await;
+        let again = Replay { partition, epoch, start: run.start, end, attempt, singly: run.single || poison };
+        if poison && outcome.isolated && (run.single || end - run.start == 1) {
+            return match self.set_aside(outcome, run).await {
+                Err(error) if error.class() == Class::Retryable => {
+                    tracing::warn!(error = %error, "a dead letter could not be written, the record comes again");
+                    self.replays.push(Replay { attempt: run.attempt, ..again });
+                    Ok(())
+                }
+                result => result,
+            };
         }
-        if single && attempt > self.settings.max_replays {
+        if attempt > self.settings.max_replays {
             let topic = &self.settings.topic;
             return Err(Error::fatal(format!(
                 "{topic}[{partition}]@{} failed {attempt} times ({class}); nothing past it is committed",
                 run.start
             )));
         }
-        let singly = run.single || poison || attempt > 1;
-        self.replays.push(Replay { partition, epoch, start: run.start, end, attempt, singly });
+        self.replays.push(again);
         Ok(())
     }
 
@@ -52,10 +59,24 @@ impl LogSpout {
             let letters: Vec<_> = records.map(|record| dead_letter(record, Class::Poison, reason)).collect();
             if !letters.is_empty() {
                 tracing::warn!(topic, partition, offset = run.start, "record set aside as dead letter");
-                self.broker.producer()?.append(dead_letters, letters).await?;
+                Self::write_letters(&*self.broker, dead_letters, letters).await?;
             }
         }
         self.passed.push_back((Pulled { partition, epoch, end, tuples: Vec::new() }, run));
+        Ok(())
+    }
+
+    /// Appends dead letters; one that its headers make too large for the log loses the end of its value.
+    async fn write_letters(broker: &dyn Broker, topic: &str, letters: Vec<Append>) -> Result<()> {
+        let producer = broker.producer()?;
+        match producer.append(topic, letters.clone()).await {
+            Err(BrokerError::TooLarge { size, limit }) => {
+                let excess = size.saturating_sub(limit) + TRUNCATED_HEADER;
+                let letters = letters.into_iter().map(|letter| truncate(letter, excess)).collect();
+                producer.append(topic, letters).await?;
+            }
+            result => drop(result?),
+        }
         Ok(())
     }
 }

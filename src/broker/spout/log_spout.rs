@@ -26,6 +26,8 @@ pub struct LogSpout {
     /// Runs that need nothing done any more: records that went to the dead letters.
     pub(super) passed: VecDeque<(Pulled<LogRecord>, InFlight)>,
     pub(super) revoking: Option<Vec<u32>>,
+    /// Whether the run last pulled is a suspect, to be the only one in flight.
+    alone: bool,
     /// The last commits of partitions that are being given back; kept until that is done, since the future that does
     /// it may be dropped.
     releasing: Option<Vec<(u32, u64)>>,
@@ -47,6 +49,7 @@ impl LogSpout {
             replays: Replays::default(),
             passed: VecDeque::new(),
             revoking: None,
+            alone: false,
             releasing: None,
             next_commit: Instant::now(),
             ends: None,
@@ -81,6 +84,8 @@ impl LogSpout {
                 for (partition, epoch, next) in partitions {
                     tracing::info!(topic = self.settings.topic, partition, epoch, next, "partition assigned");
                     self.forget(&[partition]);
+                    // What was wanted back of it before belongs to an assignment that is over.
+                    self.no_longer_wanted(&[partition]);
                     self.ours.assign(partition, epoch, next);
                 }
             }
@@ -92,9 +97,7 @@ impl LogSpout {
             ConsumerEvent::Lost(partitions) => {
                 tracing::warn!(topic = self.settings.topic, ?partitions, "partitions were lost");
                 self.forget(&partitions);
-                let mut wanted = self.revoking.take().unwrap_or_default();
-                wanted.retain(|partition| !partitions.contains(partition));
-                self.revoking = Some(wanted).filter(|wanted| !wanted.is_empty());
+                self.no_longer_wanted(&partitions);
             }
         }
         Ok(None)
@@ -119,6 +122,12 @@ impl LogSpout {
         let Fetched { partition, epoch, records, next } = fetched;
         self.ours.send(partition, next, replayed);
         Pulled { partition, epoch, end: next, tuples: records }
+    }
+
+    fn no_longer_wanted(&mut self, partitions: &[u32]) {
+        let mut wanted = self.revoking.take().unwrap_or_default();
+        wanted.retain(|partition| !partitions.contains(partition));
+        self.revoking = Some(wanted).filter(|wanted| !wanted.is_empty());
     }
 
     fn forget(&mut self, partitions: &[u32]) {
@@ -216,7 +225,12 @@ impl Spout for LogSpout {
         Ok(())
     }
 
+    fn alone(&self) -> bool {
+        self.alone
+    }
+
     async fn next_batch(&mut self, max: usize) -> Result<Option<Pulled<LogRecord>>> {
+        self.alone = false;
         loop {
             if let Some((run, over)) = self.passed.pop_front() {
                 self.ours.send(run.partition, run.end, Some(over));
@@ -225,6 +239,7 @@ impl Spout for LogSpout {
             if !self.replays.is_empty() {
                 let next = self.replays.next(&self.broker, &self.settings.topic, max).await?;
                 if let Some((fetched, run)) = next {
+                    self.alone = run.single;
                     return Ok(Some(self.sent(fetched, Some(run))));
                 }
             }

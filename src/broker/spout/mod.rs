@@ -4,10 +4,10 @@
 //! replayed; a partition that the group wants back is drained, committed and released; outcomes of an old assignment
 //! are ignored.
 //!
-//! A run that fails comes again whole. When a tuple of it was poison, or it failed twice, it comes again record by
-//! record, so that one record cannot hold its neighbours back. A single record that is poison is written to the
-//! dead-letter topic and passed over; one whose failures are the store's fault is replayed up to
-//! [`LogSpoutSettings::max_replays`] times, then the run stops with nothing past it committed.
+//! A run that fails comes again whole. When a tuple of it was poison it comes again record by record, each alone in
+//! flight, so that no neighbour is blamed for it. A single record that is poison for certain is written to the
+//! dead-letter topic and passed over; what fails more than [`LogSpoutSettings::max_replays`] times otherwise stops the
+//! run with nothing past it committed.
 
 mod assigned;
 mod failed;

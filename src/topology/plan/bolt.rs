@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::catch::catch;
+use super::catch::{catch, fused};
 use super::{Fault, Host, Incident, Output, Push, Signal};
 use crate::topology::record::origin_of;
 use crate::topology::{Batch, Bolt, Bounds, BoxFuture, Class, Data, Emitter, Error, Flow, Halt, Shares, TaskInfo};
@@ -114,8 +114,9 @@ impl<B: Bolt, F: Flow<Out = B::In>> BoltPush<B, F> {
     }
 
     async fn run(&mut self, batch: Batch<F::In>) {
-        let tuples = self.flow.all(batch.tuples);
-        self.emitter.set_input(batch.shares);
+        let flow = &mut self.flow;
+        let Some((tuples, shares)) = fused(&*self.host, batch.shares, || flow.all(batch.tuples)) else { return };
+        self.emitter.set_input(shares);
         (self.singly_until, self.attempts) = (0, 0);
         let started = self.host.now_ns();
         let mut at = 0;

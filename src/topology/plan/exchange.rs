@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_channel::Sender;
 use smallvec::SmallVec;
 
+use super::catch::fused;
 use super::{Host, Push, Signal};
 use crate::topology::{Batch, Bounds, BoxFuture, Data, Flow, Grouping, Shares};
 
@@ -63,15 +64,18 @@ impl<F: Flow> Deal<F> {
 impl<F: Flow> Push<F::In> for Deal<F> {
     fn push(&mut self, batch: Batch<F::In>) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let tuples = self.flow.all(batch.tuples);
+            let flow = &mut self.flow;
+            let Some((tuples, shares)) = fused(&*self.host, batch.shares, || flow.all(batch.tuples)) else {
+                return;
+            };
             if tuples.is_empty() {
-                return batch.shares.ack();
+                return shares.ack();
             }
             let part = &self.parts[self.next];
             if self.in_turn {
                 self.next = (self.next + 1) % self.parts.len();
             }
-            part.send(tuples, batch.shares, self.host.now_ns()).await;
+            part.send(tuples, shares, self.host.now_ns()).await;
         })
     }
 
@@ -128,21 +132,27 @@ impl<F: Flow, G: Grouping<F::Out>> Push<F::In> for Scatter<F, G> {
             let tasks = self.parts.len();
             let (parts, grouping) = (&mut self.parts, &mut self.grouping);
             let before: SmallVec<[usize; 16]> = parts.iter().map(|part| part.tuples.len()).collect();
-            for tuple in batch.tuples {
-                self.flow.each(tuple, &mut |t| {
-                    let mut to = grouping.choose(&t, tasks);
-                    if to >= tasks {
-                        to %= tasks;
-                    }
-                    parts[to].tuples.push(t);
-                });
-            }
+            let flow = &mut self.flow;
+            let scattered = fused(&*self.host, batch.shares, || {
+                for tuple in batch.tuples {
+                    flow.each(tuple, &mut |t| {
+                        let mut to = grouping.choose(&t, tasks);
+                        if to >= tasks {
+                            to %= tasks;
+                        }
+                        parts[to].tuples.push(t);
+                    });
+                }
+            });
+            let Some(((), shares)) = scattered else {
+                return parts.iter_mut().zip(before).for_each(|(part, before)| part.tuples.truncate(before));
+            };
             for (part, before) in parts.iter_mut().zip(before) {
                 if part.tuples.len() > before {
-                    part.shares.join(&batch.shares);
+                    part.shares.join(&shares);
                 }
             }
-            batch.shares.ack();
+            shares.ack();
             self.flush(self.batch).await;
         })
     }
@@ -181,18 +191,21 @@ where
 {
     fn push(&mut self, batch: Batch<F::In>) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let tuples = self.flow.all(batch.tuples);
+            let flow = &mut self.flow;
+            let Some((tuples, shares)) = fused(&*self.host, batch.shares, || flow.all(batch.tuples)) else {
+                return;
+            };
             if tuples.is_empty() {
-                return batch.shares.ack();
+                return shares.ack();
             }
             let Some((last, others)) = self.parts.split_last() else {
-                return batch.shares.ack();
+                return shares.ack();
             };
             let now = self.host.now_ns();
             for part in others {
-                part.send(tuples.clone(), batch.shares.split(), now).await;
+                part.send(tuples.clone(), shares.split(), now).await;
             }
-            last.send(tuples, batch.shares, now).await;
+            last.send(tuples, shares, now).await;
         })
     }
 

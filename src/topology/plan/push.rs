@@ -1,6 +1,9 @@
 //! The erased input of an operator inside a task.
 
-use super::Output;
+use std::sync::Arc;
+
+use super::catch::fused;
+use super::{Host, Output};
 use crate::topology::{Batch, BoxFuture, Flow};
 
 /// What reaches every operator of a task besides tuples.
@@ -36,12 +39,18 @@ pub trait Push<T>: Send {
 pub(in crate::topology) struct Fused<F: Flow> {
     pub(in crate::topology) flow: F,
     pub(in crate::topology) next: Output<F::Out>,
+    pub(in crate::topology) host: Arc<dyn Host>,
 }
 
 impl<F: Flow> Push<F::In> for Fused<F> {
     fn push(&mut self, batch: Batch<F::In>) -> BoxFuture<'_, ()> {
-        let tuples = self.flow.all(batch.tuples);
-        Box::pin(self.next.push(Batch::new(tuples, batch.shares)))
+        let flow = &mut self.flow;
+        let made = fused(&*self.host, batch.shares, || flow.all(batch.tuples));
+        Box::pin(async move {
+            if let Some((tuples, shares)) = made {
+                self.next.push(Batch::new(tuples, shares)).await;
+            }
+        })
     }
 
     fn signal(&mut self, signal: Signal) -> BoxFuture<'_, ()> {

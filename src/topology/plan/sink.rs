@@ -4,7 +4,7 @@ use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::catch::catch;
+use super::catch::{catch, fused};
 use super::{Fault, Host, Incident, Push, Signal};
 use crate::topology::record::origin_of;
 use crate::topology::{Batch, Bounds, BoxFuture, Class, Error, Flow, Rejected, Sink, TaskInfo};
@@ -114,16 +114,17 @@ impl<S: Sink, F: Flow<Out = S::In>> SinkPush<S, F> {
     }
 
     async fn take(&mut self, batch: Batch<F::In>) {
-        let tuples = self.flow.all(batch.tuples);
+        let flow = &mut self.flow;
+        let Some((tuples, shares)) = fused(&*self.host, batch.shares, || flow.all(batch.tuples)) else { return };
         if tuples.is_empty() {
-            return batch.shares.ack();
+            return shares.ack();
         }
         self.rows += tuples.len();
         self.bytes += tuples.iter().map(|tuple| self.sink.size_of(tuple)).sum::<usize>();
         if self.since.is_none() {
             self.since = Some(self.host.now_ns());
         }
-        self.held.push(Batch::new(tuples, batch.shares));
+        self.held.push(Batch::new(tuples, shares));
         if self.rows >= self.max_rows || self.bytes >= self.max_bytes {
             self.flush().await;
         }

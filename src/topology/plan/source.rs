@@ -1,7 +1,7 @@
 //! A task that begins with a spout.
 
 use super::{Output, Signal};
-use crate::topology::{Batch, BoxFuture, Data, Outcome, Result, Shares, Spout, TaskInfo};
+use crate::topology::{Batch, BoxFuture, Data, Outcome, Pulled, Result, Shares, Spout, TaskInfo};
 
 /// A run that was pulled and not published yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Run {
     pub end: u64,
     /// Number of tuples.
     pub len: usize,
+    /// Whether it must be the only one in flight.
+    pub alone: bool,
 }
 
 /// A spout and what is chained to it, erased. Driven by one loop.
@@ -78,12 +80,8 @@ where
             let Some(pulled) = self.spout.next_batch(max).await? else {
                 return Ok(None);
             };
-            let run = Run {
-                partition: pulled.partition,
-                epoch: pulled.epoch,
-                end: pulled.end,
-                len: pulled.tuples.len(),
-            };
+            let Pulled { partition, epoch, end, ref tuples } = pulled;
+            let run = Run { partition, epoch, end, len: tuples.len(), alone: self.spout.alone() };
             self.pulled = pulled.tuples;
             Ok(Some(run))
         })

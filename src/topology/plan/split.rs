@@ -1,6 +1,9 @@
 //! One stream made two.
 
-use super::{Output, Push, Signal};
+use std::sync::Arc;
+
+use super::catch::fused;
+use super::{Host, Output, Push, Signal};
 use crate::topology::{Batch, BoxFuture, Data, Either, Flow};
 
 /// Sends each tuple left or right.
@@ -9,6 +12,7 @@ pub(in crate::topology) struct SplitPush<F, C, A, B> {
     pub(in crate::topology) choose: C,
     pub(in crate::topology) left: Output<A>,
     pub(in crate::topology) right: Output<B>,
+    pub(in crate::topology) host: Arc<dyn Host>,
 }
 
 impl<F, C, A, B> Push<F::In> for SplitPush<F, C, A, B>
@@ -21,18 +25,21 @@ where
     fn push(&mut self, batch: Batch<F::In>) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let (mut left, mut right) = (Vec::with_capacity(batch.tuples.len()), Vec::new());
-            for tuple in batch.tuples {
-                let choose = &mut self.choose;
-                self.flow.each(tuple, &mut |t| match choose(t) {
-                    Either::Left(a) => left.push(a),
-                    Either::Right(b) => right.push(b),
-                });
-            }
+            let (flow, choose) = (&mut self.flow, &mut self.choose);
+            let split = fused(&*self.host, batch.shares, || {
+                for tuple in batch.tuples {
+                    flow.each(tuple, &mut |t| match choose(t) {
+                        Either::Left(a) => left.push(a),
+                        Either::Right(b) => right.push(b),
+                    });
+                }
+            });
+            let Some(((), shares)) = split else { return };
             if right.is_empty() {
-                return self.left.push(Batch::new(left, batch.shares)).await;
+                return self.left.push(Batch::new(left, shares)).await;
             }
-            self.left.push(Batch::new(left, batch.shares.split())).await;
-            self.right.push(Batch::new(right, batch.shares)).await;
+            self.left.push(Batch::new(left, shares.split())).await;
+            self.right.push(Batch::new(right, shares)).await;
         })
     }
 

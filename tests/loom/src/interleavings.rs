@@ -3,13 +3,13 @@
 use std::sync::Mutex;
 
 use super::Class;
-use super::ack::{Ledger, Shares, Ticket};
+use super::ack::{Failure, Ledger, Shares, Ticket};
 
 struct Seen(Mutex<Vec<Option<Class>>>);
 
 impl Ledger for Seen {
-    fn settled(&self, _: Ticket, failed: Option<Class>) {
-        self.0.lock().unwrap().push(failed);
+    fn settled(&self, _: Ticket, failed: Option<Failure>) {
+        self.0.lock().unwrap().push(failed.map(|failure| failure.class));
     }
 
     fn name(&self) -> &str {

@@ -1,10 +1,13 @@
 //! Poison, and failures that do not end.
 
-use super::{Log, bounded, counts, offsets, over};
-use crate::broker::{LogRecord, LogSpoutSettings, dead_letter};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Log, Pass, Store, bounded, counts, offsets, over};
+use crate::broker::{LogRecord, LogSpout, LogSpoutSettings, dead_letter};
 use crate::runtime::{Ended, Report};
 use crate::testing::{Faults, Trial};
-use crate::topology::{Class, Settings, Tuning};
+use crate::topology::{Class, Either, Settings, Topology, Tuning};
 
 /// One run of ten records, no tries in place.
 fn settings() -> Settings {
@@ -13,6 +16,11 @@ fn settings() -> Settings {
 
 fn fails_at(offset: u64, class: Class, times: u32) -> Faults {
     Faults::default().fail("pass", move |record: &LogRecord| record.origin.offset == offset, class, times)
+}
+
+/// Offsets that were never stored; those of dead letters count as none.
+fn not_stored(counts: &[u32]) -> Vec<usize> {
+    counts.iter().enumerate().filter(|(_, times)| **times == 0).map(|(offset, _)| offset).collect()
 }
 
 fn failure_of(report: &Report) -> String {
@@ -50,6 +58,64 @@ fn a_poison_record_becomes_one_dead_letter_and_its_neighbours_are_stored() {
     assert_eq!(counts[14], 0);
     assert!(counts.iter().enumerate().all(|(offset, times)| offset == 14 || *times >= 1), "{counts:?}");
     assert_eq!(log.committed("t"), [Some(30)]);
+}
+
+#[test]
+fn poison_behind_an_exchange_is_not_blamed_on_its_neighbours() {
+    for (operator, panics) in [("second", false), ("second", true), ("store", false), ("store", true)] {
+        let log = Log::open();
+        log.fill("t", 1, 300);
+        log.fill("dead", 1, 0);
+        let checked = log.checked();
+        let spout = LogSpoutSettings { dead_letters: Some("dead".into()), ..bounded("t") };
+        let t = Topology::new("lanes");
+        t.spout("log", LogSpout::new(Arc::new(checked.clone()), spout))
+            .bolt("pass", Pass)
+            .fields_by(|record: &LogRecord| record.origin.offset)
+            .parallelism(2)
+            .bolt("second", Pass)
+            .fields_by(|record: &LogRecord| record.origin.offset)
+            .parallelism(2)
+            .sink("store", Store(checked.stored.clone(), Duration::ZERO));
+        let is_bad = |record: &LogRecord| record.origin.offset == 150 || record.origin.offset == 151;
+        let faults = if panics {
+            Faults::default().panic(operator, is_bad, u32::MAX)
+        } else {
+            Faults::default().fail(operator, is_bad, Class::Poison, u32::MAX)
+        };
+        let report = Trial::default().settings(settings()).faults(faults).run(t);
+        assert_eq!(report.exit_code(), 0, "{report:?}");
+        let of = |record: &LogRecord| record.headers.last(dead_letter::ORIGIN_OFFSET).unwrap().clone();
+        let mut letters: Vec<_> = log.records("dead").iter().map(of).collect();
+        letters.sort();
+        assert_eq!(letters, ["150", "151"], "poison in {operator}");
+        assert_eq!(not_stored(&counts(&checked.stored)), [150, 151]);
+        assert_eq!(log.committed("t"), [Some(300)]);
+    }
+}
+
+#[test]
+fn a_record_that_panics_a_fused_closure_is_a_dead_letter() {
+    let log = Log::open();
+    log.fill("t", 1, 100);
+    log.fill("dead", 1, 0);
+    let checked = log.checked();
+    let spout = LogSpoutSettings { dead_letters: Some("dead".into()), ..bounded("t") };
+    let t = Topology::new("fused");
+    let explode = |record: LogRecord| {
+        assert!(record.origin.offset != 42, "no forty-two");
+        record
+    };
+    let (left, right) = t
+        .spout("log", LogSpout::new(Arc::new(checked.clone()), spout))
+        .split(move |record| Either::<_, LogRecord>::Left(explode(record)));
+    left.map(explode).shuffle().sink("store", Store(checked.stored.clone(), Duration::ZERO));
+    right.shuffle().sink("none", Store(checked.stored.clone(), Duration::ZERO));
+    let report = Trial::default().settings(settings()).run(t);
+    assert_eq!(report.exit_code(), 0, "{report:?}");
+    assert_eq!(log.records("dead").len(), 1);
+    assert_eq!(not_stored(&counts(&checked.stored)), [42]);
+    assert!(report.incidents[0].1.panicked && report.incidents[0].1.reason.contains("no forty-two"));
 }
 
 #[test]
@@ -103,7 +169,7 @@ fn a_retryable_failure_is_replayed_up_to_the_bound() {
     let faults = fails_at(14, Class::Retryable, 4);
     let report = Trial::default().settings(settings()).faults(faults).run(over(&checked, spout));
     let text = failure_of(&report);
-    assert!(text.contains("t[0]@14 failed 4 times (retryable)"), "{text}");
+    assert!(text.contains("t[0]@10 failed 4 times (retryable)"), "{text}");
     checked.assert_kept();
     let committed = log.committed("t")[0].unwrap_or(0);
     assert!(committed <= 14, "{committed}");

@@ -175,7 +175,14 @@ async fn a_commit_that_failed_is_made_again_and_close_commits_the_last_watermark
         let pulled = spout.next_batch(30).await.unwrap().unwrap();
         assert_eq!(pulled.end, end);
         tokio::time::sleep(pause).await;
-        let outcome = Outcome { partition: 0, epoch: pulled.epoch, end, failed: None, watermark: Some(end) };
+        let outcome = Outcome {
+            partition: 0,
+            epoch: pulled.epoch,
+            end,
+            failed: None,
+            isolated: false,
+            watermark: Some(end),
+        };
         spout.settle(&[outcome]).await.unwrap();
     };
     settled(30, Duration::from_secs(2)).await;
@@ -190,7 +197,10 @@ async fn a_commit_that_failed_is_made_again_and_close_commits_the_last_watermark
     let pulled = spout.next_batch(30).await.unwrap().unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (epoch, end) = (pulled.epoch, pulled.end);
-    spout.settle(&[Outcome { partition: 0, epoch, end, failed: None, watermark: Some(end) }]).await.unwrap();
+    spout
+        .settle(&[Outcome { partition: 0, epoch, end, failed: None, isolated: false, watermark: Some(end) }])
+        .await
+        .unwrap();
     assert_eq!(committed().await, [Some(30)]);
     spout.close().await.unwrap();
     assert_eq!(committed().await, [Some(60)]);
