@@ -70,6 +70,36 @@ setters! {
     linger_ms: u64, tick_ms: u64, retries: u32, back_off_ms: u64, back_off_max_ms: u64, message_timeout_ms: u64,
 }
 
+/// A bound that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OutOfRange {
+    pub(super) key: &'static str,
+    pub(super) value: u64,
+    pub(super) most: u64,
+}
+
+impl Tuning {
+    /// The first bound that is zero, or so large that it is none.
+    pub(super) fn check(&self) -> Result<(), OutOfRange> {
+        let size = |value: Option<usize>| value.map(|value| value as u64);
+        let bounds = [
+            ("parallelism", size(self.parallelism), 1024),
+            ("batch", size(self.batch), 1 << 20),
+            ("edge", size(self.edge), 1 << 16),
+            ("max_pending", size(self.max_pending), 1 << 20),
+            ("rows", size(self.rows), 1 << 20),
+            ("bytes", size(self.bytes), 1 << 30),
+            ("message_timeout_ms", self.message_timeout_ms, 86_400_000),
+        ];
+        for (key, value, most) in bounds {
+            if let Some(value) = value.filter(|value| *value == 0 || *value > most) {
+                return Err(OutOfRange { key, value, most });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The settings of a topology: bounds for all operators, and for single ones by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::graph::{Edge, Kind, Operator, type_name};
 use super::plan::{Host, Hosts, Plan, PlannedTask, Work};
 use super::port::Path;
+use super::settings::OutOfRange;
 use super::{Bounds, Graph, Settings, TaskInfo, Tuning};
 
 /// What is wrong with a topology, or with settings for it.
@@ -23,6 +24,18 @@ pub enum BuildError {
     NoSpout {
         /// Name of the topology.
         topology: String,
+    },
+    /// A bound is zero, or so large that it bounds nothing.
+    #[error("{of}.{key} is {value}; allowed is 1 to {most}")]
+    OutOfRange {
+        /// `defaults`, or `operators.` and a name.
+        of: String,
+        /// Which bound.
+        key: &'static str,
+        /// Its value.
+        value: u64,
+        /// The greatest that is allowed.
+        most: u64,
     },
     /// The settings name an operator that does not exist.
     #[error("operators.{name}: there is no such operator; did you mean `{nearest}`?")]
@@ -110,6 +123,15 @@ impl Shape {
         }
         if !nodes.iter().any(|node| node.kind == Kind::Spout) {
             return Err(BuildError::NoSpout { topology: self.name.clone() });
+        }
+        let tunings = settings.operators.iter().map(|(name, tuning)| (format!("operators.{name}"), tuning));
+        for (of, tuning) in tunings.chain([("defaults".to_owned(), &settings.defaults)]) {
+            tuning.check().map_err(|OutOfRange { key, value, most }| BuildError::OutOfRange {
+                of,
+                key,
+                value,
+                most,
+            })?;
         }
         for name in settings.operators.keys() {
             if !nodes.iter().any(|node| node.name == *name) {

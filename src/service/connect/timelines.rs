@@ -13,6 +13,9 @@ use crate::store::timeline::memory::{MemorySettings, MemoryTimelines};
 use crate::store::timeline::redis::{RedisSettings, RedisTimelines};
 use crate::store::timeline::{Limits, Timelines};
 
+/// A thousand years: what "for ever" is in seconds.
+const MAX_AGE_S: u64 = 1000 * 366 * 86_400;
+
 /// Which store of timelines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -87,7 +90,10 @@ impl TimelinesConfig {
     fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         set(&mut limits.keep, self.keep);
-        set(&mut limits.max_age, self.max_age_days.map(|days| Duration::from_secs(days * 86_400)));
+        set(
+            &mut limits.max_age,
+            self.max_age_days.map(|days| Duration::from_secs(days.saturating_mul(86_400).min(MAX_AGE_S))),
+        );
         set(&mut limits.count_days, self.count_days);
         limits
     }

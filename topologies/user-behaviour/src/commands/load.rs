@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use bytes::Bytes;
 use squall::Headers;
+use squall::broker::dead_letter::TRUNCATED_FROM;
 use squall::broker::{Append, Producer};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -16,6 +17,8 @@ use crate::topology::{FORMAT_HEADER, format_header, now_ms};
 
 /// Records of one append.
 const BATCH: usize = 1000;
+/// Bytes of a line that are kept; many times what a record can have.
+const MAX_LINE: usize = 256 * 1024;
 
 /// What a file held: enough to find each of its records in the stores again.
 #[derive(Debug, Default)]
@@ -44,7 +47,7 @@ pub(super) async fn load(
     let mut line = Vec::new();
     loop {
         line.clear();
-        let read = lines.read_until(b'\n', &mut line).map_err(|error| format!("{}: {error}", path.display()))?;
+        let read = read_line(&mut lines, &mut line).map_err(|error| format!("{}: {error}", path.display()))?;
         if read == 0 || batch.len() == BATCH {
             producer.append(topic, std::mem::take(&mut batch)).await?;
         }
@@ -54,17 +57,30 @@ pub(super) async fn load(
         progress.inc(read as u64);
         let value = line.strip_suffix(b"\n").unwrap_or(&line);
         let value = value.strip_suffix(b"\r").unwrap_or(value);
-        batch.push(loaded.note(value, format));
+        batch.push(loaded.note(value, read, format));
     }
     progress.finish_and_clear();
     Ok(loaded)
 }
 
+/// Reads a line and says how long it was. Of one above [`MAX_LINE`] only the beginning is kept, which no format takes
+/// for a record: it ends as a dead letter.
+fn read_line(lines: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
+    let mut read = lines.take(MAX_LINE as u64 + 1).read_until(b'\n', line)?;
+    if read > MAX_LINE && !line.ends_with(b"\n") {
+        read += lines.skip_until(b'\n')?;
+    }
+    Ok(read)
+}
+
 impl Loaded {
     /// Notes one line, and makes the record of it. A line that does not decode has no key.
-    fn note(&mut self, value: &[u8], format: &'static dyn Format) -> Append {
+    fn note(&mut self, value: &[u8], read: usize, format: &'static dyn Format) -> Append {
         self.read += 1;
-        let headers = Headers::default().with(FORMAT_HEADER, format_header(format));
+        let mut headers = Headers::default().with(FORMAT_HEADER, format_header(format));
+        if read > MAX_LINE {
+            headers.push(TRUNCATED_FROM, Bytes::from(read.to_string()));
+        }
         let decoded = decode(format, value, &headers, now_ms()).ok();
         let key = decoded.as_ref().map(|decoded| Bytes::copy_from_slice(decoded.record().user_id.as_bytes()));
         if let Some(decoded) = decoded {

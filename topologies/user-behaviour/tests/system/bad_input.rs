@@ -30,6 +30,8 @@ fn configuration_names_file_key_and_the_nearest_valid_key() {
     refused(dir.path(), &["describe", "--set", "format=xml"], &["unknown format `xml`", "behaviour-json"]);
     let unknown = "topology.operators.row.rows=3";
     refused(dir.path(), &["describe", "--set", unknown], &["operators.row:", "did you mean `rows`?"]);
+    let unbounded = "topology.defaults.edge=9999999999999999";
+    refused(dir.path(), &["describe", "--set", unbounded], &["defaults.edge is 9999999999999999", "1 to 65536"]);
     refused(dir.path(), &["run", "--once", "--input", "/no/such"], &["--input /no/such", "No such file"]);
     refused(dir.path(), &["generate", "--late", "2"], &["late_share", "0 to 1"]);
 }
@@ -85,6 +87,7 @@ async fn lines_that_are_no_records_become_dead_letters_and_the_rest_goes_on() {
     for bad in [&b""[..], b"not a record", b"1,2,3,walk,1511848894", b"1,2,3,pv,never", b"\xff\xfe,2,3,pv,1"] {
         lines.push(bad.to_vec());
     }
+    lines.push(vec![b'x'; 3_000_000]);
     lines.push(b"2,2,3,buy,1511848895".to_vec());
     lines.push(good.as_bytes().to_vec());
     std::fs::write(&input, lines.join(&b'\n')).unwrap();
@@ -93,8 +96,8 @@ async fn lines_that_are_no_records_become_dead_letters_and_the_rest_goes_on() {
     let output = run(&data_dir, &args);
     assert!(output.status.success());
     let report = last_line(&output);
-    assert_eq!(report["read"], 8);
-    assert_eq!((&report["decoded"], &report["dead_letters"]), (&3.into(), &5.into()));
+    assert_eq!(report["read"], 9);
+    assert_eq!((&report["decoded"], &report["dead_letters"]), (&3.into(), &6.into()));
     assert_eq!((&report["rows_stored"], &report["duplicates_suppressed"]), (&2.into(), &1.into()));
     let config = config("embedded", &[]);
     verify(&config, &data_dir).await.assert_complete();
@@ -102,7 +105,7 @@ async fn lines_that_are_no_records_become_dead_letters_and_the_rest_goes_on() {
     let broker = config.broker.open(&data_dir).await.unwrap();
     let mut cursor = broker.cursor(&config.source.dead_letters, &[(0, 0)]).unwrap();
     let mut letters = Vec::new();
-    while letters.len() < 5 {
+    while letters.len() < 6 {
         let fetched = cursor.fetch(10, Duration::from_secs(10)).await.unwrap().unwrap();
         letters.extend(fetched.records);
     }

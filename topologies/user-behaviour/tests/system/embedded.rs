@@ -72,13 +72,44 @@ async fn ten_kills_at_random_moments_end_in_the_same_state() {
 }
 
 #[tokio::test]
+async fn a_worker_killed_again_and_again_loses_nothing_of_a_log_that_was_written_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let records = 20_000;
+    let count = records.to_string();
+    let generate = ["generate", "--count", &count, "--users", "300", "--broken", "0.01"];
+    assert!(run(dir.path(), &generate).status.success());
+    let config = config("embedded", &["source.commit_interval_ms=50".to_owned()]);
+    let (mut state, mut in_between) = (u64::from(std::process::id()) | 1, 0);
+    for _ in 0..10 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mut worker = Process::start(dir.path(), &["run", "--set", "source.commit_interval_ms=50"]);
+        worker.wait_until_running();
+        std::thread::sleep(Duration::from_millis(10 + (state >> 33) % 150));
+        worker.kill();
+        let broker = config.broker.open(dir.path()).await.unwrap();
+        let committed = broker.committed(&config.source.group, &config.source.topic).await.unwrap();
+        let committed: u64 = committed.into_iter().flatten().sum();
+        in_between += u32::from(committed > 0 && committed < records);
+    }
+    eprintln!("{in_between} kills fell between the first and the last commit");
+    // One more record, so that the bounded run has something to load.
+    let last = dir.path().join("last.csv");
+    std::fs::write(&last, "1,2,3,pv,1511848894\n").unwrap();
+    assert!(run(dir.path(), &once(&last)).status.success());
+    let verdict = verify(&config, dir.path()).await;
+    verdict.assert_complete();
+    assert_eq!(verdict.records, records + 1);
+}
+
+#[tokio::test]
 async fn sigterm_drains_and_leaves_nothing_to_do_again() {
     let dir = tempfile::tempdir().unwrap();
     let generated = run(dir.path(), &["generate", "--count", "20000", "--users", "300", "--broken", "0.01"]);
     assert!(generated.status.success());
     let mut worker =
         Process::start(dir.path(), &["run", "--report", "json", "--set", "topology.defaults.batch=50"]);
-    std::thread::sleep(Duration::from_millis(700));
+    worker.wait_until_running();
+    std::thread::sleep(Duration::from_millis(300));
     worker.terminate();
     let (status, lines) = worker.wait();
     assert!(status.success(), "{status}");
