@@ -232,6 +232,7 @@ impl SpoutLoop {
             return Ok(());
         }
         self.source.settle(&outcomes).await?;
+        self.forget_gone();
         self.check_failed()
     }
 
@@ -262,6 +263,7 @@ impl SpoutLoop {
     fn expire(&mut self, now: u64, settled: &mut Vec<(Ticket, Option<Failure>)>) {
         let timeout = self.bounds.message_timeout.as_nanos() as u64;
         self.next_check = now + (timeout / 4).clamp(1_000_000, 1_000_000_000);
+        self.forget_gone();
         for (&number, partition) in &self.partitions {
             for (end, serial) in partition.tracker.overdue(now.saturating_sub(timeout)) {
                 let spout = &self.operator;
@@ -272,6 +274,17 @@ impl SpoutLoop {
             }
         }
         self.publish_metrics();
+    }
+
+    /// Forgets partitions that are somebody else's now, with what is in flight or failed of them.
+    fn forget_gone(&mut self) {
+        let (source, mut gone) = (&self.source, 0);
+        self.partitions.retain(|&number, partition| {
+            let owned = source.owns(number, partition.epoch);
+            gone += if owned { 0 } else { partition.tracker.open_runs() };
+            owned
+        });
+        self.open -= gone;
     }
 
     fn check_failed(&self) -> Result<(), Error> {

@@ -92,6 +92,13 @@ pub trait Spout: Clone + Send + 'static {
         false
     }
 
+    /// Whether a partition is still this task's, as of `epoch`. What the task has in flight of one that is not is
+    /// forgotten: whoever has it now reads it again.
+    fn owns(&self, partition: u32, epoch: u32) -> bool {
+        let _ = (partition, epoch);
+        true
+    }
+
     /// Runs that are done, in the order in which they settled. A spout that can replay does so from a later
     /// `next_batch`; one that cannot may ignore failures: the run then ends with a status that tells.
     ///

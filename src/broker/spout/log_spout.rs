@@ -229,6 +229,10 @@ impl Spout for LogSpout {
         self.alone
     }
 
+    fn owns(&self, partition: u32, epoch: u32) -> bool {
+        self.ours.epoch(partition) == Some(epoch)
+    }
+
     async fn next_batch(&mut self, max: usize) -> Result<Option<Pulled<LogRecord>>> {
         self.alone = false;
         loop {

@@ -41,6 +41,9 @@ pub trait Source: Send {
     /// Lets the outgoing edges go: whoever reads them sees their end.
     fn hang_up(&mut self);
 
+    /// Whether a partition is still the spout's.
+    fn owns(&self, partition: u32, epoch: u32) -> bool;
+
     /// What waits behind the last run, by partition.
     fn lag(&self) -> Vec<(u32, u64)>;
 
@@ -114,6 +117,10 @@ where
 
     fn hang_up(&mut self) {
         self.out = None;
+    }
+
+    fn owns(&self, partition: u32, epoch: u32) -> bool {
+        self.spout.owns(partition, epoch)
     }
 
     fn lag(&self) -> Vec<(u32, u64)> {
