@@ -53,7 +53,7 @@
 //! 1. A commit never passes a tuple that is not settled.
 //!    (`runtime::tracker::tests::it_agrees_with_the_rule`, `broker::spout::tests`)
 //! 2. A tuple settles only when every sink has stored it, or a dead letter of it is durable.
-//!    (`runtime::tests::failures::random_faults_lose_nothing`, `system::embedded::ten_kills_at_random_moments…`)
+//!    (`runtime::tests::failures::random_faults_lose_nothing`, `system::embedded::a_worker_killed_again_and_again_…`)
 //! 3. An unresolved share that is dropped fails its tree.
 //!    (`topology::ack_tests`, `tests/loom`)
 //! 4. Every store write is idempotent and guarded by a version. (the conformance suites of
