@@ -46,9 +46,12 @@ impl ServerKind for MariaDbOptions {
         format!("mysql://root@127.0.0.1:{port}")
     }
 
+    /// Temporary tables go into the server's own directory: servers that start side by side under equal process ids of
+    /// different namespaces would delete each other's in a shared one.
     fn prepare(&self, place: &Place) -> Result<(), ServerError> {
         let mut command = Command::new(program::find("mariadb-install-db")?);
         command
+            .env("TMPDIR", &place.dir)
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
             .args(as_root())
             .arg(format!("--datadir={}", place.data().display()));
@@ -58,6 +61,7 @@ impl ServerKind for MariaDbOptions {
     fn command(&self, place: &Place) -> Result<Command, ServerError> {
         let mut command = Command::new(program::find("mariadbd")?);
         command
+            .env("TMPDIR", &place.dir)
             .args(["--no-defaults", "--skip-networking=0", "--bind-address=127.0.0.1", "--skip-name-resolve"])
             .args(as_root())
             .arg(format!("--port={}", place.port))
