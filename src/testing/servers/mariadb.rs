@@ -46,8 +46,8 @@ impl ServerKind for MariaDbOptions {
         format!("mysql://root@127.0.0.1:{port}")
     }
 
-    /// Temporary tables go into the server's own directory: servers that start side by side under equal process ids of
-    /// different namespaces would delete each other's in a shared one.
+    /// Temporary tables go into the server's own directory: a server that starts sweeps such tables out of its folder, also
+    /// those of another that is just being installed in the same one.
     fn prepare(&self, place: &Place) -> Result<(), ServerError> {
         let mut command = Command::new(program::find("mariadb-install-db")?);
         command
