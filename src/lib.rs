@@ -55,7 +55,7 @@
 //! 2. A tuple settles only when every sink has stored it, or a dead letter of it is durable.
 //!    (`runtime::tests::failures::random_faults_lose_nothing`, `system::embedded::a_worker_killed_again_and_again_…`)
 //! 3. An unresolved share that is dropped fails its tree.
-//!    (`topology::ack_tests`, `tests/loom`)
+//!    (`topology::tests`, `tests/loom`)
 //! 4. Every store write is idempotent and guarded by a version. (the conformance suites of
 //!    [`testing::store`], against memory, SQLite, Redis and MariaDB)
 //! 5. Tuples of one key are written in order while they succeed.

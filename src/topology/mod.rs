@@ -13,8 +13,6 @@
 //! | `error` `record` | classes of errors; a value with its origin |
 
 mod ack;
-#[cfg(test)]
-mod ack_tests;
 mod batch;
 mod bolt;
 mod builder;
@@ -34,6 +32,8 @@ mod sink;
 mod spout;
 mod stream;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 pub use ack::{Failure, Hold, Ledger, Shares, Ticket};
 pub use batch::Batch;
