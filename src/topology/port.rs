@@ -20,6 +20,8 @@ pub(super) type EdgeMaker<T> = Box<dyn Fn(&Assembly<'_>, &Site) -> Box<dyn Push<
 pub(super) struct Port<T> {
     pub(super) paths: RefCell<Vec<Path>>,
     edges: RefCell<Vec<EdgeMaker<T>>>,
+    /// Streams that were handed out of it; each has to be consumed.
+    streams: Cell<usize>,
     duplicate: Cell<Option<Duplicate<T>>>,
 }
 
@@ -29,15 +31,27 @@ impl<T: Data> Port<T> {
     }
 
     pub(super) fn over(paths: Vec<Path>) -> Rc<Self> {
-        Rc::new(Self { paths: RefCell::new(paths), edges: RefCell::default(), duplicate: Cell::new(None) })
+        Rc::new(Self {
+            paths: RefCell::new(paths),
+            edges: RefCell::default(),
+            streams: Cell::new(1),
+            duplicate: Cell::new(None),
+        })
     }
 
     pub(super) fn attach(&self, edge: EdgeMaker<T>) {
         self.edges.borrow_mut().push(edge);
     }
 
+    /// One more stream goes out of it.
     pub(super) fn duplicate_by(&self, duplicate: Duplicate<T>) {
+        self.streams.set(self.streams.get() + 1);
         self.duplicate.set(Some(duplicate));
+    }
+
+    /// Whether a stream of it ends nowhere.
+    pub(super) fn is_loose(&self) -> bool {
+        self.edges.borrow().len() < self.streams.get()
     }
 
     /// The output as one task sees it.

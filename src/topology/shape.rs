@@ -1,13 +1,14 @@
 //! A topology while it is put together and while it is planned.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::graph::{Edge, Kind, Operator, type_name};
 use super::plan::{Host, Hosts, Plan, PlannedTask, Work};
-use super::port::Path;
+use super::port::{Path, Port};
 use super::settings::OutOfRange;
-use super::{Bounds, Graph, Settings, TaskInfo, Tuning};
+use super::{Bounds, Data, Graph, Settings, TaskInfo, Tuning};
 
 /// What is wrong with a topology, or with settings for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +25,18 @@ pub enum BuildError {
     NoSpout {
         /// Name of the topology.
         topology: String,
+    },
+    /// A stream ends nowhere: its tuples would be thrown away.
+    #[error(
+        "nothing consumes the stream of `{tuple}` that leaves `{operator}`{steps}; end it in a sink, or say `.ignore()`"
+    )]
+    Unconsumed {
+        /// Operator that emits it.
+        operator: String,
+        /// What happens to it on the way, in parentheses; empty when nothing does.
+        steps: String,
+        /// Type of its tuples.
+        tuple: String,
     },
     /// A bound is zero, or so large that it bounds nothing.
     #[error("{of}.{key} is {value}; allowed is 1 to {most}")]
@@ -50,6 +63,14 @@ pub enum BuildError {
 /// Index of an operator in the order of construction.
 pub(super) type NodeId = usize;
 type Maker = Box<dyn FnOnce(&Assembly<'_>)>;
+/// Where the streams of an operator leave it, if one of them ends nowhere.
+type Outlet = Box<dyn Fn() -> Option<LooseEnd>>;
+
+/// A stream that nothing consumes.
+struct LooseEnd {
+    path: Option<Path>,
+    tuple: String,
+}
 
 /// What all handles of one topology share while it is built.
 pub(super) struct Shape {
@@ -57,6 +78,7 @@ pub(super) struct Shape {
     nodes: RefCell<Vec<Node>>,
     edges: RefCell<Vec<Edge>>,
     makers: RefCell<Vec<Maker>>,
+    outlets: RefCell<Vec<Outlet>>,
     /// Run once planned: lets the inboxes' own senders go, so that an inbox closes with its last upstream task.
     afterwards: RefCell<Vec<Box<dyn FnOnce()>>>,
 }
@@ -68,6 +90,7 @@ impl Shape {
             nodes: RefCell::default(),
             edges: RefCell::default(),
             makers: RefCell::default(),
+            outlets: RefCell::default(),
             afterwards: RefCell::default(),
         }
     }
@@ -96,6 +119,16 @@ impl Shape {
             tuple: type_name::<T>(),
         });
         self.edges.borrow_mut().extend(edges);
+    }
+
+    /// Remembers that the streams that leave by `port` have to be consumed.
+    pub(super) fn outlet<T: Data>(&self, port: &Rc<Port<T>>) {
+        let port = port.clone();
+        let loose = move || {
+            let path = port.paths.borrow().first().cloned();
+            port.is_loose().then(|| LooseEnd { path, tuple: type_name::<T>() })
+        };
+        self.outlets.borrow_mut().push(Box::new(loose));
     }
 
     /// Runs `act` once the topology is planned.
@@ -132,6 +165,14 @@ impl Shape {
                 value,
                 most,
             })?;
+        }
+        if let Some(LooseEnd { path, tuple }) = self.outlets.borrow().iter().find_map(|loose| loose()) {
+            let steps = path.as_ref().map(|path| path.steps.join(", ")).filter(|steps| !steps.is_empty());
+            return Err(BuildError::Unconsumed {
+                operator: path.map(|path| nodes[path.from].name.clone()).unwrap_or_default(),
+                steps: steps.map(|steps| format!(" ({steps})")).unwrap_or_default(),
+                tuple,
+            });
         }
         for name in settings.operators.keys() {
             if !nodes.iter().any(|node| node.name == *name) {

@@ -7,7 +7,7 @@ use super::flow::{Direct, FilterMap, FlatMap, FlatMapWith, Flow, Map};
 use super::graph::Kind;
 use super::grouped::{Exchange, Grouped};
 use super::grouping::{DirectTo, Fields, Grouping, KeyHasher, PartialKey, hash_key};
-use super::plan::{BoltPush, Fused, RejectRoute, Rejects, SinkPush, SplitPush};
+use super::plan::{BoltPush, Fused, Output, RejectRoute, Rejects, SinkPush, SplitPush};
 use super::port::{EdgeMaker, Inboxes, Path, Port};
 use super::shape::{Assembly, Node, NodeId, Shape, Site};
 use super::{Bolt, Data, Sink};
@@ -50,6 +50,7 @@ pub struct Stream<T: Data, F: Flow<Out = T> = Direct<T>> {
 
 impl<T: Data> Stream<T> {
     pub(super) fn new(shape: Rc<Shape>, port: Rc<Port<T>>) -> Self {
+        shape.outlet(&port);
         Self { shape, port, flow: Direct::default() }
     }
 }
@@ -143,6 +144,7 @@ impl<T: Data, F: Flow<Out = T>> Stream<T, F> {
     /// Puts another stream of the same type beside this one.
     pub fn merge<G: Flow<Out = T>>(self, other: Stream<T, G>) -> Merged<T> {
         let merged = Merged { shape: self.shape.clone(), port: Port::over(Vec::new()) };
+        self.shape.outlet(&merged.port);
         merged.merge(self).merge(other)
     }
 
@@ -190,6 +192,25 @@ impl<T: Data, F: Flow<Out = T>> Stream<T, F> {
             let own = assembly.site(node, site.index);
             let info = assembly.info(node, site.index);
             Box::new(SinkPush::new(flow.clone(), sink.clone(), info, &own.bounds, own.host))
+        }));
+    }
+
+    /// Ends the stream in nothing, on purpose: its tuples pass the steps fused to it and are done. A stream that is
+    /// merely dropped is refused when the topology is built.
+    ///
+    /// ```
+    /// # use squall::{Topology, testing::{Capture, values}};
+    /// # let t = Topology::new("t");
+    /// let (numbers, others) = t.spout("texts", values(["1", "x"])).try_map(|text| text.parse::<u8>());
+    /// numbers.shuffle().sink("numbers", Capture::default());
+    /// others.ignore();
+    /// # t.check(&squall::Settings::default()).unwrap();
+    /// ```
+    pub fn ignore(self) {
+        let flow = self.flow;
+        self.port.attach(Box::new(move |_, site| {
+            let nowhere = Output::new(Vec::new(), None);
+            Box::new(Fused { flow: flow.clone(), next: nowhere, host: site.host.clone() })
         }));
     }
 
@@ -247,7 +268,7 @@ impl<T: Data> Merged<T> {
     }
 
     fn exchange(self, exchange: impl Exchange<Direct<T>>) -> Grouped<T> {
-        Stream::new(self.shape, self.port).exchange(exchange)
+        Stream { shape: self.shape, port: self.port, flow: Direct::default() }.exchange(exchange)
     }
 }
 

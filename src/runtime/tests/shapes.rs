@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::runtime::Ended;
 use crate::testing::{Capture, Trial, numbers};
-use crate::topology::{Bolt, Emitter, Grouping, Result, Settings, TaskInfo, Topology, Tuning};
+use crate::topology::{Bolt, Either, Emitter, Grouping, Result, Settings, TaskInfo, Topology, Tuning};
 
 /// Emits what it takes with the index of its task.
 #[derive(Clone, Default)]
@@ -226,4 +226,34 @@ fn a_graph_is_described_in_four_ways() {
     assert_eq!(json["edges"][0]["steps"][0], "map");
     assert!(graph.to_mermaid().contains("n0 -- \"map → fields\" --> n1"));
     assert!(graph.to_dot().contains("\"count\" -> \"out\" [label=\"shuffle\"];"));
+}
+
+#[test]
+fn a_stream_that_ends_nowhere_is_refused() {
+    let refusal = |build: &dyn Fn(&Topology)| {
+        let t = Topology::new("loose");
+        build(&t);
+        t.check(&Settings::default()).err().map(|error| error.to_string())
+    };
+    let text = "nothing consumes the stream of `u64` that leaves `numbers`; end it in a sink, or say `.ignore()`";
+    assert_eq!(refusal(&|t| drop(t.spout("numbers", numbers(0..3)))).as_deref(), Some(text));
+    let half = refusal(&|t| {
+        let (even, _odd) = t
+            .spout("numbers", numbers(0..3))
+            .split(|n| if n % 2 == 0 { Either::Left(n) } else { Either::Right(n.to_string()) });
+        even.shuffle().sink("even", Capture::default());
+    });
+    assert!(half.is_some_and(|text| text.contains("stream of `String` that leaves `numbers` (split)")));
+    let copy = refusal(&|t| {
+        let stream = t.spout("numbers", numbers(0..3));
+        let _second = stream.clone().shuffle();
+        stream.sink("all", Capture::default());
+    });
+    assert!(copy.is_some(), "a second use that is only grouped goes nowhere");
+    let ignored = refusal(&|t| {
+        let (small, large) = t.spout("numbers", numbers(0..3)).try_map(|n| u8::try_from(n));
+        small.sink("small", Capture::default());
+        large.ignore();
+    });
+    assert_eq!(ignored, None);
 }

@@ -151,7 +151,7 @@ fn what_is_chained_to_a_spout_that_is_never_idle_ticks_all_the_same() {
     }
     let ticks = Capture::default();
     let t = Topology::new("busy");
-    drop(t.spout("n", Busy(1000)).bolt("ticking", Ticking(ticks.clone())));
+    t.spout("n", Busy(1000)).bolt("ticking", Ticking(ticks.clone())).ignore();
     assert_eq!(Trial::default().run(t).exit_code(), 0);
     assert!(ticks.tuples().len() >= 50, "{} ticks in a second", ticks.tuples().len());
 }
