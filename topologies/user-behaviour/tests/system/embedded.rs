@@ -91,7 +91,8 @@ async fn a_worker_killed_again_and_again_loses_nothing_of_a_log_that_was_written
         let committed: u64 = committed.into_iter().flatten().sum();
         in_between += u32::from(committed > 0 && committed < records);
     }
-    eprintln!("{in_between} kills fell between the first and the last commit");
+    eprintln!("{in_between} of 10 kills fell between the first and the last commit");
+    assert!(in_between > 0, "no kill hit a worker at work: the log is too short for this machine");
     // One more record, so that the bounded run has something to load.
     let last = dir.path().join("last.csv");
     std::fs::write(&last, "1,2,3,pv,1511848894\n").unwrap();

@@ -1,7 +1,8 @@
-//! The conformance suite, recovery from damage, and `kill -9`.
+//! The conformance suite, merging in any order, recovery from damage, and `kill -9`.
 
 mod conformance;
 mod kill;
+mod merge;
 mod recovery;
 
 use super::super::{Entry, Timelines};
