@@ -40,10 +40,11 @@
 //! | [`runtime`] | runs a topology inside one process |
 //! | [`broker`] | the durable log, embedded and on Kafka; the spout and the sink over it |
 //! | [`store`] | timelines and versioned rows, embedded and on servers |
+//! | [`guard`] | breaker, switch, pressure gauge, rates, back-off: pure state machines |
 //! | [`service`] | the command line, configuration, signals, the live view |
 //! | [`testing`] | trials on paused time, scripted faults, conformance suites, real servers for tests |
 //!
-//! Dependencies flow one way, `topology` ← `runtime`, `broker`, `store` ← `service`; `tests/layering.rs` holds it.
+//! Dependencies flow one way, `topology` ← `runtime`, `broker`, `store`, `guard` ← `service`; `tests/layering.rs` holds it.
 //!
 //! # Invariants
 //!
@@ -69,6 +70,7 @@
 //!     (`system::bad_input::an_unreachable_server_is_one_line_with_address_and_remedy`)
 
 pub mod broker;
+pub mod guard;
 pub mod runtime;
 pub mod service;
 pub mod store;

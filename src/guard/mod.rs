@@ -1,0 +1,28 @@
+//! What decides when a call may go, when a switch flips and how much of a thing may pass: small state machines.
+//!
+//! They are pure: time comes in as `now`, a [`Duration`](std::time::Duration) since any fixed moment, so a test steps
+//! through minutes at once and the same calls always give the same answers. A `now` that runs behind the latest one
+//! counts as the latest, so callers may read the clock before they take a lock. Nothing here waits, logs or allocates
+//! by load; every memory has its bound in the settings.
+//!
+//! | part | decides |
+//! | --- | --- |
+//! | [`Rate`] | how many may pass in a time |
+//! | [`Share`] | how many retries may go beside fresh rows |
+//! | [`Ramp`] | which share of the load a store that came back gets |
+//! | [`Levels`] | where a retry waits, how long, and when it is the last |
+//! | [`Clock`] | what `now` is, in a process and on paused time |
+
+mod backoff;
+mod clock;
+mod ramp;
+mod rate;
+mod share;
+#[cfg(test)]
+mod tests;
+
+pub use backoff::{BackoffSettings, Levels};
+pub use clock::Clock;
+pub use ramp::Ramp;
+pub use rate::Rate;
+pub use share::{Share, ShareSettings};
