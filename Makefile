@@ -29,7 +29,7 @@ audit: ## Licences, banned crates and sources of all dependencies
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny --all-features check licenses bans sources
 
-loom: ## Every interleaving of the ack tree
+loom: ## Every interleaving of the ack tree and the shared breaker
 	$(CARGO) test -p loom-tests
 
 bench: install-test kafka ## Benchmarks beside bare loops; BENCH=identity, wordcount or pipeline runs one

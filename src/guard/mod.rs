@@ -7,6 +7,7 @@
 //!
 //! | part | decides |
 //! | --- | --- |
+//! | [`Breaker`], [`SharedBreaker`] | whether a call to a store is worth trying |
 //! | [`Rate`] | how many may pass in a time |
 //! | [`Share`] | how many retries may go beside fresh rows |
 //! | [`Ramp`] | which share of the load a store that came back gets |
@@ -14,14 +15,20 @@
 //! | [`Clock`] | what `now` is, in a process and on paused time |
 
 mod backoff;
+mod breaker;
 mod clock;
 mod ramp;
 mod rate;
+mod refused;
 mod share;
+mod sync;
 #[cfg(test)]
 mod tests;
 
 pub use backoff::{BackoffSettings, Levels};
+pub use breaker::{
+    Breaker, BreakerSettings, BreakerState, BreakerStatus, Permit, Refusal, SharedBreaker, SharedPermit, Verdict,
+};
 pub use clock::Clock;
 pub use ramp::Ramp;
 pub use rate::Rate;

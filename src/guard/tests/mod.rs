@@ -1,9 +1,12 @@
 //! The guards against the rules they state, and against reference models.
 
 mod backoff;
+mod breaker;
+mod breaker_model;
 mod ramp;
 mod rate;
 mod share;
+mod shared_breaker;
 
 use std::time::Duration;
 

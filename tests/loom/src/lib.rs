@@ -1,4 +1,5 @@
-//! The ack tree under loom: the same source, with loom's primitives in the place of the standard ones.
+//! The ack tree and the shared breaker under loom: the same source, with loom's primitives in the place of the standard
+//! ones.
 //!
 //! A package of its own, so that neither a compiler flag nor a second build of every dependency is needed.
 
@@ -18,6 +19,8 @@ mod sync {
 mod ack;
 
 use error::Class;
+
+mod guard;
 
 #[cfg(test)]
 mod interleavings;

@@ -1,0 +1,23 @@
+//! The circuit breaker: stops calling what fails, and finds out when it works again.
+//!
+//! ```text
+//!            too many calls fail or are slow            open_for is over
+//!   closed ──────────────────────────────────▶ open ─────────────────────▶ half-open
+//!     ▲                                          ▲                           │   │
+//!     │                                          └── a probe fails or hangs ─┘   │
+//!     └── enough probes succeed; then 10 %, 50 %, all of the calls are admitted ─┘
+//! ```
+//!
+//! One breaker guards one store node. Time alone moves it from open to half-open, ends probes that hang and lifts the
+//! ramp, at the moments that the settings say, however often it is asked.
+
+mod call;
+mod machine;
+mod settings;
+mod shared;
+mod window;
+
+pub use call::{BreakerState, BreakerStatus, Permit, Refusal, Verdict};
+pub use machine::Breaker;
+pub use settings::BreakerSettings;
+pub use shared::{SharedBreaker, SharedPermit};
