@@ -8,6 +8,7 @@
 //! | part | decides |
 //! | --- | --- |
 //! | [`Breaker`], [`SharedBreaker`] | whether a call to a store is worth trying |
+//! | [`Pressure`] | how far to slow down for a store under load |
 //! | [`Rate`] | how many may pass in a time |
 //! | [`Share`] | how many retries may go beside fresh rows |
 //! | [`Ramp`] | which share of the load a store that came back gets |
@@ -17,6 +18,7 @@
 mod backoff;
 mod breaker;
 mod clock;
+mod pressure;
 mod ramp;
 mod rate;
 mod refused;
@@ -30,6 +32,7 @@ pub use breaker::{
     Breaker, BreakerSettings, BreakerState, BreakerStatus, Permit, Refusal, SharedBreaker, SharedPermit, Verdict,
 };
 pub use clock::Clock;
+pub use pressure::{Level, Load, Pressure, PressureSettings};
 pub use ramp::Ramp;
 pub use rate::Rate;
 pub use share::{Share, ShareSettings};

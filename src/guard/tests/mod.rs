@@ -3,6 +3,7 @@
 mod backoff;
 mod breaker;
 mod breaker_model;
+mod pressure;
 mod ramp;
 mod rate;
 mod share;
