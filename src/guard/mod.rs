@@ -8,6 +8,8 @@
 //! | part | decides |
 //! | --- | --- |
 //! | [`Breaker`], [`SharedBreaker`] | whether a call to a store is worth trying |
+//! | [`Switch`], [`Mode`] | nothing: it is the position that an operator or [`AutoSwitch`] gave it |
+//! | [`AutoSwitch`] | when a switch in `auto` takes a store out of the path, and when it comes back |
 //! | [`Pressure`] | how far to slow down for a store under load |
 //! | [`Rate`] | how many may pass in a time |
 //! | [`Share`] | how many retries may go beside fresh rows |
@@ -15,6 +17,7 @@
 //! | [`Levels`] | where a retry waits, how long, and when it is the last |
 //! | [`Clock`] | what `now` is, in a process and on paused time |
 
+mod auto_switch;
 mod backoff;
 mod breaker;
 mod clock;
@@ -23,10 +26,12 @@ mod ramp;
 mod rate;
 mod refused;
 mod share;
+mod switch;
 mod sync;
 #[cfg(test)]
 mod tests;
 
+pub use auto_switch::{AutoSwitch, AutoSwitchSettings, Flip, Reading};
 pub use backoff::{BackoffSettings, Levels};
 pub use breaker::{
     Breaker, BreakerSettings, BreakerState, BreakerStatus, Permit, Refusal, SharedBreaker, SharedPermit, Verdict,
@@ -36,3 +41,4 @@ pub use pressure::{Level, Load, Pressure, PressureSettings};
 pub use ramp::Ramp;
 pub use rate::Rate;
 pub use share::{Share, ShareSettings};
+pub use switch::{Mode, Switch, UnknownMode};
