@@ -57,6 +57,27 @@ fn the_vocabulary_is_pure() {
 }
 
 #[test]
+fn guards_take_time_as_a_parameter() {
+    let mut wrong = Vec::new();
+    let mut read = 0;
+    for file in sources(Path::new("src/guard")) {
+        read += 1;
+        let text = code_of(&fs::read_to_string(&file).expect("a source file is text"));
+        // The clock gives the time to the others; a switch tells its waiters of a change.
+        let may: &[&str] = match file.file_name().and_then(|name| name.to_str()) {
+            Some("clock.rs") => &["tokio", "SystemTime"],
+            Some("switch.rs") => &["tokio"],
+            _ => &[],
+        };
+        for word in IMPURE.iter().filter(|word| !may.contains(word) && text.contains(*word)) {
+            wrong.push(format!("{} names {word}", file.display()));
+        }
+    }
+    assert!(read > 10, "the sources were not found: only {read} files read");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn every_room_is_in_the_table() {
     let rooms: BTreeSet<String> = fs::read_dir("src")
         .expect("the sources")
