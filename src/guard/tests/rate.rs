@@ -25,6 +25,13 @@ fn a_wait_is_never_longer_than_a_second() {
     assert!(largest.take(std::time::Duration::MAX, u64::MAX).unwrap_err() <= secs(1));
 }
 
+#[test]
+fn a_clock_that_is_read_before_the_lock_earns_no_time_twice() {
+    let mut rate = Rate::new(10, 5);
+    rate.take(secs(10), 5).unwrap();
+    assert_eq!([9, 10, 9, 10].map(|at| rate.available(secs(at))), [0; 4]);
+}
+
 proptest! {
     #[test]
     fn no_interval_passes_more_than_burst_and_rate(

@@ -54,6 +54,14 @@ fn a_wait_ends_when_a_row_may_go() {
     assert_eq!(below.wait(ms(5_001)), ms(100), "the maximum binds");
 }
 
+#[test]
+fn a_clock_that_is_read_before_the_lock_earns_no_time_twice() {
+    let mut share = Share::new(ShareSettings::default());
+    share.fresh(ms(5_000), 0);
+    assert_eq!(share.allow(ms(5_100), usize::MAX), 10);
+    assert_eq!([5_000, 5_100, 5_050, 5_100].map(|at| share.allow(ms(at), 1)), [0; 4]);
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Wait(u64),
