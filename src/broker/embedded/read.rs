@@ -1,5 +1,6 @@
 //! Records from an offset, offsets by time.
 
+use super::codec::Entry;
 use super::store::Store;
 use super::topic::{Partition, Topic};
 use crate::broker::{BrokerError, LogRecord};
@@ -55,7 +56,7 @@ pub(super) fn read(
     for block in store.blocks(topic.id, partition, first, latest) {
         let block = block?;
         let whole = block.each(place.offset, |entry| {
-            bytes += entry.value.as_ref().map_or(0, |v| v.len()) + entry.key.as_ref().map_or(0, |k| k.len());
+            bytes += size(&entry);
             found.next.offset = entry.offset + 1;
             found.records.push(Record {
                 origin: Origin { topic: topic.name.clone(), partition, offset: entry.offset, attempt: 0 },
@@ -126,6 +127,13 @@ pub(super) fn offset_at(
 fn block_of(store: &Store, topic: &Topic, partition: u32, offset: u64) -> Result<u64, BrokerError> {
     let last = store.blocks(topic.id, partition, 0, offset.saturating_add(1)).next_back();
     Ok(last.transpose()?.map_or(offset, |block| block.first()))
+}
+
+/// Bytes that an entry counts for: its own, and what lengths and numbers beside them take at most.
+fn size(entry: &Entry) -> usize {
+    let headers: usize = entry.headers.iter().map(|(name, value)| name.len() + value.len() + 10).sum();
+    let of = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, |b| b.len());
+    headers + of(&entry.key) + of(&entry.value) + 32
 }
 
 fn check_range(topic: &Topic, partition: u32, state: &Partition, offset: u64) -> Result<(), BrokerError> {
