@@ -62,7 +62,8 @@
 //! 5. Tuples of one key are written in order while they succeed.
 //!    (`runtime::tests::shapes::fields_keeps_a_key_on_one_task_in_order`)
 //! 6. Every queue, batch, pool, wait and retry is bounded, by a number in the configuration.
-//!    (`runtime::tests::delivery::pending_runs_are_bounded`, `broker::embedded::tests::limits`, `kafka_broker`)
+//!    (`runtime::tests::delivery::pending_runs_are_bounded`, `broker::embedded::tests::limits`,
+//!    `broker::embedded::remote::tests::bounds`, `kafka_broker`)
 //! 7. The thread that polls Kafka never waits for a store. (`kafka_broker`: a consumer that nobody polls stays a member)
 //! 8. On revocation: drain to a deadline, commit, release; acks of an old assignment are ignored.
 //!    (`broker::spout::tests`, `kafka_broker`, `system::cluster::clean_stops_leave_no_duplicates`)

@@ -90,6 +90,15 @@ pub enum BrokerError {
         /// The directory.
         path: PathBuf,
     },
+    /// The process that has the embedded log open does not answer, not any more, or not to one more. Whether the
+    /// call had an effect is unknown.
+    #[error("cannot use the log at {socket}: {reason}")]
+    Remote {
+        /// The socket at which it served.
+        socket: PathBuf,
+        /// What happened, and what to do.
+        reason: String,
+    },
     /// The disk under the embedded log is full. Nothing was acknowledged that is not stored.
     #[error("no space left for {path}; free some and start again")]
     DiskFull {
@@ -141,7 +150,7 @@ impl Classify for BrokerError {
     fn class(&self) -> Class {
         match self {
             Self::TooLarge { .. } => Class::Poison,
-            Self::Timeout { .. } | Self::Unreachable { .. } => Class::Retryable,
+            Self::Timeout { .. } | Self::Unreachable { .. } | Self::Remote { .. } => Class::Retryable,
             Self::Kafka { source, .. } => super::kafka::class_of(source),
             Self::UnknownTopic { .. }
             | Self::UnknownPartition { .. }

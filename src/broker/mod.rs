@@ -13,7 +13,8 @@
 //! | [`LogSpout`] | a spout over a [`Consumer`]: watermark commits, replays, drain on revocation |
 //! | [`TopicSink`] | a sink over a [`Producer`] |
 //!
-//! Both implementations pass [`conformance`](crate::testing::broker).
+//! Both implementations pass [`conformance`](crate::testing::broker), and so does the embedded one through
+//! [`RemoteBroker`](embedded::RemoteBroker), which other processes use.
 
 pub mod dead_letter;
 pub mod embedded;

@@ -7,6 +7,7 @@ use super::consumer::EmbeddedConsumer;
 use super::cursor::EmbeddedCursor;
 use super::producer::EmbeddedProducer;
 use super::read::offset_at;
+use super::remote::Server;
 use super::shared::{Core, Shared, now_ms};
 use super::writer::{CommitJob, CreateJob, DeleteJob, Job};
 use super::{EmbeddedSettings, codec, keys, upkeep};
@@ -33,8 +34,13 @@ use crate::topology::BoxFuture;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// With [`share`](EmbeddedSettings::share) other processes can use the log too, through
+/// [`RemoteBroker`](super::RemoteBroker), until the last clone is dropped; what they do never keeps the directory.
 #[derive(Clone)]
 pub struct EmbeddedBroker {
+    // First, so that nothing of other processes is left when the log closes.
+    server: Option<Arc<Server>>,
     pub(super) core: Arc<Core>,
     producer: Arc<EmbeddedProducer>,
 }
@@ -48,7 +54,38 @@ impl EmbeddedBroker {
     pub fn open(dir: &Path, settings: EmbeddedSettings) -> Result<Self, BrokerError> {
         let core = Arc::new(Core::open(dir, settings)?);
         let producer = Arc::new(EmbeddedProducer { core: core.clone() });
-        Ok(Self { core, producer })
+        let mut broker = Self { server: None, core, producer };
+        if broker.core.shared.settings.share {
+            broker.server = Some(Arc::new(Server::start(broker.clone())?));
+        }
+        Ok(broker)
+    }
+
+    /// A cursor whose fetches end after `fetch_bytes`.
+    pub(super) fn open_cursor(
+        &self,
+        topic: &str,
+        starts: &[(u32, u64)],
+        fetch_bytes: usize,
+    ) -> Result<EmbeddedCursor, BrokerError> {
+        let topic = self.core.shared.topic(topic)?;
+        EmbeddedCursor::new(self.core.clone(), topic, starts, fetch_bytes)
+    }
+
+    /// A member whose fetches end after `fetch_bytes`.
+    pub(super) fn join(
+        &self,
+        topic: &str,
+        settings: &GroupSettings,
+        fetch_bytes: usize,
+    ) -> Result<EmbeddedConsumer, BrokerError> {
+        check_group(&settings.group)?;
+        let topic = self.core.shared.topic(topic)?;
+        Ok(EmbeddedConsumer::join(self.core.clone(), topic, settings, fetch_bytes))
+    }
+
+    pub(super) fn settings(&self) -> &EmbeddedSettings {
+        &self.core.shared.settings
     }
 
     /// Compacts `topic` as far as it goes now and returns how many records went.
@@ -181,14 +218,11 @@ impl Broker for EmbeddedBroker {
     }
 
     fn cursor(&self, topic: &str, starts: &[(u32, u64)]) -> Result<Box<dyn Cursor>, BrokerError> {
-        let topic = self.core.shared.topic(topic)?;
-        Ok(Box::new(EmbeddedCursor::new(self.core.clone(), topic, starts)?))
+        Ok(Box::new(self.open_cursor(topic, starts, self.settings().fetch_max_bytes)?))
     }
 
     fn subscribe(&self, topic: &str, settings: &GroupSettings) -> Result<Box<dyn Consumer>, BrokerError> {
-        check_group(&settings.group)?;
-        let topic = self.core.shared.topic(topic)?;
-        Ok(Box::new(EmbeddedConsumer::join(self.core.clone(), topic, settings)))
+        Ok(Box::new(self.join(topic, settings, self.settings().fetch_max_bytes)?))
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct EmbeddedConsumer {
     member: u64,
     wake: Arc<Notify>,
     start_from: StartFrom,
+    /// Bytes after which a fetch ends.
+    fetch_bytes: usize,
     commits: Commits,
     assigned: BTreeMap<u32, Assigned>,
     /// Epochs of the assignments that the caller knows of, revoked ones included.
@@ -42,7 +44,7 @@ struct Assigned {
 }
 
 impl EmbeddedConsumer {
-    pub(super) fn join(core: Arc<Core>, topic: Arc<Topic>, settings: &GroupSettings) -> Self {
+    pub(super) fn join(core: Arc<Core>, topic: Arc<Topic>, settings: &GroupSettings, fetch_bytes: usize) -> Self {
         let group: Arc<str> = settings.group.as_str().into();
         let wake = Arc::new(Notify::new());
         let member = core.shared.groups.join(&group, &topic, settings.drain_timeout, wake.clone());
@@ -54,12 +56,19 @@ impl EmbeddedConsumer {
             member,
             wake,
             start_from: settings.start_from,
+            fetch_bytes,
             assigned: BTreeMap::new(),
             epochs: BTreeMap::new(),
             last: 0,
             stuck: None,
             closed: false,
         }
+    }
+
+    /// Commits `offsets` and waits for the answer; gives nothing back.
+    pub(super) async fn commit_now(&mut self, offsets: &[(u32, u64)]) -> Result<(), BrokerError> {
+        let ours = self.ours(offsets);
+        self.commits.flush(&ours).await
     }
 
     async fn next_event(&mut self, max: usize) -> Result<ConsumerEvent, BrokerError> {
@@ -143,9 +152,8 @@ impl EmbeddedConsumer {
         let before: Vec<u32> = self.assigned.range(..=self.last).map(|(p, _)| *p).collect();
         for partition in self.stuck.into_iter().chain(after).chain(before) {
             let Some(assigned) = self.assigned.get_mut(&partition) else { continue };
-            let limit = shared.settings.fetch_max_bytes;
             self.stuck = Some(partition);
-            let found = read(&shared.store, &self.topic, partition, assigned.place, max, limit)?;
+            let found = read(&shared.store, &self.topic, partition, assigned.place, max, self.fetch_bytes)?;
             self.stuck = None;
             assigned.place = found.next;
             if !found.records.is_empty() {
@@ -186,8 +194,7 @@ impl Consumer for EmbeddedConsumer {
 
     fn release<'a>(&'a mut self, offsets: &'a [(u32, u64)]) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(async move {
-            let ours = self.ours(offsets);
-            self.commits.flush(&ours).await?;
+            self.commit_now(offsets).await?;
             self.core.shared.groups.with(&self.group, &self.topic, |members| {
                 members.release(self.member, Instant::now());
             });
@@ -197,8 +204,7 @@ impl Consumer for EmbeddedConsumer {
 
     fn close<'a>(&'a mut self, offsets: &'a [(u32, u64)]) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(async move {
-            let ours = self.ours(offsets);
-            let outcome = self.commits.flush(&ours).await;
+            let outcome = self.commit_now(offsets).await;
             self.leave();
             outcome
         })

@@ -18,17 +18,29 @@ pub(super) struct EmbeddedCursor {
     core: Arc<Core>,
     topic: Arc<Topic>,
     places: BTreeMap<u32, Place>,
+    /// Bytes after which a fetch ends.
+    fetch_bytes: usize,
     last: u32,
 }
 
 impl EmbeddedCursor {
-    pub(super) fn new(core: Arc<Core>, topic: Arc<Topic>, starts: &[(u32, u64)]) -> Result<Self, BrokerError> {
+    pub(super) fn new(
+        core: Arc<Core>,
+        topic: Arc<Topic>,
+        starts: &[(u32, u64)],
+        fetch_bytes: usize,
+    ) -> Result<Self, BrokerError> {
         let mut places = BTreeMap::new();
         for (partition, offset) in starts {
             topic.partition(*partition)?;
             places.insert(*partition, Place::at(*offset));
         }
-        Ok(Self { core, topic, places, last: 0 })
+        Ok(Self { core, topic, places, fetch_bytes, last: 0 })
+    }
+
+    /// How many partitions it reads.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
     }
 
     async fn next(&mut self, max: usize, wait: Duration) -> Result<Option<Fetched>, BrokerError> {
@@ -61,8 +73,7 @@ impl EmbeddedCursor {
         let before: Vec<u32> = self.places.range(..=self.last).map(|(p, _)| *p).collect();
         for partition in after.into_iter().chain(before) {
             let Some(place) = self.places.get_mut(&partition) else { continue };
-            let limit = shared.settings.fetch_max_bytes;
-            let found = read(&shared.store, &self.topic, partition, *place, max, limit)?;
+            let found = read(&shared.store, &self.topic, partition, *place, max, self.fetch_bytes)?;
             *place = found.next;
             if !found.records.is_empty() {
                 self.last = partition;

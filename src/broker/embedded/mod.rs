@@ -12,16 +12,18 @@
 //! | `writer` | the thread that appends and commits |
 //! | `read` | records from an offset, offsets by time |
 //! | `group`, `consumer` | membership and assignment; a member |
+//! | [`RemoteBroker`], `remote` | the same log for other processes, through a socket in its directory |
 //! | `upkeep` | retention, compaction, what deleted topics leave behind |
 //!
 //! # What may be relied on
 //!
 //! - A record is visible to readers only after it is durable.
 //! - A data directory belongs to one process; a second gets [`BrokerError::Locked`](super::BrokerError::Locked).
+//!   With [`share`](EmbeddedSettings::share) it can use the log all the same, through [`RemoteBroker`].
 //! - After a storage failure the log takes no more appends until it is opened again; reading goes on.
-//! - Members of a group live in this process, so a member is alive as long as its consumer is not dropped:
-//!   `session_timeout` and `instance_id` have nothing to decide here, and dropping a consumer leaves the group at
-//!   once, without commit.
+//! - Members of a group live in this process, or behind a connection to it, so a member is alive as long as its
+//!   consumer is not dropped: `session_timeout` and `instance_id` have nothing to decide here, and dropping a
+//!   consumer leaves the group at once, without commit.
 
 mod broker;
 mod codec;
@@ -35,6 +37,7 @@ mod keys;
 
 mod producer;
 mod read;
+mod remote;
 mod settings;
 mod shared;
 mod store;
@@ -46,4 +49,5 @@ mod writer;
 mod tests;
 
 pub use broker::EmbeddedBroker;
+pub use remote::{RemoteBroker, RemoteSettings};
 pub use settings::EmbeddedSettings;

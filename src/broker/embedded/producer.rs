@@ -59,7 +59,7 @@ fn partition(topic: &Topic, record: &Append) -> Result<u32, BrokerError> {
 }
 
 /// Bytes that a record holds.
-fn size(record: &Append) -> usize {
+pub(super) fn size(record: &Append) -> usize {
     let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     let of = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, |b| b.len());
     headers + of(&record.key) + of(&record.value)

@@ -24,11 +24,21 @@ pub struct EmbeddedSettings {
     pub compaction_keys: usize,
     /// Bytes of blocks kept in memory for readers.
     pub cache_bytes: u64,
+    /// Whether other processes of the same user may use the log while it is open, through
+    /// [`RemoteBroker`](super::RemoteBroker).
+    pub share: bool,
+    /// Connections of other processes at a time; one more is refused. A cursor and a group member have their own.
+    pub share_connections: usize,
+    /// How long another process may take to send a request that it has begun, or to read an answer.
+    pub share_io_timeout: Duration,
+    /// How long a connection of another process may ask nothing before it is closed. A cursor goes on over a new
+    /// one; a group member loses its partitions.
+    pub share_idle_timeout: Duration,
 }
 
 impl Default for EmbeddedSettings {
     /// Durable, 30 s, 64 MiB queue, 1 MiB records, 8 MiB fetches, upkeep each minute, tombstones for a day, a
-    /// million keys, 64 MiB cache.
+    /// million keys, 64 MiB cache; not shared, else by 16 connections, 10 s for a request, 5 min idle.
     fn default() -> Self {
         Self {
             sync: true,
@@ -40,6 +50,10 @@ impl Default for EmbeddedSettings {
             tombstone_retention: Duration::from_secs(86_400),
             compaction_keys: 1_000_000,
             cache_bytes: 64 * 1024 * 1024,
+            share: false,
+            share_connections: 16,
+            share_io_timeout: Duration::from_secs(10),
+            share_idle_timeout: Duration::from_secs(300),
         }
     }
 }

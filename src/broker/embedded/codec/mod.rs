@@ -21,4 +21,6 @@ mod reader;
 mod tests;
 
 pub(super) use block::{Block, BlockBuilder, Entry};
+pub(super) use fields::{put_bytes, put_optional, put_varint, put_zigzag};
 pub(super) use meta::{PartitionMeta, TopicMeta, offset, offset_of};
+pub(super) use reader::Reader;
