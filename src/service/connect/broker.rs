@@ -1,13 +1,13 @@
 //! `[broker]`
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::{set, set_ms};
-use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
+use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings, RemoteBroker, RemoteSettings};
 use crate::broker::kafka::{Compression, KafkaBroker, KafkaSettings};
 use crate::broker::{Broker, BrokerError};
 use crate::service::config::Secret;
@@ -49,6 +49,11 @@ pub struct EmbeddedConfig {
     pub tombstone_retention_ms: Option<u64>,
     pub compaction_keys: Option<usize>,
     pub cache_bytes: Option<u64>,
+    /// On unless it is switched off here, so that commands reach the log of a running topology.
+    pub share: Option<bool>,
+    pub share_connections: Option<usize>,
+    pub share_io_timeout_ms: Option<u64>,
+    pub share_idle_timeout_ms: Option<u64>,
 }
 
 /// `[broker.kafka]`; see [`KafkaSettings`].
@@ -86,14 +91,14 @@ pub enum CompressionConfig {
 }
 
 impl BrokerConfig {
-    /// Opens the log; the embedded one under `data_dir/log`.
+    /// Opens the log, for the process that runs the topology; the embedded one under `data_dir/log`.
     ///
     /// # Errors
     /// What the log says: unreachable, in use by another process, damaged.
     pub async fn open(&self, data_dir: &Path) -> Result<Arc<dyn Broker>, BrokerError> {
         match self.kind {
             BrokerKind::Embedded => {
-                let (dir, settings) = (data_dir.join("log"), self.embedded.settings());
+                let (dir, settings) = (log_dir(data_dir), self.embedded.settings());
                 // Opening reads what is there: not on a thread that others need.
                 let opening = tokio::task::spawn_blocking(move || EmbeddedBroker::open(&dir, settings));
                 let broker = opening.await.unwrap_or(Err(BrokerError::Closed { what: "the process" }))?;
@@ -103,13 +108,33 @@ impl BrokerConfig {
         }
     }
 
+    /// Opens the log for a command: the same as [`open`](Self::open), but for an embedded log that another process
+    /// has open and shares, which is used through that process.
+    ///
+    /// # Errors
+    /// What the log says; [`BrokerError::Locked`] when another process has it open and does not share it.
+    pub async fn open_or_join(&self, data_dir: &Path) -> Result<Arc<dyn Broker>, BrokerError> {
+        let locked = match self.open(data_dir).await {
+            Err(locked @ BrokerError::Locked { .. }) => locked,
+            opened => return opened,
+        };
+        match RemoteBroker::connect(&log_dir(data_dir), self.embedded.remote()).await? {
+            Some(remote) => Ok(Arc::new(remote)),
+            None => Err(locked),
+        }
+    }
+
     /// Where the log is, for messages.
     pub fn address(&self, data_dir: &Path) -> String {
         match self.kind {
-            BrokerKind::Embedded => data_dir.join("log").display().to_string(),
+            BrokerKind::Embedded => log_dir(data_dir).display().to_string(),
             BrokerKind::Kafka => self.kafka.bootstrap.clone().unwrap_or_default(),
         }
     }
+}
+
+fn log_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("log")
 }
 
 impl EmbeddedConfig {
@@ -125,6 +150,18 @@ impl EmbeddedConfig {
         set_ms(&mut settings.tombstone_retention, self.tombstone_retention_ms);
         set(&mut settings.compaction_keys, self.compaction_keys);
         set(&mut settings.cache_bytes, self.cache_bytes);
+        settings.share = self.share.unwrap_or(true);
+        set(&mut settings.share_connections, self.share_connections);
+        set_ms(&mut settings.share_io_timeout, self.share_io_timeout_ms);
+        set_ms(&mut settings.share_idle_timeout, self.share_idle_timeout_ms);
+        settings
+    }
+
+    /// How the log is used through the process that has it open.
+    fn remote(&self) -> RemoteSettings {
+        let mut settings = RemoteSettings::default();
+        set_ms(&mut settings.request_timeout, self.share_io_timeout_ms);
+        set_ms(&mut settings.delivery_timeout, self.delivery_timeout_ms);
         settings
     }
 }
@@ -166,5 +203,45 @@ impl CompressionConfig {
             Self::Snappy => Compression::Snappy,
             Self::Gzip => Compression::Gzip,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::TopicSpec;
+
+    fn config(share: bool) -> BrokerConfig {
+        let embedded = EmbeddedConfig { sync: Some(false), share: Some(share), ..EmbeddedConfig::default() };
+        BrokerConfig { embedded, ..BrokerConfig::default() }
+    }
+
+    #[test]
+    fn a_log_is_shared_unless_the_configuration_says_otherwise() {
+        assert!(EmbeddedConfig::default().settings().share);
+        assert!(!EmbeddedSettings::default().share);
+        assert!(!config(false).embedded.settings().share);
+    }
+
+    #[tokio::test]
+    async fn a_command_opens_the_log_or_joins_who_has_it_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let alone = config(true).open_or_join(dir.path()).await.unwrap();
+        alone.create_topic(&TopicSpec::new("t", 1)).await.unwrap();
+        let joined = config(true).open_or_join(dir.path()).await.unwrap();
+        assert_eq!(joined.topics().await.unwrap(), alone.topics().await.unwrap());
+        let second = config(true).open(dir.path()).await.err().unwrap();
+        assert!(matches!(second, BrokerError::Locked { .. }), "{second:?}");
+        drop((alone, joined));
+        config(true).open(dir.path()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_log_that_is_not_shared_is_in_use() {
+        let dir = tempfile::tempdir().unwrap();
+        let _alone = config(false).open(dir.path()).await.unwrap();
+        let error = config(true).open_or_join(dir.path()).await.err().unwrap();
+        assert!(matches!(error, BrokerError::Locked { .. }), "{error:?}");
+        assert!(error.to_string().contains("stop it or choose another --data-dir"), "{error}");
     }
 }

@@ -62,7 +62,7 @@ fn folder(data_dir: &Path) -> Checked {
 
 async fn log(config: &Config, data_dir: &Path) -> Vec<Checked> {
     let address = config.broker.address(data_dir);
-    let broker = match config.broker.open(data_dir).await {
+    let broker = match config.broker.open_or_join(data_dir).await {
         Ok(broker) => broker,
         Err(error) => return vec![result::<(), _>("log", Err(error), |()| String::new())],
     };

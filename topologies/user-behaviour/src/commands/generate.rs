@@ -37,7 +37,7 @@ pub(super) async fn generate(config: &Config, data_dir: &Path, args: &GenerateAr
         Some(file) => to_file(generator, file)?,
         None => {
             create_data_dir(data_dir).map_err(plain)?;
-            let broker = config.broker.open(data_dir).await?;
+            let broker = config.broker.open_or_join(data_dir).await?;
             ensure_topics(&*broker, config).await?;
             let producer = broker.producer()?;
             let progress = squall::service::progress_count(args.count, "generating");

@@ -167,6 +167,34 @@ async fn the_demo_generates_runs_and_sums_up_and_a_user_can_be_read() {
     assert!(last_line(&nobody)["profile"].is_null());
 }
 
+#[tokio::test]
+async fn commands_reach_the_log_of_a_running_topology() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut worker = Process::start(dir.path(), &["run"]);
+    worker.wait_until_running();
+    let generated = run(dir.path(), &["generate", "--count", "2500", "--users", "50"]);
+    assert!(generated.status.success());
+    let checks = last_line(&run(dir.path(), &["check", "--json"]))["checks"].as_array().unwrap().clone();
+    for what in ["log", "topic"] {
+        assert_eq!(checks.iter().find(|one| one["what"] == what).unwrap()["ok"], true, "{checks:?}");
+    }
+    // Killed, so that its socket stays behind: it is in nobody's way.
+    worker.kill();
+    assert!(dir.path().join("log/broker.sock").exists());
+    assert!(run(dir.path(), &["generate", "--count", "1"]).status.success());
+    let config = config("embedded", &[]);
+    let broker = config.broker.open(dir.path()).await.unwrap();
+    let bounds = broker.bounds(&config.source.topic).await.unwrap();
+    assert_eq!(bounds.iter().map(|bounds| bounds.latest).sum::<u64>(), 2501, "what was acknowledged is there");
+    drop(broker);
+    let alone = ["--set", "broker.embedded.share=false"];
+    let mut worker = Process::start(dir.path(), &[&["run"][..], &alone].concat());
+    worker.wait_until_running();
+    let refused = run(dir.path(), &["generate", "--count", "1"]);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("in use by another process"));
+}
+
 #[test]
 fn the_graph_is_described_and_nothing_is_written_on_a_dry_run() {
     let dir = tempfile::tempdir().unwrap();
