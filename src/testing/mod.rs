@@ -2,7 +2,8 @@
 //!
 //! A bolt's unit test needs no runtime: call `execute` with an [`Emitter`](crate::Emitter) of your own. A whole topology
 //! runs in process on paused time with a [`Trial`]: inputs from [`values`] or [`numbers`], outputs in a [`Capture`],
-//! failures by [`Faults`], and a seed that replays.
+//! failures by [`Faults`], and a seed that replays. Against real [`servers`], which can be killed and frozen, a
+//! [`FaultProxy`] makes the network fail.
 //!
 //! ```
 //! use squall::testing::{Capture, Faults, Trial, values};
@@ -21,6 +22,7 @@
 pub mod broker;
 mod capture;
 mod faults;
+pub mod proxy;
 pub mod servers;
 mod spouts;
 pub mod store;
@@ -28,5 +30,6 @@ mod trial;
 
 pub use capture::Capture;
 pub use faults::Faults;
+pub use proxy::{Fault, FaultProxy};
 pub use spouts::{Values, numbers, values};
 pub use trial::Trial;
