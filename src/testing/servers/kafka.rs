@@ -11,6 +11,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::producer::{BaseProducer, Producer};
 
 use super::{Place, Server, ServerError, ServerKind, program};
+use crate::testing::FaultProxy;
 
 /// A Kafka broker that is its own controller. `url()` is the bootstrap address.
 pub type Kafka = Server<KafkaOptions>;
@@ -19,7 +20,7 @@ pub type Kafka = Server<KafkaOptions>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KafkaOptions {
     /// What clients are told to connect to, `host:port`; `None` = where it listens. A proxy that is to see
-    /// all traffic must be named here.
+    /// all traffic must be named here, as [`Kafka::start_behind_proxy`] does.
     pub advertised: Option<String>,
     /// Java heap in MiB.
     pub heap_mib: u32,
@@ -106,6 +107,33 @@ impl KafkaOptions {
             let _ = writeln!(text, "{name}={value}");
         }
         text
+    }
+}
+
+impl Server<KafkaOptions> {
+    /// A new broker that sends its clients to a proxy, and the proxy. Clients start from
+    /// [`FaultProxy::address`]; `url()` still leads to the broker itself, and from there to the proxy.
+    ///
+    /// ```no_run
+    /// # use squall::testing::{Fault, servers::{Kafka, KafkaOptions, ServerError}};
+    /// # async fn example() -> Result<(), ServerError> {
+    /// let (kafka, proxy) = Kafka::start_behind_proxy(KafkaOptions::default()).await?;
+    /// let bootstrap = proxy.address().to_string();
+    /// // ... produce through `bootstrap` ...
+    /// proxy.set(Fault::BlackHole);
+    /// # drop(kafka);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`start_own`](Server::start_own).
+    pub async fn start_behind_proxy(options: KafkaOptions) -> Result<(Self, FaultProxy), ServerError> {
+        let proxy = FaultProxy::reserve();
+        let options = KafkaOptions { advertised: Some(proxy.address().to_string()), ..options };
+        let server = Self::start_own(options).await?;
+        proxy.lead_to(server.socket_address()?);
+        Ok((server, proxy))
     }
 }
 

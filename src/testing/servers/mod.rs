@@ -9,6 +9,9 @@
 //! | [`Redis`] | `redis-server` | `redis://127.0.0.1:6379` | `SQUALL_TEST_REDIS` |
 //! | [`MariaDb`] | `mariadbd`, `mariadb-install-db` | `mysql://root@127.0.0.1:3306` | `SQUALL_TEST_MYSQL` |
 //!
+//! Each can be killed and restarted on the same port and data, frozen ([`suspend`](Server::suspend)) and thawed
+//! ([`resume`](Server::resume)), and wiped. For failures of the network put a [`FaultProxy`](super::FaultProxy) before it.
+//!
 //! ```no_run
 //! # use squall::testing::servers::{Redis, ServerError};
 //! # async fn example() -> Result<(), ServerError> {

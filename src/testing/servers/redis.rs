@@ -13,6 +13,8 @@ pub type Redis = Server<RedisOptions>;
 pub struct RedisOptions {
     /// Whether every write goes to disk before it is answered, so that a kill loses nothing.
     pub append_only: bool,
+    /// Whether it is a node of a cluster, at first of one with no slots. Its bus has the second port.
+    pub cluster: bool,
     /// More arguments, as on the command line: `["--maxmemory", "8mb"]`.
     pub arguments: Vec<String>,
     /// How long the start may take.
@@ -21,7 +23,7 @@ pub struct RedisOptions {
 
 impl Default for RedisOptions {
     fn default() -> Self {
-        Self { append_only: false, arguments: Vec::new(), ready_timeout: Duration::from_secs(15) }
+        Self { append_only: false, cluster: false, arguments: Vec::new(), ready_timeout: Duration::from_secs(15) }
     }
 }
 
@@ -47,8 +49,11 @@ impl ServerKind for RedisOptions {
         command
             .args(["--port", &place.port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no", "--save", ""])
             .args(["--appendonly", append_only, "--appendfsync", "always", "--dir"])
-            .arg(place.data())
-            .args(&self.arguments);
+            .arg(place.data());
+        if self.cluster {
+            command.args(["--cluster-enabled", "yes", "--cluster-port", &place.second_port.to_string()]);
+        }
+        command.args(&self.arguments);
         Ok(command)
     }
 

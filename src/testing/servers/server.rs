@@ -1,6 +1,7 @@
 //! What all servers have in common.
 
 use std::fs::{self, OpenOptions};
+use std::net::{AddrParseError, SocketAddr};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,15 @@ impl<K: ServerKind> Server<K> {
             })?;
             return Ok(Self { options, url, owned: None });
         }
+        Self::start_own(options).await
+    }
+
+    /// A new server, whatever the environment names: for a test that needs these options, or that kills, freezes or
+    /// fills its server.
+    ///
+    /// # Errors
+    /// Any [`ServerError`] when it cannot be had within the kind's time.
+    pub async fn start_own(options: K) -> Result<Self, ServerError> {
         let mut attempt = 1;
         loop {
             match Self::start_owned(options.clone()).await {
@@ -84,6 +94,17 @@ impl<K: ServerKind> Server<K> {
         let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
         let rest = rest.split('/').next().unwrap_or(rest);
         rest.rsplit('@').next().unwrap_or(rest)
+    }
+
+    /// [`address`](Self::address) for a [`FaultProxy`](crate::testing::FaultProxy).
+    ///
+    /// # Errors
+    /// [`ServerError::Failed`] when the environment names the server by a host that is not an IP address.
+    pub fn socket_address(&self) -> Result<SocketAddr, ServerError> {
+        self.address().parse().map_err(|error: AddrParseError| ServerError::Failed {
+            context: format!("`{}` of {} is not an IP address and a port", self.address(), K::NAME),
+            reason: error.to_string(),
+        })
     }
 
     /// Its process id; `None` while it is down, and for a server that the environment named.

@@ -3,7 +3,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::{Kafka, MariaDb, Redis, RedisOptions, ServerError, ServerKind};
+use super::{Kafka, KafkaOptions, MariaDb, Redis, RedisOptions, Server, ServerError, ServerKind};
+use crate::testing::{Fault, FaultProxy};
 
 async fn redis(url: &str, command: &[&str]) -> Result<Option<String>, String> {
     let mut connection = ::redis::Client::open(url)
@@ -99,6 +100,57 @@ async fn kafka_answers_after_a_start_and_after_a_crash() {
     assert!(server.options().probe(&url).await.is_err());
     server.restart().await.unwrap();
     server.options().probe(&url).await.unwrap();
+}
+
+/// Freezes a server, thaws it, and restarts it while it is frozen.
+async fn freeze<K: ServerKind>() {
+    let mut server = Server::<K>::start_own(K::default()).await.unwrap();
+    let (url, pid) = (server.url().to_owned(), server.pid().unwrap());
+    server.suspend().unwrap();
+    until("it stops", || state(pid) == Some('T')).await;
+    server.resume().unwrap();
+    until("it goes on", || state(pid) != Some('T')).await;
+    server.options().probe(&url).await.unwrap();
+    server.suspend().unwrap();
+    server.kill().unwrap();
+    assert_eq!(state(pid), None);
+    server.restart().await.unwrap();
+    assert_eq!(server.url(), url);
+    server.options().probe(&url).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_kind_freezes_and_comes_back() {
+    freeze::<super::RedisOptions>().await;
+    freeze::<super::MariaDbOptions>().await;
+    freeze::<super::KafkaOptions>().await;
+}
+
+#[tokio::test]
+async fn clients_reach_a_kafka_behind_a_proxy_only_through_it() {
+    let (mut server, proxy) = Kafka::start_behind_proxy(KafkaOptions::default()).await.unwrap();
+    let through = proxy.address().to_string();
+    server.options().probe(&through).await.unwrap();
+    let carried = proxy.bytes();
+    assert!(carried > 0);
+    proxy.set(Fault::Cut);
+    assert!(server.options().probe(&through).await.is_err());
+    proxy.set(Fault::None);
+    server.kill().unwrap();
+    server.restart().await.unwrap();
+    server.options().probe(&through).await.unwrap();
+    assert!(proxy.bytes() > carried);
+}
+
+#[tokio::test]
+async fn redis_and_mariadb_are_reached_through_a_proxy_as_they_are() {
+    let (redis, mariadb) = (Redis::start().await.unwrap(), MariaDb::start().await.unwrap());
+    let proxy = FaultProxy::start(redis.socket_address().unwrap());
+    redis.options().probe(&proxy.reroute(redis.url())).await.unwrap();
+    proxy.lead_to(mariadb.socket_address().unwrap());
+    mariadb.options().probe(&proxy.reroute(mariadb.url())).await.unwrap();
+    proxy.set(Fault::BlackHole);
+    assert!(mariadb.options().probe(&proxy.reroute(mariadb.url())).await.is_err());
 }
 
 const CHILD: &str = "SQUALL_TEST_CHILD_FILE";
