@@ -9,7 +9,7 @@ use redis::{AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, P
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::error::{classify, is_unknown_script};
+use super::error::{Failure, classify, is_unknown_script};
 use super::settings::RedisSettings;
 use crate::store::StoreError;
 
@@ -76,13 +76,35 @@ impl Connections {
         Ok(Self { client, address, settings, greeting, slots, next: AtomicUsize::new(0) })
     }
 
-    /// Runs a pipeline, made for the server's time in seconds, on one connection: one round trip, and one more after
-    /// the server forgot its scripts.
+    /// Runs a pipeline, made for the server's time in seconds, and gives back what it answered.
     pub(super) async fn query<T: FromRedisValue>(
         &self,
         what: &'static str,
         pipeline: impl FnOnce(i64) -> Pipeline,
     ) -> Result<T, StoreError> {
+        self.run(what, pipeline).await.map_err(|failure| failure.error)
+    }
+
+    /// Runs a pipeline of writes. `Ok` lists, in ascending order, the calls that failed by what their keys hold; all
+    /// others succeeded.
+    pub(super) async fn write(
+        &self,
+        what: &'static str,
+        pipeline: impl FnOnce(i64) -> Pipeline,
+    ) -> Result<Vec<(usize, StoreError)>, StoreError> {
+        match self.run::<()>(what, pipeline).await {
+            Ok(()) => Ok(Vec::new()),
+            Err(failure) if !failure.keys.is_empty() => Ok(failure.keys),
+            Err(failure) => Err(failure.error),
+        }
+    }
+
+    /// On one connection: one round trip, and one more after the server forgot its scripts.
+    async fn run<T: FromRedisValue>(
+        &self,
+        what: &'static str,
+        pipeline: impl FnOnce(i64) -> Pipeline,
+    ) -> Result<T, Failure> {
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
         let mut live = self.open(slot).await?;
         let pipeline = pipeline(live.clock.now_s());
@@ -100,7 +122,7 @@ impl Connections {
             Ok(result) => result,
             Err(_) => {
                 slot.discard(live.number);
-                return Err(timed_out(what, bound));
+                return Err(timed_out(what, bound).into());
             }
         };
         result.map_err(|error| {
@@ -108,7 +130,7 @@ impl Connections {
             if failure.discard {
                 slot.discard(live.number);
             }
-            failure.error
+            failure
         })
     }
 

@@ -23,6 +23,13 @@
 //! Run the server with `noeviction`, or accept that evicted keys are lost: an entry whose body was evicted is left
 //! out of what is read.
 //!
+//! # Foreign keys
+//!
+//! What another program wrote under the prefix is the fault of that key alone: entries that need it are refused as
+//! poison, all others of the batch are stored. Which entries these are shows when those of the key's owner are written
+//! one by one, in a second round trip. Of a refused entry the keys that could be written stay written: it is whole when
+//! it is written again after the key was removed. A failure of the server comes first: then nothing is refused.
+//!
 //! # Writes
 //!
 //! A batch is one pipeline with one script call per owner and 256 entries. A script runs as a whole, so adding and

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::entry::{Bounds, refuse};
 use super::super::{Entry, Limits, Profile, StoredEntry, Timelines};
-use super::batch::pipeline;
+use super::batch::Calls;
 use super::connection::{Connections, config};
 use super::decode::{self, Bytes};
 use super::key::{base, is_base, pattern};
@@ -57,12 +57,24 @@ impl RedisTimelines {
     }
 
     async fn write(&self, entries: &[Entry<'_>]) -> Result<Vec<(usize, StoreError)>, StoreError> {
-        let refused = refuse("redis", entries);
-        if refused.len() < entries.len() {
-            let batch = |now_s| pipeline(&self.prefix, &self.apply, now_s, entries, &refused);
-            self.connections.query::<()>("writing a batch", batch).await?;
+        let mut refused = refuse("redis", entries);
+        if refused.len() == entries.len() {
+            return Ok(refused);
+        }
+        let calls = Calls::plan(entries, &refused);
+        let failed = self.send("writing a batch", &calls).await?;
+        if !failed.is_empty() {
+            // An owner has many keys: which entries need the wrong one shows when each is written by itself.
+            let single = calls.one_by_one(&failed, entries, &refused);
+            let culprits = self.send("writing entries one by one", &single).await?;
+            refused.extend(culprits.into_iter().map(|(call, error)| (single.index_of(call), error)));
+            refused.sort_unstable_by_key(|(at, _)| *at);
         }
         Ok(refused)
+    }
+
+    async fn send(&self, what: &'static str, calls: &Calls<'_>) -> Result<Vec<(usize, StoreError)>, StoreError> {
+        self.connections.write(what, |now_s| calls.pipeline(&self.prefix, &self.apply, now_s)).await
     }
 
     async fn entries(
