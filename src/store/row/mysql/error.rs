@@ -34,21 +34,24 @@ pub(super) fn classify(error: sqlx::Error, address: &str) -> StoreError {
 /// Numbers are MySQL's; those from 1900 to 1999 and from 4000 on MariaDB's.
 fn of_number(number: u16, reason: String, address: &str) -> StoreError {
     match number {
-        // Deadlock, lock wait, record changed since last read, lock refused at once.
-        1213 | 1205 | 1020 | 3572
+        // Deadlock, lock wait, record changed since last read, lock refused at once, no room for locks.
+        1213 | 1205 | 1020 | 3572 | 1206
+        // The table was altered meanwhile: the statement has to be prepared, the transaction begun again.
+        | 1412 | 1615
         // Read-only, as a replica or after a failover.
         | 1290 | 1836 | 1792 | 1874
         // Disk or table full, out of memory, no more files, threads or connections.
-        | 1021 | 1114 | 1030 | 1037 | 1038 | 1041 | 1135 | 1015 | 1016 | 1040 | 1203 | 1226
+        | 3 | 1021 | 1026 | 1114 | 1030 | 1037 | 1038 | 1041 | 1135 | 1015 | 1016 | 1040 | 1203 | 1226 | 1637
         // Interrupted, killed, out of time, shutting down, not ready, too many prepared statements.
         | 1317 | 1927 | 1969 | 3024 | 1028 | 1053 | 1077 | 1079 | 1047 | 1461 | 1129
         // Rolled back by a cluster.
         | 1180 | 1614 | 3101 => StoreError::Unavailable { store: STORE, reason },
         // The connection broke, seen from the server.
         1152 | 1158..=1161 | 1184 | 2002 | 2003 | 2006 | 2013 | 2055 => unreachable(reason, address),
-        // Too long, out of range, wrong for the column, not null, duplicate, constraint, packet too large.
+        // Too long, out of range, wrong for the column, not null, duplicate, constraint, packet too large, no partition
+        // for it, refused by a trigger.
         1406 | 1264 | 1366 | 1265 | 1292 | 1367 | 1411 | 1048 | 1062 | 1586 | 1153 | 1301 | 1118 | 1216 | 1452
-        | 3819 | 4025 | 3140 | 1690 | 1300 => StoreError::BadRow { store: STORE, reason },
+        | 3819 | 4025 | 3140 | 1690 | 1300 | 1526 | 1748 | 1644 => StoreError::BadRow { store: STORE, reason },
         // Unknown column, table or database; no default; a count that does not match.
         1054 | 1146 | 1049 | 1364 | 1136 | 1051 | 1091 | 1060 | 1050 => StoreError::Schema { store: STORE, reason },
         // Access.
@@ -63,10 +66,11 @@ fn unreachable(reason: String, address: &str) -> StoreError {
     StoreError::Unreachable { store: STORE, address: address.to_owned(), reason }
 }
 
-/// Whether a fresh connection may be answered otherwise: the address may lead to the new primary by now.
+/// Whether a fresh connection may be answered otherwise: the address may lead to the new primary by now, or the server
+/// is about to close this one.
 pub(super) fn wants_new_connection(error: &sqlx::Error) -> bool {
     let number = error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
-    number.is_some_and(|error| matches!(error.number(), 1290 | 1836 | 1792 | 1874 | 1053 | 1927 | 1047))
+    number.is_some_and(|error| matches!(error.number(), 1290 | 1836 | 1792 | 1874 | 1053 | 1927 | 1047 | 1153))
 }
 
 #[cfg(test)]

@@ -12,12 +12,17 @@
 //! split, and the pieces run in one transaction. Rows are sorted by key, which keeps writers of the same rows from
 //! deadlocking; when they do nevertheless, the transaction is rolled back and the error says `Retryable`.
 //!
+//! A row that the server refuses, for being too long, out of range, against a constraint, is found by halving its
+//! statement: it alone is poison, the others are stored.
+//!
 //! # Sessions
 //!
 //! Every connection has `utf8mb4`, UTC, strict mode, `READ COMMITTED`, and a bound on waiting for locks. A connection
 //! whose call was given up, or failed for another reason than the server's refusal, is closed.
 
 mod error;
+mod migrations;
+mod packet;
 mod settings;
 mod store;
 mod values;

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use sqlx::mysql::MySqlPoolOptions;
+use sqlx::{AssertSqlSafe, Executor};
+
 /// Where the server is, and the bounds of talking to it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MySqlSettings {
@@ -44,6 +47,26 @@ impl MySqlSettings {
             batch_rows: 512,
             batch_bytes: 4 << 20,
         }
+    }
+
+    /// A pool of connections, each with the session that the store relies on.
+    pub(super) fn pool_options(&self) -> MySqlPoolOptions {
+        let lock_wait = self.lock_wait_timeout.as_secs().max(1);
+        MySqlPoolOptions::new()
+            .max_connections(self.pool_size.max(1))
+            .acquire_timeout(self.acquire_timeout)
+            .max_lifetime(self.max_lifetime)
+            .idle_timeout(self.idle_timeout)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    connection
+                        .execute("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'")
+                        .await?;
+                    connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+                    let wait = AssertSqlSafe(format!("SET SESSION innodb_lock_wait_timeout = {lock_wait}"));
+                    connection.execute(wait).await.map(drop)
+                })
+            })
     }
 }
 

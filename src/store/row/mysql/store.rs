@@ -2,12 +2,10 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, MySql};
-use tokio::sync::OnceCell;
+use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlPool};
+use sqlx::{ConnectOptions, Connection, MySql};
 use tokio::time::timeout;
 
 use super::super::batch::{Row, check_key, padded};
@@ -17,6 +15,8 @@ use super::super::statements::Statements;
 use super::super::upsert::{Bounds, Pieces, upsert};
 use super::super::{Cell, Rows, Table, Value, schema};
 use super::error::{STORE, classify, wants_new_connection};
+use super::migrations;
+use super::packet::Packet;
 use super::settings::MySqlSettings;
 use super::values::{arguments, bind, read};
 use crate::store::StoreError;
@@ -34,8 +34,7 @@ pub struct MySqlRows {
     address: String,
     statements: Statements,
     migrator: Migrator,
-    /// The server's `max_allowed_packet`.
-    packet: OnceCell<usize>,
+    packet: Packet,
 }
 
 impl MySqlRows {
@@ -72,9 +71,9 @@ impl MySqlRows {
             .no_engine_substitution(false)
             .statement_cache_capacity(64)
             .disable_statement_logging();
-        let pool = pool_options(&settings).connect_lazy_with(options);
+        let pool = settings.pool_options().connect_lazy_with(options);
         let statements = Statements::new(Dialect::MySql, table);
-        Ok(Self { pool, settings, address, statements, migrator, packet: OnceCell::new() })
+        Ok(Self { pool, settings, address, statements, migrator, packet: Packet::default() })
     }
 
     /// Connects past the pool, which would try a refused connection again until its timeout and not say why.
@@ -109,7 +108,10 @@ impl MySqlRows {
     }
 
     async fn bounds(&self) -> Result<Bounds, StoreError> {
-        let packet = *self.packet.get_or_try_init(|| self.read_packet()).await?;
+        let packet = match self.packet.known() {
+            Some(packet) => packet,
+            None => self.packet.learn(self.read_packet().await?),
+        };
         let row_bytes = packet.saturating_sub(OVERHEAD);
         // Filling up to a known number of rows may add a quarter.
         let rows = self.settings.batch_rows.min(PLACES / self.table().width() * 4 / 5);
@@ -197,11 +199,11 @@ impl MySqlRows {
         };
         let run = async {
             if apply {
-                lock_migrations(lease.connection(), bound).await.map_err(schema::Mismatch::Failed)?;
+                migrations::lock(lease.connection(), bound).await.map_err(schema::Mismatch::Failed)?;
             }
             schema::run(lease.connection(), &self.migrator, apply).await?;
             if apply {
-                unlock_migrations(lease.connection()).await.map_err(schema::Mismatch::Failed)?;
+                migrations::unlock(lease.connection()).await.map_err(schema::Mismatch::Failed)?;
             }
             Ok(())
         };
@@ -214,31 +216,11 @@ impl MySqlRows {
     }
 }
 
-/// The lock that workers which start together take before they migrate. sqlx takes one of its own without a time limit,
-/// which MariaDB does not grant (it takes a negative limit for none at all), so that two would migrate at once.
-const MIGRATIONS_LOCK: &str = "CONCAT('squall:', LEFT(SHA1(DATABASE()), 40))";
-
-async fn lock_migrations(connection: &mut MySqlConnection, bound: Duration) -> Result<(), sqlx::Error> {
-    let query = format!("SELECT GET_LOCK({MIGRATIONS_LOCK}, ?)");
-    let granted: Option<i64> =
-        sqlx::query_scalar(AssertSqlSafe(query)).bind(bound.as_secs().max(1)).fetch_one(connection).await?;
-    match granted {
-        Some(1) => Ok(()),
-        _ => Err(sqlx::Error::PoolTimedOut),
-    }
-}
-
-async fn unlock_migrations(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
-    let query = format!("SELECT RELEASE_LOCK({MIGRATIONS_LOCK})");
-    let _released: Option<i64> = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(connection).await?;
-    Ok(())
-}
-
 impl Pieces for MySqlRows {
     async fn write(&self, pieces: &[&[Row<'_>]]) -> Result<(), StoreError> {
         let mut lease = self.lease().await?;
         let written = self.run_all(lease.connection(), pieces).await;
-        self.finish(lease, written)
+        self.finish(lease, written).inspect_err(|error| self.packet.doubt(error))
     }
 }
 
@@ -297,23 +279,6 @@ impl fmt::Debug for MySqlRows {
             .field("table", &self.table().name())
             .finish_non_exhaustive()
     }
-}
-
-fn pool_options(settings: &MySqlSettings) -> MySqlPoolOptions {
-    let lock_wait = settings.lock_wait_timeout.as_secs().max(1);
-    MySqlPoolOptions::new()
-        .max_connections(settings.pool_size.max(1))
-        .acquire_timeout(settings.acquire_timeout)
-        .max_lifetime(settings.max_lifetime)
-        .idle_timeout(settings.idle_timeout)
-        .after_connect(move |connection, _| {
-            Box::pin(async move {
-                connection.execute("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'").await?;
-                connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
-                let wait = sqlx::AssertSqlSafe(format!("SET SESSION innodb_lock_wait_timeout = {lock_wait}"));
-                connection.execute(wait).await.map(drop)
-            })
-        })
 }
 
 fn config(reason: String) -> StoreError {

@@ -30,7 +30,7 @@ const ROW_BYTES: usize = 900_000_000;
 
 /// Rows of one table in an SQLite file.
 pub struct SqliteRows {
-    writer: SqlitePool,
+    pub(super) writer: SqlitePool,
     readers: SqlitePool,
     settings: SqliteSettings,
     path: String,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sqlx::migrate::Migrator;
 use tempfile::TempDir;
 
-use super::super::Rows;
-use super::{SqliteRows, SqliteSettings};
+use super::super::super::Rows;
+use super::super::{SqliteRows, SqliteSettings};
 use crate::store::StoreError;
 use crate::testing::store::row::{Statement, Subject, run_all, sqlite_migrations, table};
 use crate::topology::BoxFuture;
