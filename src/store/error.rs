@@ -36,7 +36,8 @@ pub enum StoreError {
         /// What the server said.
         reason: String,
     },
-    /// This row will never be stored: too long, out of range, not encodable.
+    /// This row will never be stored: too long, out of range, not encodable, in a place that something else occupies.
+    /// Of a read: what stands there cannot be read.
     #[error("{store} refuses the row: {reason}")]
     BadRow {
         /// `redis`, `mysql` or `sqlite`.

@@ -36,8 +36,8 @@ pub trait Rows: Send + Sync + 'static {
     /// the last in the slice. Rows are written sorted by key, split by rows and bytes.
     ///
     /// `Ok` lists, in ascending order, the indices of rows that will never be stored, each with its reason
-    /// (a value too long, a statement that one row alone makes too large); all others are stored. Safe to
-    /// repeat after any error.
+    /// (a value too long, a statement that one row alone makes too large, a constraint of the server); all others
+    /// are stored. Safe to repeat after any error.
     ///
     /// # Errors
     /// Any error means that it is unknown which rows are stored.

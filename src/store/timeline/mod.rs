@@ -90,7 +90,8 @@ pub trait Timelines: Send + Sync + 'static {
     /// Adds `entries` in one round trip; several of one owner may be among them, in any order.
     ///
     /// `Ok` lists, in ascending order, the indices of entries that will never be stored, each with its
-    /// reason; all others are stored. Safe to repeat after any error.
+    /// reason (a field out of bounds, a place that something else occupies); all others are stored. Safe to repeat after
+    /// any error.
     ///
     /// # Errors
     /// Any error means that it is unknown which entries are stored.
