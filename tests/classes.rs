@@ -5,7 +5,7 @@
 
 #[path = "classes/kafka.rs"]
 mod kafka;
-#[path = "classes/mysql.rs"]
+#[path = "classes/mysql/mod.rs"]
 mod mysql;
 #[path = "classes/redis.rs"]
 mod redis;

@@ -179,7 +179,12 @@ impl<'a> Pump<'a> {
 
     fn write(&mut self) -> io::Result<()> {
         let Some(chunk) = self.under_way.front_mut() else { return Ok(()) };
-        let written = match self.to.try_write(&chunk.bytes[chunk.written..]) {
+        let left = &chunk.bytes[chunk.written..];
+        // Counted first: what the receiver has read is never missing.
+        self.shared.passed.add(left.len());
+        let result = self.to.try_write(left);
+        self.shared.passed.take_back(left.len() - result.as_ref().map_or(0, |written| *written));
+        let written = match result {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
             result => result?,
         };
@@ -188,7 +193,6 @@ impl<'a> Pump<'a> {
             self.under_way.pop_front();
         }
         self.held -= written;
-        self.shared.passed.add(written);
         Ok(())
     }
 

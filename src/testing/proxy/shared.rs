@@ -36,6 +36,10 @@ impl Counter {
         self.0.fetch_add(more as u64, Ordering::AcqRel);
     }
 
+    pub(super) fn take_back(&self, less: usize) {
+        self.0.fetch_sub(less as u64, Ordering::AcqRel);
+    }
+
     /// Adds one until the value that is returned goes.
     pub(super) fn hold(&self) -> Held<'_> {
         self.add(1);
@@ -47,6 +51,6 @@ pub(super) struct Held<'a>(&'a Counter);
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::AcqRel);
+        self.0.take_back(1);
     }
 }
