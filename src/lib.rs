@@ -41,10 +41,11 @@
 //! | [`broker`] | the durable log, embedded and on Kafka; the spout and the sink over it |
 //! | [`store`] | timelines and versioned rows, embedded and on servers |
 //! | [`guard`] | breaker, switch, pressure gauge, rates, back-off: pure state machines |
+//! | [`control`] | what an operator changes while a topology runs |
 //! | [`service`] | the command line, configuration, signals, the live view |
 //! | [`testing`] | trials on paused time, scripted faults, conformance suites, real servers for tests |
 //!
-//! Dependencies flow one way, `topology` ← `runtime`, `broker`, `store`, `guard` ← `service`; `tests/layering.rs` holds it.
+//! Dependencies flow one way, `topology` ← `runtime`, `broker`, `store`, `guard` ← `control` ← `service`; `tests/layering.rs` holds it.
 //!
 //! # Invariants
 //!
@@ -67,10 +68,13 @@
 //! 7. The thread that polls Kafka never waits for a store. (`kafka_broker`: a consumer that nobody polls stays a member)
 //! 8. On revocation: drain to a deadline, commit, release; acks of an old assignment are ignored.
 //!    (`broker::spout::tests`, `kafka_broker`, `system::cluster::clean_stops_leave_no_duplicates`)
+//! 10. The switches work while Redis, MySQL or both are down, and survive a restart of everything.
+//!     (`control::tests::away::switches_survive_a_restart_of_everything_with_the_log_away`)
 //! 16. Secrets never reach a log, a metric or an error.
 //!     (`system::bad_input::an_unreachable_server_is_one_line_with_address_and_remedy`)
 
 pub mod broker;
+pub mod control;
 pub mod guard;
 pub mod runtime;
 pub mod service;

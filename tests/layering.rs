@@ -16,7 +16,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("store", &["topology"]),
     ("guard", &["topology"]),
     ("delivery", &["topology", "runtime", "broker", "store", "guard"]),
-    ("control", &["topology", "runtime", "broker", "store", "guard"]),
+    ("control", &["topology", "broker", "guard"]),
     ("service", &["topology", "runtime", "broker", "store", "guard", "delivery", "control"]),
     ("cluster", &["topology", "runtime", "broker", "store", "guard", "delivery", "control", "service"]),
     ("testing", &["topology", "runtime", "broker", "store", "guard", "delivery", "control", "service"]),

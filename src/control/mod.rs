@@ -1,0 +1,57 @@
+//! What an operator changes while a topology runs: switches, and pausing a spout.
+//!
+//! Every change is a record of one compacted topic, which every worker of every machine follows. It needs neither store;
+//! a worker that starts while the log is away begins with the last state it saw, from a local file.
+//!
+//! | part | what it does |
+//! | --- | --- |
+//! | [`Control`] | a worker's side: follows the topic, turns its [`Switch`](crate::guard::switch::Switch)es and [`Running`] handles, reports |
+//! | [`ControlSettings`] | its bounds |
+//! | [`Operator`] | the other side: changes, waits for the workers, shows state, workers and audit |
+//! | [`Key`] [`Change`] | a control record |
+//! | [`Heartbeat`] [`Acknowledgement`] | what a worker says of itself |
+//! | [`AuditRecord`] | what is kept of every change |
+//! | [`Names`] [`ensure`] | the topics |
+//!
+//! # What may be relied on
+//!
+//! - The newest record of a key is its state. Records of a key that a worker does not know, and records that do not
+//!   decode, change nothing.
+//! - A change with an expiry ends by itself at that time, on every worker, also with the log away.
+//! - A worker acknowledges a change after it is in effect there and was offered to the local file.
+//! - Nothing here is waited for by the data path: a handle is read without a lock that is held across a wait.
+//! - Live is a worker whose last heartbeat is at most three of its intervals old by the clock of the one who asks, so
+//!   clocks may differ by about two intervals.
+
+mod change;
+mod error;
+mod expire;
+mod file;
+mod follow;
+mod handle;
+mod host;
+mod key;
+mod names;
+mod operate;
+mod outage;
+mod read;
+mod report;
+mod running;
+mod settings;
+mod shared;
+mod state;
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+pub use change::Change;
+pub use error::ControlError;
+pub use handle::Control;
+pub use host::host_name;
+pub use key::Key;
+pub use names::{Names, ensure};
+pub use operate::{Answers, AuditRecord, Changed, KeyState, Operator, WorkerAnswer, WorkerStanding};
+pub use running::Running;
+pub use settings::ControlSettings;
+pub use workers::{Acknowledgement, Applied, Heartbeat, Worker};

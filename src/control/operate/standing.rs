@@ -1,0 +1,33 @@
+//! How things stand.
+
+use serde::Serialize;
+
+use crate::control::{Change, Key};
+
+/// A switch or spout: what it is to be, and what it is where.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyState {
+    /// Which one.
+    pub key: Key,
+    /// What it is to be now.
+    pub value: String,
+    /// The change that made it so; `None` when nobody ever changed it.
+    pub change: Option<Change>,
+    /// Where that change stands in the control topic.
+    pub offset: Option<u64>,
+    /// The workers that have to do with it.
+    pub workers: Vec<WorkerStanding>,
+}
+
+/// How a worker has a switch or spout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WorkerStanding {
+    /// Its name.
+    pub worker: String,
+    /// Whether its last heartbeat is recent.
+    pub live: bool,
+    /// What it was there at that time.
+    pub value: String,
+    /// The control record that made it so.
+    pub offset: Option<u64>,
+}

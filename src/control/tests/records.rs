@@ -1,0 +1,41 @@
+//! Keys, changes and names by themselves.
+
+use super::*;
+use crate::broker::{BrokerError, TopicSpec};
+use crate::control::Change;
+
+#[test]
+fn a_change_is_its_value_until_it_expires() {
+    let change = Change::decode(&rows(), br#"{"value":"on","expires_ms":100}"#).unwrap();
+    assert_eq!([change.effective(&rows(), 99), change.effective(&rows(), 100)], ["on", "off"]);
+    assert_eq!(change.lasting(&rows()), "off");
+    let then = Change { then: Some("auto".into()), ..change };
+    assert_eq!([then.effective(&rows(), 99), then.effective(&rows(), 101)], ["on", "auto"]);
+    let lasts = Change { expires_ms: None, ..then };
+    assert_eq!([lasts.effective(&rows(), i64::MAX), lasts.lasting(&rows())], ["on", "on"]);
+    assert_eq!(Change::decode(&rows(), &lasts.encode()).unwrap(), lasts);
+    let spout = Key::Spout("lines".into());
+    let paused = Change::decode(&spout, br#"{"value":"paused","expires_ms":1}"#).unwrap();
+    assert_eq!(paused.effective(&spout, 1), "running");
+}
+
+#[test]
+fn keys_are_read_as_they_are_written() {
+    for text in ["switch/rows", "spout/lines", "switch/rows/shard-1"] {
+        assert_eq!(text.parse::<Key>().unwrap().to_string(), text);
+    }
+    for text in ["", "switch", "switch/", "/rows", "limit/rows", "Switch/rows"] {
+        assert!(text.parse::<Key>().is_err(), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_are_created_once_and_checked() {
+    let stage = Stage::open().await;
+    ensure(&*stage.broker, TOPOLOGY, 1).await.unwrap();
+    let topics: Vec<_> = stage.broker.topics().await.unwrap().into_iter().map(|topic| topic.name).collect();
+    assert_eq!(topics, ["squall.words.audit", "squall.words.control", "squall.words.workers"]);
+    stage.broker.create_topic(&TopicSpec::new("squall.other.control", 2)).await.unwrap();
+    let error = ensure(&*stage.broker, "other", 1).await.unwrap_err();
+    assert!(matches!(error, BrokerError::TopicMismatch { actual: 2, wanted: 1, .. }), "{error}");
+}
