@@ -2,8 +2,9 @@
 //!
 //! The smallest binary is [`main`] with a function that builds a topology. One with commands of its own takes the
 //! parts: [`CommonArgs`] and [`config`] for its settings, [`connect`] for log and stores, [`run_until_signal`] to run,
-//! [`Live`] to watch.
+//! [`Live`] to watch, [`admin`] for the operator's commands.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod connect;

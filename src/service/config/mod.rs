@@ -5,9 +5,11 @@
 //! and the nearest valid key.
 
 mod error;
+mod lenient;
 mod load;
 mod secret;
 
 pub use error::ConfigError;
+pub use lenient::{OperatorConfig, OperatorSource};
 pub use load::{Source, load};
 pub use secret::Secret;

@@ -1,0 +1,61 @@
+//! The commands.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::{AdminContext, AdminError, AuditCommand, SpoutCommand, SwitchCommand, WorkersCommand};
+
+/// What an operator can ask for.
+///
+/// ```
+/// use clap::{Parser, Subcommand};
+/// use squall::service::admin::AdminCommand;
+///
+/// #[derive(Parser)]
+/// struct Cli {
+///     #[command(subcommand)]
+///     command: Command,
+/// }
+///
+/// #[derive(Subcommand)]
+/// enum Command {
+///     /// Run the topology.
+///     Run,
+///     #[command(flatten)]
+///     Admin(AdminCommand),
+/// }
+///
+/// let cli = Cli::parse_from(["own", "switch", "on", "rows", "--for", "30m", "--reason", "upgrade"]);
+/// assert!(matches!(cli.command, Command::Admin(AdminCommand::Switch(_))));
+/// ```
+#[derive(Debug, Clone, Subcommand)]
+pub enum AdminCommand {
+    /// Take a store out of the path, or put it back.
+    #[command(subcommand)]
+    Switch(SwitchCommand),
+    /// Pause reading, or go on.
+    #[command(subcommand)]
+    Spout(SpoutCommand),
+    /// The processes that run the topology.
+    #[command(subcommand)]
+    Workers(WorkersCommand),
+    /// Who changed what, when and why.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+impl AdminCommand {
+    /// Carries it out and prints what came of it; the status for the process.
+    ///
+    /// # Errors
+    /// What kept it from being carried out: one line, with the remedy.
+    pub async fn run(&self, context: &AdminContext) -> Result<ExitCode, AdminError> {
+        match self {
+            Self::Switch(command) => command.run(context).await,
+            Self::Spout(command) => command.run(context).await,
+            Self::Workers(command) => command.run(context).await,
+            Self::Audit(command) => command.run(context).await,
+        }
+    }
+}

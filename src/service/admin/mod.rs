@@ -1,0 +1,38 @@
+//! The operator's commands, shared by the binary `squall` and by every topology's own.
+//!
+//! | part | what it is |
+//! | --- | --- |
+//! | [`AdminCommand`] | the commands, to be flattened into a binary's own |
+//! | [`AdminContext`] | what they work on |
+//! | [`open_log`] | opens the log of a topology for a command line alone |
+//!
+//! A command prints a table for people, or one JSON object with `--json`. The status is 0 when all went well, 5 when a
+//! change is made and some live worker has not applied it in time, and 1 for errors.
+
+mod audit;
+mod change;
+mod command;
+mod context;
+mod error;
+mod list;
+mod open;
+mod output;
+mod spout;
+mod switch;
+mod time;
+mod who;
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+pub use audit::AuditCommand;
+pub use change::ChangeArgs;
+pub use command::AdminCommand;
+pub use context::AdminContext;
+pub use error::AdminError;
+pub use list::ListArgs;
+pub use open::open_log;
+pub use spout::SpoutCommand;
+pub use switch::SwitchCommand;
+pub use workers::WorkersCommand;
