@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use squall::broker::{Broker, BrokerError, TopicSpec};
+use squall::control::{Control, ControlSettings};
 use squall::store::{Rows, StoreError, Timelines};
 
 use crate::schema::{migrator_mysql, migrator_sqlite, table};
 use crate::settings::Config;
-use crate::topology::Parts;
+use crate::topology::{NAME, Parts};
 
 /// Opens the log and the stores, creates topics that are missing and applies migrations that are missing. A schema
 /// that this program does not know is refused.
@@ -41,7 +42,17 @@ pub async fn open_rows(config: &Config, data_dir: &Path) -> Result<Arc<dyn Rows>
     config.rows.open(data_dir, table(), migrator_mysql(), migrator_sqlite()).await
 }
 
-/// Creates the topics that are missing.
+/// Starts to follow what the operator wants, with the names that this topology has: the switches of its stores and its
+/// spout. Close it at the end of the run.
+pub async fn open_control(broker: Arc<dyn Broker>, data_dir: &Path) -> Control {
+    let control = Control::start(broker, NAME, ControlSettings::new(data_dir, "worker")).await;
+    control.switch("timelines");
+    control.switch("rows");
+    control.spout("behaviour");
+    control
+}
+
+/// Creates the topics that are missing, those of control included.
 ///
 /// # Errors
 /// What the log says; a topic with another number of partitions is taken as it is.
@@ -53,7 +64,7 @@ pub async fn ensure_topics(broker: &dyn Broker, config: &Config) -> Result<(), B
             broker.create_topic(&spec).await?;
         }
     }
-    Ok(())
+    squall::control::ensure(broker, NAME, source.replication).await
 }
 
 /// Creates the data directory.
@@ -63,4 +74,33 @@ pub async fn ensure_topics(broker: &dyn Broker, config: &Config) -> Result<(), B
 pub fn create_data_dir(data_dir: &Path) -> squall::Result<()> {
     std::fs::create_dir_all(data_dir)
         .map_err(|error| squall::Error::fatal(format!("--data-dir {}: {error}", data_dir.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use squall::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
+    use squall::control::{Applied, Operator, ensure};
+    use squall::guard::clock::Clock;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_is_known_by_the_switches_of_its_stores_and_by_its_spout() {
+        let dir = tempfile::tempdir().unwrap();
+        let broker = EmbeddedBroker::open(&dir.path().join("log"), EmbeddedSettings::for_tests()).unwrap();
+        let broker: Arc<dyn Broker> = Arc::new(broker);
+        ensure(&*broker, NAME, 1).await.unwrap();
+        let control = open_control(broker.clone(), dir.path()).await;
+        let operator = Operator::new(broker, NAME, Clock::new());
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let worker = operator.workers().await.unwrap().remove(0);
+        let names = |applied: &[Applied]| applied.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+        assert_eq!(worker.heartbeat.role, "worker");
+        assert_eq!(names(&worker.heartbeat.switches), ["rows", "timelines"]);
+        assert_eq!(names(&worker.heartbeat.spouts), ["behaviour"]);
+        control.close().await;
+        assert!(operator.workers().await.unwrap().is_empty());
+    }
 }

@@ -14,6 +14,9 @@ use crate::format::{DecodeError, Format, decode_record, find};
 use crate::record::Decoded;
 use crate::schema::{cells, entry};
 
+/// Name of the topology: its control topics and its graph bear it.
+pub const NAME: &str = "user-behaviour";
+
 /// Header that names the format of a record, where a topic holds more than one.
 pub const FORMAT_HEADER: &str = "format";
 
@@ -45,7 +48,7 @@ pub fn wire(
     timelines: impl Sink<In = Arc<Decoded>>,
     rows: impl Sink<In = Arc<Decoded>>,
 ) -> Topology {
-    let t = Topology::new("user-behaviour");
+    let t = Topology::new(NAME);
     let (records, broken) =
         t.spout("behaviour", spout).split(move |record: LogRecord| match decode(format, &record) {
             Ok(decoded) => Either::Left(Arc::new(decoded)),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use squall::service::admin::AdminCommand;
 use squall::service::{CommonArgs, GraphFormat, LogArgs};
 
 /// User behaviour from a durable log into timelines and rows.
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Show a user's timeline and profile.
     Read(ReadArgs),
+    #[command(flatten)]
+    Admin(AdminCommand),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.

@@ -11,7 +11,7 @@ use super::cli::DemoArgs;
 use super::run::{conclude, options, plain};
 use super::{Failure, generate, once, topology};
 use crate::generate::{GenerateSettings, Generator};
-use crate::open::open;
+use crate::open::{open, open_control};
 use crate::settings::Config;
 use crate::topology::now_ms;
 
@@ -21,6 +21,7 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
         return once::once(config, data_dir, &bounded).await;
     }
     let parts = open(config, data_dir).await.map_err(plain)?;
+    let control = open_control(parts.broker.clone(), data_dir).await;
     let built = topology::build(&parts, config.source.settings(), config.format()?)?;
     eprintln!("{} records a second; Ctrl-C stops", args.rate);
     let running = start(built, &config.topology, options(config))?;
@@ -35,6 +36,7 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
     let report = stop_after(running, args.seconds).await?;
     live.abort();
     generating.abort();
+    control.close().await;
     if let Ok(Err(error)) = generating.await {
         return Err(format!("the generator stopped: {error}").into());
     }

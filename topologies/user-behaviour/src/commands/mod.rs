@@ -7,6 +7,7 @@ macro_rules! say {
     };
 }
 
+mod admin;
 mod check;
 mod cli;
 mod demo;
@@ -73,6 +74,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
             }
             Command::Demo(args) => demo::demo(&config, &dir, &args).await,
             Command::Describe { format } => run::describe(&config, format),
+            Command::Admin(command) => admin::admin(&config, &dir, &command).await,
             Command::Check { json } => check::check(&config, &dir, json).await,
             Command::Generate(args) => generate::generate(&config, &dir, &args).await,
             Command::Read(args) => read::read(&config, &dir, &args).await,

@@ -16,7 +16,7 @@ use super::reconcile::reconcile;
 use super::run::{conclude, options, plain};
 use super::{Failure, topology};
 use crate::format::find;
-use crate::open::open;
+use crate::open::{open, open_control};
 use crate::settings::Config;
 
 /// What `--report json` prints.
@@ -47,6 +47,7 @@ struct LatencyMs {
 pub(super) async fn once(config: &Config, data_dir: &Path, once: &Once) -> Result<ExitCode, Failure> {
     let format = find(once.format.as_deref().unwrap_or(&config.format))?;
     let parts = open(config, data_dir).await.map_err(plain)?;
+    let control = open_control(parts.broker.clone(), data_dir).await;
     let began = Instant::now();
     let rows_before = parts.rows.count().await?;
     let dead_before = records_in(&*parts.broker, &config.source.dead_letters).await?;
@@ -56,6 +57,7 @@ pub(super) async fn once(config: &Config, data_dir: &Path, once: &Once) -> Resul
     source.bounded = true;
     let topology = topology::build(&parts, source, config.format()?)?;
     let report = run_until_signal(start(topology, &config.topology, options(config))?).await?;
+    control.close().await;
     parts.timelines.flush().await?;
     let elapsed = began.elapsed();
 

@@ -8,15 +8,17 @@ use squall::service::{GraphFormat, run_until_signal};
 
 use super::cli::ReportFormat;
 use super::{Failure, topology};
-use crate::open::open;
+use crate::open::{open, open_control};
 use crate::settings::Config;
 
 /// Runs until told to stop. The report is the last measurements.
 pub(super) async fn run(config: &Config, data_dir: &Path, format: ReportFormat) -> Result<ExitCode, Failure> {
     let parts = open(config, data_dir).await.map_err(plain)?;
+    let control = open_control(parts.broker.clone(), data_dir).await;
     let topology = topology::build(&parts, config.source.settings(), config.format()?)?;
     let running = start(topology, &config.topology, options(config))?;
     let report = run_until_signal(running).await?;
+    control.close().await;
     parts.timelines.flush().await?;
     if format == ReportFormat::Json {
         say!("{}", serde_json::to_string(&report.snapshot)?);

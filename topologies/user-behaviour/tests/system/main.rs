@@ -5,6 +5,7 @@
 mod bad_input;
 mod cluster;
 mod embedded;
+mod operate;
 mod process;
 mod verifier;
 

@@ -1,0 +1,40 @@
+//! The operator's commands on the binary, and what a run leaves for them.
+
+use super::process::{Process, last_line, run};
+
+#[test]
+fn a_switch_that_is_set_while_nothing_runs_holds_for_the_next_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let data_dir = dir.path().join("data");
+    let refused = |args: &[&str], part: &str| {
+        let output = run(&data_dir, args);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(error.starts_with("error: ") && error.contains(part), "{error}");
+    };
+    refused(&["switch", "list"], "there is no log in");
+    assert!(!data_dir.exists(), "a look created something");
+    assert!(run(&data_dir, &["generate", "--count", "10"]).status.success());
+    refused(&["switch", "on", "rows"], "--force");
+    let on = ["switch", "on", "rows", "--force", "--json", "--who", "ann", "--reason", "upgrade", "--for", "2h"];
+    let output = run(&data_dir, &on);
+    assert!(output.status.success());
+    assert_eq!(last_line(&output)["of"], 0);
+
+    let mut process = Process::start(&data_dir, &["run"]);
+    process.wait_until_running();
+    // The log is this process' alone until it ends.
+    refused(&["switch", "off", "rows"], "in use by another process");
+    process.terminate();
+    assert!(process.wait().0.success());
+    let last_known: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(data_dir.join("control.json")).unwrap()).unwrap();
+    assert_eq!(last_known["entries"]["switch/rows"]["value"], "on");
+
+    let listed = last_line(&run(&data_dir, &["switch", "list", "--json"]));
+    assert_eq!((&listed["switches"][0]["name"], &listed["switches"][0]["value"]), (&"rows".into(), &"on".into()));
+    assert_eq!(listed["switches"][0]["change"]["reason"], "upgrade");
+    assert_eq!(last_line(&run(&data_dir, &["workers", "list", "--json"]))["workers"], serde_json::json!([]));
+    let audit = last_line(&run(&data_dir, &["audit", "list", "--json"]));
+    assert_eq!((&audit["audit"][0]["who"], &audit["audit"][0]["target"]), (&"ann".into(), &"switch/rows".into()));
+}
