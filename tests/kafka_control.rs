@@ -9,8 +9,8 @@ use std::time::Duration;
 use squall::broker::Broker;
 use squall::broker::kafka::{KafkaBroker, KafkaSettings};
 use squall::control::{Control, ControlSettings, Key, Operator, ensure};
-use squall::guard::clock::Clock;
-use squall::guard::switch::{Mode, Switch};
+use squall::guard::Clock;
+use squall::guard::{Mode, Switch};
 use squall::testing::servers::Kafka;
 use tokio::time::{sleep, timeout};
 

@@ -12,7 +12,7 @@ use super::report::report;
 use super::shared::Shared;
 use super::{ControlSettings, Running};
 use crate::broker::Broker;
-use crate::guard::switch::Switch;
+use crate::guard::Switch;
 
 /// Follows what the operator wants of a topology, turns the handles that it gives out, and reports.
 ///

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::ControlError;
-use crate::guard::switch::Mode;
+use crate::guard::Mode;
 
 /// The key of a control record. Ordered by kind, then name.
 ///

@@ -5,7 +5,7 @@
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | [`Control`] | a worker's side: follows the topic, turns its [`Switch`](crate::guard::switch::Switch)es and [`Running`] handles, reports |
+//! | [`Control`] | a worker's side: follows the topic, turns its [`Switch`](crate::guard::Switch)es and [`Running`] handles, reports |
 //! | [`ControlSettings`] | its bounds |
 //! | [`Operator`] | the other side: changes, waits for the workers, shows state, workers and audit |
 //! | [`Key`] [`Change`] | a control record |

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::host_name;
-use crate::guard::clock::Clock;
+use crate::guard::Clock;
 
 /// How a [`Control`](super::Control) works.
 #[derive(Debug, Clone)]

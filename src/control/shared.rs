@@ -11,7 +11,7 @@ use super::state::{Standing, State};
 use super::workers::record;
 use super::{Acknowledgement, Applied, ControlSettings, Heartbeat, Key, Names, Running, host_name};
 use crate::broker::{Append, Broker};
-use crate::guard::switch::{Mode, Switch};
+use crate::guard::{Mode, Switch};
 
 pub(super) struct Shared {
     pub(super) broker: Arc<dyn Broker>,

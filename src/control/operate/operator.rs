@@ -13,7 +13,7 @@ use crate::control::read::{Begin, read};
 use crate::control::state::State;
 use crate::control::workers::Roster;
 use crate::control::{Change, ControlError, Key, Names, Worker};
-use crate::guard::clock::Clock;
+use crate::guard::Clock;
 
 /// How far back heartbeats are read: a worker that was silent for longer is forgotten.
 const HORIZON_MS: i64 = 300_000;

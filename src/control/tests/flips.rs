@@ -71,7 +71,7 @@ async fn a_switch_does_not_flap_through_its_history() {
     assert_eq!(switch.mode(), Mode::On);
     stage.broker.away(false);
     tokio::select! {
-        () = switch.changed() => panic!("it was turned to {}", switch.mode()),
+        mode = switch.changed() => panic!("it was turned to {mode}"),
         () = tokio::time::sleep(MINUTE) => assert_eq!(switch.mode(), Mode::On),
     }
 }

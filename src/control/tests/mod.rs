@@ -18,8 +18,8 @@ use self::flaky::Flaky;
 use super::{Control, ControlSettings, Key, Names, Operator, ensure};
 use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use crate::broker::{Append, Broker};
-use crate::guard::clock::Clock;
-use crate::guard::switch::{Mode, Switch};
+use crate::guard::Clock;
+use crate::guard::{Mode, Switch};
 
 const TOPOLOGY: &str = "words";
 const MINUTE: Duration = Duration::from_secs(60);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::broker::Broker;
 use crate::control::Operator;
-use crate::guard::clock::Clock;
+use crate::guard::Clock;
 
 /// A topology in its log.
 #[derive(Clone)]

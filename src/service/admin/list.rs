@@ -9,7 +9,7 @@ use super::output::{Cell, Table, Tone, colours, say};
 use super::time::{show_ago, show_utc};
 use super::{AdminContext, AdminError};
 use crate::control::KeyState;
-use crate::guard::clock::Clock;
+use crate::guard::Clock;
 
 /// How to show a list.
 #[derive(Debug, Clone, Args)]

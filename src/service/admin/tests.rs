@@ -11,7 +11,7 @@ use super::{AdminCommand, AdminContext, AdminError, ChangeArgs, SpoutCommand, Sw
 use super::{audit, list, workers};
 use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use crate::control::{Control, ControlSettings, Key, Operator, ensure};
-use crate::guard::clock::Clock;
+use crate::guard::Clock;
 use crate::service::connect::BrokerConfig;
 
 #[derive(Debug, Parser)]
@@ -118,7 +118,7 @@ async fn an_unknown_name_is_refused_with_the_known_ones() {
     assert!(outcome.text(false).contains("it holds for those that start"), "{}", outcome.text(false));
 
     let control = worker(&stage, "one").await;
-    assert_eq!(control.switch("rows").mode(), crate::guard::switch::Mode::On);
+    assert_eq!(control.switch("rows").mode(), crate::guard::Mode::On);
     let error = refused(give(&stage, "switch on rwos").await);
     for part in ["switch `rwos`", "known are rows, timelines", "did you mean `rows`?", "--force"] {
         assert!(error.contains(part), "`{error}` does not say `{part}`");
@@ -135,7 +135,7 @@ async fn a_dry_run_changes_nothing() {
     assert_eq!(outcome.text(false), "would turn switch rows to on; it is off; live workers with it: 1");
     assert_eq!((outcome.status(), &outcome.json()["dry_run"]), (0, &true.into()));
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
-    assert_eq!(control.switch("rows").mode(), crate::guard::switch::Mode::Off);
+    assert_eq!(control.switch("rows").mode(), crate::guard::Mode::Off);
     assert!(stage.operator().audit(10).await.unwrap().is_empty());
 }
 

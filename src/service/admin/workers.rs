@@ -10,7 +10,7 @@ use super::output::{Cell, Table, Tone, colours, say};
 use super::time::show_ago;
 use super::{AdminContext, AdminError};
 use crate::control::{Applied, Worker};
-use crate::guard::clock::Clock;
+use crate::guard::Clock;
 
 /// The processes that run the topology.
 #[derive(Debug, Clone, Subcommand)]

@@ -82,7 +82,7 @@ mod tests {
 
     use squall::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
     use squall::control::{Applied, Operator, ensure};
-    use squall::guard::clock::Clock;
+    use squall::guard::Clock;
 
     use super::*;
 

@@ -23,8 +23,10 @@ fn a_switch_that_is_set_while_nothing_runs_holds_for_the_next_run() {
 
     let mut process = Process::start(&data_dir, &["run"]);
     process.wait_until_running();
-    // The log is this process' alone until it ends.
-    refused(&["switch", "off", "rows"], "in use by another process");
+    // The running process answers for its log, and applies the change.
+    let flipped = last_line(&run(&data_dir, &["switch", "off", "rows", "--json"]));
+    assert_eq!((&flipped["of"], &flipped["applied"]), (&1.into(), &1.into()), "{flipped}");
+    assert!(run(&data_dir, &on).status.success());
     process.terminate();
     assert!(process.wait().0.success());
     let last_known: serde_json::Value =
