@@ -56,7 +56,7 @@ impl Stage {
 
     fn settings(&self, worker: &str) -> ControlSettings {
         let settings = ControlSettings::new(self.data_dir(worker), "worker");
-        ControlSettings { worker: worker.to_owned(), clock: self.clock.clone(), ..settings }
+        ControlSettings { worker: worker.to_owned(), clock: self.clock, ..settings }
     }
 
     async fn worker(&self, worker: &str) -> Control {
@@ -68,7 +68,7 @@ impl Stage {
     }
 
     fn operator(&self) -> Operator {
-        Operator::new(self.broker.clone(), TOPOLOGY, self.clock.clone())
+        Operator::new(self.broker.clone(), TOPOLOGY, self.clock)
     }
 
     /// Gives the workers time to say what they have.

@@ -251,7 +251,7 @@ fn a_stream_that_ends_nowhere_is_refused() {
     });
     assert!(copy.is_some(), "a second use that is only grouped goes nowhere");
     let ignored = refusal(&|t| {
-        let (small, large) = t.spout("numbers", numbers(0..3)).try_map(|n| u8::try_from(n));
+        let (small, large) = t.spout("numbers", numbers(0..3)).try_map(u8::try_from);
         small.sink("small", Capture::default());
         large.ignore();
     });

@@ -48,7 +48,7 @@ async fn context(dir: &Path) -> AdminContext {
 /// A worker with two switches and a spout.
 async fn worker(stage: &Stage, name: &str) -> Control {
     let settings = ControlSettings::new(stage.dir.path(), "worker");
-    let settings = ControlSettings { worker: name.into(), clock: stage.clock.clone(), ..settings };
+    let settings = ControlSettings { worker: name.into(), clock: stage.clock, ..settings };
     let control = Control::start(stage.context.broker.clone(), "words", settings).await;
     control.switch("rows");
     control.switch("timelines");
@@ -72,7 +72,7 @@ async fn give(stage: &Stage, line: &str) -> Result<Outcome, AdminError> {
 
 impl Stage {
     fn operator(&self) -> Operator {
-        Operator::new(self.context.broker.clone(), "words", self.clock.clone())
+        Operator::new(self.context.broker.clone(), "words", self.clock)
     }
 }
 
