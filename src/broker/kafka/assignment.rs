@@ -237,5 +237,8 @@ impl Poller {
             self.commands();
             self.fetch();
         }
+        if !self.work.released {
+            self.lose(taken);
+        }
     }
 }
