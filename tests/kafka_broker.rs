@@ -9,7 +9,9 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rustix::process::{Pid, Signal, kill_process};
 use squall::broker::kafka::{KafkaBroker, KafkaSettings};
-use squall::broker::{Append, Broker, BrokerError, Consumer, ConsumerEvent, Fetched, GroupSettings, TopicSpec};
+use squall::broker::{
+    Append, Broker, BrokerError, Commit, Consumer, ConsumerEvent, Fetched, Granted, GroupSettings, TopicSpec,
+};
 use squall::testing::servers::Kafka;
 use squall::{Class, Classify};
 use tokio::sync::OnceCell;
@@ -54,7 +56,7 @@ async fn records(consumer: &mut Box<dyn Consumer>, count: usize) -> (Vec<u64>, u
     (all, end)
 }
 
-async fn assigned(consumer: &mut Box<dyn Consumer>) -> Vec<(u32, u32, u64)> {
+async fn assigned(consumer: &mut Box<dyn Consumer>) -> Vec<Granted> {
     loop {
         if let ConsumerEvent::Assigned(partitions) = next(consumer).await.unwrap() {
             return partitions;
@@ -72,7 +74,7 @@ async fn producer_and_consumer_go_on_after_the_server_was_killed() {
     let mut consumer = broker.subscribe("t", &GroupSettings::new("g")).unwrap();
     let (before, end) = records(&mut consumer, 100).await;
     assert_eq!(before, (0..100).collect::<Vec<u64>>());
-    consumer.release(&[(0, end)]).await.unwrap();
+    consumer.release(&[Commit::clean(0, end)]).await.unwrap();
 
     kafka.kill().unwrap();
     let waiting = Arc::clone(&producer);
@@ -84,7 +86,7 @@ async fn producer_and_consumer_go_on_after_the_server_was_killed() {
     let (after, end) = records(&mut consumer, 100).await;
     assert_eq!(after, (100..200).collect::<Vec<u64>>());
     let deadline = Instant::now() + DEADLINE;
-    while let Err(error) = consumer.release(&[(0, end)]).await {
+    while let Err(error) = consumer.release(&[Commit::clean(0, end)]).await {
         assert_eq!(error.class(), Class::Retryable, "{error:?}");
         assert!(Instant::now() < deadline, "{error:?}");
     }
@@ -134,10 +136,14 @@ async fn what_is_not_released_goes_after_the_drain_time_and_late_commits_are_ign
         }
     };
     let taken = assigned(&mut new).await;
-    assert_eq!(revoked, taken.iter().map(|t| t.0).collect::<Vec<u32>>(), "it goes although nobody released it");
+    assert_eq!(
+        revoked,
+        taken.iter().map(|t| t.partition).collect::<Vec<u32>>(),
+        "it goes although nobody released it"
+    );
 
     let kept = 1 - revoked[0];
-    old.release(&[(revoked[0], 77), (kept, 5)]).await.unwrap();
+    old.release(&[Commit::clean(revoked[0], 77), Commit::clean(kept, 5)]).await.unwrap();
     let mut expected = [None, None];
     expected[kept as usize] = Some(5);
     assert_eq!(broker.committed("drain", "drain").await.unwrap(), expected);
@@ -200,7 +206,7 @@ async fn readers_step_over_the_hole_at_the_end() {
             end = fetched.next;
         }
     }
-    consumer.close(&[(0, end)]).await.unwrap();
+    consumer.close(&[Commit::clean(0, end)]).await.unwrap();
     assert_eq!(broker.committed("hole", "hole").await.unwrap(), [Some(2)]);
 }
 
@@ -214,7 +220,7 @@ async fn a_member_that_does_not_poll_stays_in_its_group() {
     let session_timeout = Duration::from_secs(1);
     let settings = GroupSettings { prefetch: 100, session_timeout, ..GroupSettings::new("idle") };
     let mut consumer = broker.subscribe("idle", &settings).unwrap();
-    let epoch = assigned(&mut consumer).await[0].1;
+    let epoch = assigned(&mut consumer).await[0].epoch;
     // Three sessions without a poll, in which the prefetch fills up.
     tokio::time::sleep(session_timeout * 3).await;
     let mut all = Vec::new();
@@ -228,7 +234,7 @@ async fn a_member_that_does_not_poll_stays_in_its_group() {
         }
     }
     assert_eq!(all, (0..5000).collect::<Vec<u64>>());
-    consumer.close(&[(0, 5000)]).await.unwrap();
+    consumer.close(&[Commit::clean(0, 5000)]).await.unwrap();
     assert_eq!(broker.committed("idle", "idle").await.unwrap(), [Some(5000)]);
 }
 
@@ -289,8 +295,8 @@ async fn be_the_member(place: &str) {
             ConsumerEvent::Revoking(_) => said.push_str("revoking\n"),
             ConsumerEvent::Lost(_) => {
                 said.push_str("lost\n");
-                consumer.commit(&[(0, 99)]).unwrap();
-                consumer.release(&[(0, 99)]).await.unwrap();
+                consumer.commit(&[Commit::clean(0, 99)]).unwrap();
+                consumer.release(&[Commit::clean(0, 99)]).await.unwrap();
                 said.push_str("committed\n");
             }
             ConsumerEvent::Records(_) => {}

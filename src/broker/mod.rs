@@ -16,6 +16,7 @@
 //! Both implementations pass [`conformance`](crate::testing::broker), and so does the embedded one through
 //! [`RemoteBroker`](embedded::RemoteBroker), which other processes use.
 
+mod commit;
 pub mod dead_letter;
 pub mod embedded;
 mod error;
@@ -26,10 +27,11 @@ pub mod spout;
 mod topic;
 mod traits;
 
+pub use commit::{Commit, Granted, Note};
 pub use error::BrokerError;
 pub use partitioner::{murmur2, partition_for_key};
 pub use sink::TopicSink;
-pub use spout::{LogSpout, LogSpoutSettings};
+pub use spout::{Admission, Gate, LogSpout, LogSpoutSettings};
 pub use topic::{Bounds, Cleanup, TopicInfo, TopicSpec};
 pub use traits::{
     Append, Broker, Consumer, ConsumerEvent, Cursor, Fetched, GroupSettings, LogRecord, Position, Producer,

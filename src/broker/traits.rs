@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Bounds, BrokerError, TopicInfo, TopicSpec};
+use super::{Bounds, BrokerError, Commit, Granted, TopicInfo, TopicSpec};
 use crate::topology::{BoxFuture, Headers, Record};
 
 /// A record as the log holds it. `value: None` is a tombstone, which is not the same as an empty value.
@@ -190,8 +190,8 @@ impl GroupSettings {
 /// What [`Consumer::poll`] has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConsumerEvent {
-    /// Partitions that are now ours: `(partition, epoch, offset of the first record to come)`.
-    Assigned(Vec<(u32, u32, u64)>),
+    /// Partitions that are now ours.
+    Assigned(Vec<Granted>),
     /// Partitions that the group wants back. No more records of them come. Settle what is in flight and
     /// call [`Consumer::release`]; after `drain_timeout` they go regardless.
     Revoking(Vec<u32>),
@@ -213,15 +213,33 @@ pub trait Consumer: Send + 'static {
     /// error every call fails.
     fn poll(&mut self, max: usize) -> BoxFuture<'_, Result<ConsumerEvent, BrokerError>>;
 
-    /// Commits `(partition, next offset to read)` without waiting for the group's answer. Partitions that
-    /// are no longer assigned are left out. A failed commit is reported by a later call and superseded by
-    /// the next one.
-    fn commit(&mut self, offsets: &[(u32, u64)]) -> Result<(), BrokerError>;
+    /// Lets no more records of `partition` come, until [`resume`](Self::resume) has them come from `at` on. What was
+    /// fetched ahead is dropped and nothing more is fetched, so the partition holds no memory however long that takes;
+    /// it stays this member's, as of the same epoch, and the other partitions go on. Again moves `at`; the two in turn
+    /// are a seek. Nothing happens where the partition is not assigned (any more).
+    ///
+    /// # Errors
+    /// [`BrokerError::Closed`]. That `at` is not in the log is said by a [`poll`](Self::poll) after the resumption.
+    fn pause(&mut self, partition: u32, at: u64) -> Result<(), BrokerError>;
 
-    /// Commits `offsets`, waits for the answer, and gives the partitions of the pending
-    /// [`ConsumerEvent::Revoking`] back. Without one it is a synchronous commit.
-    fn release<'a>(&'a mut self, offsets: &'a [(u32, u64)]) -> BoxFuture<'a, Result<(), BrokerError>>;
+    /// Lets records of a paused partition come again. Nothing happens where it is not paused.
+    ///
+    /// # Errors
+    /// [`BrokerError::Closed`].
+    fn resume(&mut self, partition: u32) -> Result<(), BrokerError>;
 
-    /// Leaves the group, after a last synchronous commit of `offsets`.
-    fn close<'a>(&'a mut self, offsets: &'a [(u32, u64)]) -> BoxFuture<'a, Result<(), BrokerError>>;
+    /// Commits without waiting for the group's answer. Partitions that are no longer assigned are left out. A failed
+    /// commit is reported by a later call and superseded by the next one.
+    fn commit(&mut self, commits: &[Commit]) -> Result<(), BrokerError>;
+
+    /// Commits and waits for the answer, over everything that [`commit`](Self::commit) was asked for before. Gives
+    /// nothing back. Cancel-safe: dropped, the commit is made or not.
+    fn commit_now<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>>;
+
+    /// Commits, waits for the answer, and gives the partitions of the pending [`ConsumerEvent::Revoking`] back.
+    /// Without one it is [`commit_now`](Self::commit_now).
+    fn release<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>>;
+
+    /// Leaves the group, after a last commit that is waited for.
+    fn close<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>>;
 }

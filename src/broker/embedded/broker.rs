@@ -12,7 +12,7 @@ use super::shared::{Core, Shared, now_ms};
 use super::writer::{CommitJob, CreateJob, DeleteJob, Job};
 use super::{EmbeddedSettings, codec, keys, upkeep};
 use crate::broker::{
-    Bounds, Broker, BrokerError, Consumer, Cursor, GroupSettings, Producer, TopicInfo, TopicSpec,
+    Bounds, Broker, BrokerError, Commit, Consumer, Cursor, GroupSettings, Producer, TopicInfo, TopicSpec,
 };
 use crate::topology::BoxFuture;
 
@@ -186,7 +186,7 @@ impl Broker for EmbeddedBroker {
             let topic = self.core.shared.topic(topic)?;
             let committed = |partition| {
                 let bytes = self.core.shared.store.meta(&keys::committed(topic.id, partition, group))?;
-                bytes.map(|bytes| codec::offset_of(&bytes)).transpose()
+                bytes.map(|bytes| codec::commit_of(&bytes).map(|(offset, _)| offset)).transpose()
             };
             (0..topic.count()).map(committed).collect()
         })
@@ -207,8 +207,9 @@ impl Broker for EmbeddedBroker {
             if self.core.shared.groups.is_active(group) {
                 return Err(BrokerError::GroupActive { group: group.to_owned() });
             }
-            let (group, offsets) = (group.into(), offsets.to_vec());
-            let job = |reply, _| Job::Commit(CommitJob { topic, group, offsets, reply });
+            let group = group.into();
+            let commits = offsets.iter().map(|(partition, offset)| Commit::clean(*partition, *offset)).collect();
+            let job = |reply, _| Job::Commit(CommitJob { topic, group, commits, reply });
             self.core.writer.submit("reset of offsets", 0, job).await
         })
     }

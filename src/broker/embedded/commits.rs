@@ -8,14 +8,14 @@ use tokio::sync::oneshot;
 use super::shared::Core;
 use super::topic::Topic;
 use super::writer::{CommitJob, Job};
-use crate::broker::BrokerError;
+use crate::broker::{BrokerError, Commit};
 
 /// At most one commit is on its way; what comes meanwhile is merged and goes when it has arrived.
 pub(super) struct Commits {
     core: Arc<Core>,
     topic: Arc<Topic>,
     group: Arc<str>,
-    waiting: BTreeMap<u32, u64>,
+    waiting: BTreeMap<u32, Commit>,
     on_its_way: Option<oneshot::Receiver<Result<(), BrokerError>>>,
     failed: Option<BrokerError>,
 }
@@ -25,12 +25,12 @@ impl Commits {
         Self { core, topic, group, waiting: BTreeMap::new(), on_its_way: None, failed: None }
     }
 
-    /// Adds offsets and sends them as soon as possible.
+    /// Adds commits and sends them as soon as possible.
     ///
     /// # Errors
     /// That of an earlier commit; the new one is on its way all the same.
-    pub(super) fn add(&mut self, offsets: &[(u32, u64)]) -> Result<(), BrokerError> {
-        self.waiting.extend(offsets.iter().copied());
+    pub(super) fn add(&mut self, commits: &[Commit]) -> Result<(), BrokerError> {
+        self.waiting.extend(commits.iter().map(|commit| (commit.partition, *commit)));
         self.look();
         self.failed.take().map_or(Ok(()), Err)
     }
@@ -49,9 +49,9 @@ impl Commits {
         }
     }
 
-    /// Commits `offsets` over all that is waiting, and waits for the answer.
-    pub(super) async fn flush(&mut self, offsets: &[(u32, u64)]) -> Result<(), BrokerError> {
-        self.waiting.extend(offsets.iter().copied());
+    /// Makes these commits over all that is waiting, and waits for the answer.
+    pub(super) async fn flush(&mut self, commits: &[Commit]) -> Result<(), BrokerError> {
+        self.waiting.extend(commits.iter().map(|commit| (commit.partition, *commit)));
         let limit = self.core.shared.settings.delivery_timeout;
         let work = async {
             // An earlier commit that failed is superseded by this one.
@@ -82,10 +82,10 @@ impl Commits {
         if self.on_its_way.is_some() || self.waiting.is_empty() {
             return;
         }
-        let offsets = std::mem::take(&mut self.waiting).into_iter().collect();
+        let commits = std::mem::take(&mut self.waiting).into_values().collect();
         let (reply, answer) = oneshot::channel();
         let (topic, group) = (self.topic.clone(), self.group.clone());
-        self.core.writer.send(Job::Commit(CommitJob { topic, group, offsets, reply }));
+        self.core.writer.send(Job::Commit(CommitJob { topic, group, commits, reply }));
         self.on_its_way = Some(answer);
     }
 

@@ -14,7 +14,9 @@ use super::keys;
 use super::read::{Place, offset_at, read};
 use super::shared::Core;
 use super::topic::Topic;
-use crate::broker::{BrokerError, Consumer, ConsumerEvent, Fetched, GroupSettings, StartFrom};
+use crate::broker::{
+    BrokerError, Commit, Consumer, ConsumerEvent, Fetched, Granted, GroupSettings, Note, StartFrom,
+};
 use crate::topology::BoxFuture;
 
 /// Reads what its group assigns to it. Dropping it leaves the group without commit.
@@ -41,6 +43,7 @@ pub(super) struct EmbeddedConsumer {
 struct Assigned {
     epoch: u32,
     place: Place,
+    paused: bool,
 }
 
 impl EmbeddedConsumer {
@@ -66,10 +69,6 @@ impl EmbeddedConsumer {
     }
 
     /// Commits `offsets` and waits for the answer; gives nothing back.
-    pub(super) async fn commit_now(&mut self, offsets: &[(u32, u64)]) -> Result<(), BrokerError> {
-        let ours = self.ours(offsets);
-        self.commits.flush(&ours).await
-    }
 
     async fn next_event(&mut self, max: usize) -> Result<ConsumerEvent, BrokerError> {
         let (topic, wake) = (self.topic.clone(), self.wake.clone());
@@ -111,11 +110,11 @@ impl EmbeddedConsumer {
             Change::Assigned(grants) => {
                 let mut event = Vec::new();
                 for grant in grants {
-                    let start = self.start(&grant)?;
-                    let place = Place::at(start);
-                    self.epochs.insert(grant.partition, grant.epoch);
-                    self.assigned.insert(grant.partition, Assigned { epoch: grant.epoch, place });
-                    event.push((grant.partition, grant.epoch, start));
+                    let (next, note) = self.start(&grant)?;
+                    let Grant { partition, epoch, .. } = grant;
+                    self.epochs.insert(partition, epoch);
+                    self.assigned.insert(partition, Assigned { epoch, place: Place::at(next), paused: false });
+                    event.push(Granted { partition, epoch, next, note });
                 }
                 ConsumerEvent::Assigned(event)
             }
@@ -132,17 +131,18 @@ impl EmbeddedConsumer {
         })
     }
 
-    /// The committed offset, or what the policy says.
-    fn start(&self, grant: &Grant) -> Result<u64, BrokerError> {
+    /// What is committed, or else what the policy says.
+    fn start(&self, grant: &Grant) -> Result<(u64, Note), BrokerError> {
         let store = &self.core.shared.store;
         if let Some(bytes) = store.meta(&keys::committed(self.topic.id, grant.partition, &self.group))? {
-            return codec::offset_of(&bytes);
+            return codec::commit_of(&bytes);
         }
-        match self.start_from {
-            StartFrom::Earliest => Ok(self.topic.partition(grant.partition)?.earliest()),
-            StartFrom::Latest => Ok(grant.latest),
-            StartFrom::Timestamp(time) => offset_at(store, &self.topic, grant.partition, time),
-        }
+        let start = match self.start_from {
+            StartFrom::Earliest => self.topic.partition(grant.partition)?.earliest(),
+            StartFrom::Latest => grant.latest,
+            StartFrom::Timestamp(time) => offset_at(store, &self.topic, grant.partition, time)?,
+        };
+        Ok((start, Note::Clean))
     }
 
     /// Records of the next partition that has some, in turn.
@@ -151,7 +151,9 @@ impl EmbeddedConsumer {
         let after: Vec<u32> = self.assigned.range(self.last + 1..).map(|(p, _)| *p).collect();
         let before: Vec<u32> = self.assigned.range(..=self.last).map(|(p, _)| *p).collect();
         for partition in self.stuck.into_iter().chain(after).chain(before) {
-            let Some(assigned) = self.assigned.get_mut(&partition) else { continue };
+            let Some(assigned) = self.assigned.get_mut(&partition).filter(|assigned| !assigned.paused) else {
+                continue;
+            };
             self.stuck = Some(partition);
             let found = read(&shared.store, &self.topic, partition, assigned.place, max, self.fetch_bytes)?;
             self.stuck = None;
@@ -165,11 +167,11 @@ impl EmbeddedConsumer {
         Ok(None)
     }
 
-    /// What of `offsets` may still be committed.
-    fn ours(&self, offsets: &[(u32, u64)]) -> Vec<(u32, u64)> {
+    /// What of `commits` may still be made.
+    fn ours(&self, commits: &[Commit]) -> Vec<Commit> {
         let ours = self.core.shared.groups.with(&self.group, &self.topic, |members| {
             let owns = |p: &u32| self.epochs.get(p).is_some_and(|epoch| members.owns(self.member, *p, *epoch));
-            offsets.iter().copied().filter(|(p, _)| owns(p)).collect()
+            commits.iter().copied().filter(|commit| owns(&commit.partition)).collect()
         });
         ours.unwrap_or_default()
     }
@@ -187,14 +189,36 @@ impl Consumer for EmbeddedConsumer {
         Box::pin(self.next_event(max))
     }
 
-    fn commit(&mut self, offsets: &[(u32, u64)]) -> Result<(), BrokerError> {
-        let ours = self.ours(offsets);
+    fn pause(&mut self, partition: u32, at: u64) -> Result<(), BrokerError> {
+        if let Some(assigned) = self.assigned.get_mut(&partition) {
+            assigned.place = Place::at(at);
+            assigned.paused = true;
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self, partition: u32) -> Result<(), BrokerError> {
+        if let Some(assigned) = self.assigned.get_mut(&partition) {
+            assigned.paused = false;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, commits: &[Commit]) -> Result<(), BrokerError> {
+        let ours = self.ours(commits);
         self.commits.add(&ours)
     }
 
-    fn release<'a>(&'a mut self, offsets: &'a [(u32, u64)]) -> BoxFuture<'a, Result<(), BrokerError>> {
+    fn commit_now<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(async move {
-            self.commit_now(offsets).await?;
+            let ours = self.ours(commits);
+            self.commits.flush(&ours).await
+        })
+    }
+
+    fn release<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
+        Box::pin(async move {
+            self.commit_now(commits).await?;
             self.core.shared.groups.with(&self.group, &self.topic, |members| {
                 members.release(self.member, Instant::now());
             });
@@ -202,9 +226,9 @@ impl Consumer for EmbeddedConsumer {
         })
     }
 
-    fn close<'a>(&'a mut self, offsets: &'a [(u32, u64)]) -> BoxFuture<'a, Result<(), BrokerError>> {
+    fn close<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(async move {
-            let outcome = self.commit_now(offsets).await;
+            let outcome = self.commit_now(commits).await;
             self.leave();
             outcome
         })

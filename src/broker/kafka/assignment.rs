@@ -7,11 +7,11 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::Rebalance;
-use super::error;
-use super::inbox::Event;
+use super::inbox::{Event, NO_EPOCH};
 use super::lookup::{self, At, signed};
 use super::poller::{Live, Poller, Role};
-use crate::broker::{BrokerError, StartFrom};
+use super::{consume, error};
+use crate::broker::{BrokerError, Granted, Note, StartFrom};
 use crate::topology::{Class, Classify};
 
 /// How long after a failed attempt an assignment is tried again.
@@ -43,7 +43,7 @@ impl Poller {
                     let topic = self.topic.to_string();
                     return Err(BrokerError::UnknownPartition { topic, partition: *partition });
                 }
-                let list = self.take_up(&starts, 0)?;
+                let list = self.take_up(&starts, NO_EPOCH)?;
                 self.consumer.assign(&list).map_err(|e| self.failed("cannot assign partitions", e))
             }
         }
@@ -55,7 +55,7 @@ impl Poller {
             return Ok(());
         }
         // Taking a partition back outdates all that is queued of it, which a seek need not.
-        let list = self.take_up(&[(partition, offset)], 0)?;
+        let list = self.take_up(&[(partition, offset)], NO_EPOCH)?;
         self.consumer.incremental_unassign(&list).map_err(|e| self.failed("cannot seek", e))?;
         self.consumer.incremental_assign(&list).map_err(|e| self.failed("cannot seek", e))
     }
@@ -89,9 +89,10 @@ impl Poller {
         }
     }
 
-    fn try_assign(&mut self, partitions: &[i32]) -> Result<Vec<(u32, u32, u64)>, BrokerError> {
-        let starts = self.starts(partitions)?;
+    fn try_assign(&mut self, partitions: &[i32]) -> Result<Vec<Granted>, BrokerError> {
         let epoch = self.last_epoch + 1;
+        let granted = self.starts(partitions, epoch)?;
+        let starts: Vec<_> = granted.iter().map(|granted| (granted.partition, granted.next)).collect();
         let list = self.take_up(&starts, epoch)?;
         if let Err(error) = self.give(&list) {
             for (partition, _) in &starts {
@@ -100,11 +101,11 @@ impl Poller {
             return Err(self.failed("cannot assign partitions", error));
         }
         self.last_epoch = epoch;
-        Ok(starts.into_iter().map(|(partition, offset)| (partition, epoch, offset)).collect())
+        Ok(granted)
     }
 
     /// Where each partition begins: at the group's commit, or else where the settings say.
-    fn starts(&self, partitions: &[i32]) -> Result<Vec<(u32, u64)>, BrokerError> {
+    fn starts(&self, partitions: &[i32], epoch: u32) -> Result<Vec<Granted>, BrokerError> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
@@ -117,11 +118,14 @@ impl Poller {
             .committed_offsets(list, self.settings.request_timeout)
             .map_err(|e| self.failed("cannot ask for committed offsets", e))?;
         let (mut starts, mut fresh) = (Vec::new(), Vec::new());
-        for element in list.elements() {
+        for (at, element) in list.elements().into_iter().enumerate() {
             element.error().map_err(|e| self.failed("cannot ask for committed offsets", e))?;
             let partition = u32::try_from(element.partition()).unwrap_or_default();
             match element.offset() {
-                Offset::Offset(offset) => starts.push((partition, u64::try_from(offset).unwrap_or_default())),
+                Offset::Offset(offset) => {
+                    let next = u64::try_from(offset).unwrap_or_default();
+                    starts.push(Granted { partition, epoch, next, note: note(consume::metadata(&list, at)) });
+                }
                 _ => fresh.push(partition),
             }
         }
@@ -134,8 +138,9 @@ impl Poller {
             Role::Cursor(_) => At::Earliest,
         };
         let offsets = lookup::offsets(&self.consumer, &self.settings, &self.topic, &fresh, at)?;
-        starts.extend(fresh.into_iter().zip(offsets));
-        starts.sort_unstable();
+        let begin = |(partition, next)| Granted { partition, epoch, next, note: Note::Clean };
+        starts.extend(fresh.into_iter().zip(offsets).map(begin));
+        starts.sort_unstable_by_key(|granted| granted.partition);
         Ok(starts)
     }
 
@@ -147,7 +152,7 @@ impl Poller {
             list.add_partition_offset(&self.topic, signed(*partition), offset)
                 .and_then(|()| self.queue.capture(&self.consumer, &self.topic, signed(*partition)))
                 .map_err(|e| self.failed("cannot assign partitions", e))?;
-            self.live.insert(*partition, Live { epoch, next: *next, draining: false, arrived: false });
+            self.live.insert(*partition, Live::new(epoch, *next));
         }
         Ok(list)
     }
@@ -169,6 +174,8 @@ impl Poller {
         for partition in &taken {
             self.live.remove(partition);
         }
+        // A pause would outlast the assignment.
+        self.unpause(&taken);
         if let Err(error) = self.unassign(partitions) {
             let error = self.failed("cannot give back partitions", error);
             self.fail(error);
@@ -235,10 +242,16 @@ impl Poller {
                 return;
             }
             self.commands();
+            self.resume_waiting();
             self.fetch();
         }
         if !self.work.released {
             self.lose(taken);
         }
     }
+}
+
+/// Metadata that is not text is not ours.
+fn note(metadata: &[u8]) -> Note {
+    std::str::from_utf8(metadata).map_or(Note::Clean, Note::parse)
 }

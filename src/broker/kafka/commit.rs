@@ -7,7 +7,7 @@ use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::inbox::Commit;
+use super::inbox::Stamped;
 use super::lookup::signed;
 use super::poller::{Poller, TICK};
 use super::{consume, error};
@@ -15,8 +15,8 @@ use crate::broker::BrokerError;
 
 impl Poller {
     /// Commits without waiting; a failure is kept for the owner's next call.
-    pub(super) fn commit(&mut self, offsets: &[Commit]) {
-        let list = self.current(offsets);
+    pub(super) fn commit(&mut self, commits: &[Stamped]) {
+        let list = self.current(commits);
         if list.count() == 0 {
             return;
         }
@@ -28,8 +28,8 @@ impl Poller {
     }
 
     /// Commits and waits for the answer, at most the request time-out.
-    pub(super) fn commit_and_wait(&mut self, offsets: &[Commit]) -> Result<(), BrokerError> {
-        let list = self.current(offsets);
+    pub(super) fn commit_and_wait(&mut self, commits: &[Stamped]) -> Result<(), BrokerError> {
+        let list = self.current(commits);
         if list.count() == 0 {
             return Ok(());
         }
@@ -52,18 +52,20 @@ impl Poller {
         }
     }
 
-    /// The offsets whose partition is still assigned as it was when they were read.
-    fn current(&self, offsets: &[Commit]) -> TopicPartitionList {
-        let mut list = TopicPartitionList::with_capacity(offsets.len());
-        for (partition, epoch, next) in offsets {
-            let ours = self.live.get(partition).is_some_and(|live| live.epoch == *epoch);
-            let offset = i64::try_from(*next).unwrap_or(i64::MAX);
-            if ours
-                && let Err(error) =
-                    list.add_partition_offset(&self.topic, signed(*partition), Offset::Offset(offset))
-            {
+    /// The commits whose partition is still assigned as it was when they were read.
+    fn current(&self, commits: &[Stamped]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(commits.len());
+        for (epoch, commit) in commits {
+            let partition = commit.partition;
+            if self.live.get(&partition).is_none_or(|live| live.epoch != *epoch) {
+                continue;
+            }
+            let mut element = list.add_partition(&self.topic, signed(partition));
+            let offset = i64::try_from(commit.offset).unwrap_or(i64::MAX);
+            if let Err(error) = element.set_offset(Offset::Offset(offset)) {
                 tracing::debug!(%error, partition, "offset left out of a commit");
             }
+            element.set_metadata(commit.note.to_string());
         }
         list
     }

@@ -1,5 +1,5 @@
-//! The calls of librdkafka that its Rust wrapper lacks: a queue of messages alone, and a synchronous commit that
-//! ends.
+//! The calls of librdkafka that its Rust wrapper lacks: a queue of messages alone, a synchronous commit that
+//! ends, and metadata of commits that need not be text.
 //!
 //! Messages and events are kept apart. The wrapper serves events (rebalances, errors, logs) from the consumer's
 //! queue; each partition's messages are forwarded to a queue of their own, which may be left alone while the
@@ -207,5 +207,15 @@ pub(super) fn commit<C: ConsumerContext>(
     match RDKafkaErrorCode::from(code) {
         RDKafkaErrorCode::NoError | RDKafkaErrorCode::NoOffset => Ok(()),
         code => Err(KafkaError::ConsumerCommit(code)),
+    }
+}
+
+/// What was committed beside the offset of an element of `list`: bytes that anybody may have written.
+pub(super) fn metadata(list: &TopicPartitionList, at: usize) -> &[u8] {
+    assert!(at < list.count(), "the caller counts elements of this very list");
+    // SAFETY: the list is valid and has this element; its metadata lives as long as the list, which is borrowed.
+    unsafe {
+        let element = &*(*list.ptr()).elems.add(at);
+        bytes(element.metadata, element.metadata_size).unwrap_or_default()
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::inbox::{Command, Commit, Event, Inbox};
+use super::inbox::{Command, Event, Inbox, Place, Stamped};
 use super::lookup::Lookup;
 use super::poller::{self, Role};
 use super::settings::KafkaSettings;
 use super::{blocking::blocking, config, error};
-use crate::broker::{BrokerError, Consumer, ConsumerEvent, GroupSettings};
+use crate::broker::{BrokerError, Commit, Consumer, ConsumerEvent, GroupSettings};
 use crate::topology::BoxFuture;
 
 /// The task's end of a group member; the other one is its polling thread.
@@ -67,7 +67,7 @@ impl KafkaConsumer {
         };
         Ok(match event {
             Event::Assigned(partitions) => {
-                self.epochs.extend(partitions.iter().map(|(partition, epoch, _)| (*partition, *epoch)));
+                self.epochs.extend(partitions.iter().map(|granted| (granted.partition, granted.epoch)));
                 ConsumerEvent::Assigned(partitions)
             }
             Event::Revoking(partitions) => ConsumerEvent::Revoking(partitions),
@@ -78,7 +78,7 @@ impl KafkaConsumer {
                 ConsumerEvent::Lost(partitions)
             }
             Event::Records(fetched) => ConsumerEvent::Records(fetched),
-            Event::OutOfRange { partition, offset } => {
+            Event::OutOfRange { partition, offset, .. } => {
                 self.broken = Some(Broken::OutOfRange(partition, offset));
                 return Err(out_of_range(&self.lookup, &self.topic, partition, offset).await);
             }
@@ -89,9 +89,20 @@ impl KafkaConsumer {
         })
     }
 
-    fn commits(&self, offsets: &[(u32, u64)]) -> Vec<Commit> {
-        let with_epoch = |(partition, next): &(u32, u64)| Some((*partition, *self.epochs.get(partition)?, *next));
-        offsets.iter().filter_map(with_epoch).collect()
+    fn stamped(&self, commits: &[Commit]) -> Vec<Stamped> {
+        let stamp = |commit: &Commit| Some((*self.epochs.get(&commit.partition)?, *commit));
+        commits.iter().filter_map(stamp).collect()
+    }
+
+    fn place(&self, partition: u32) -> Option<Place> {
+        self.epochs.get(&partition).map(|epoch| Place { partition, epoch: *epoch })
+    }
+
+    /// Sends a command that is answered, and waits for the answer.
+    async fn ask(&self, what: &'static str, command: impl FnOnce(Answer) -> Command) -> Result<(), BrokerError> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.send(command(reply))?;
+        self.answer(what, answer).await
     }
 
     /// Waits for the thread's answer, which itself waits for the group's.
@@ -107,34 +118,42 @@ impl KafkaConsumer {
 }
 
 type Reply = oneshot::Receiver<Result<(), BrokerError>>;
+type Answer = oneshot::Sender<Result<(), BrokerError>>;
 
 impl Consumer for KafkaConsumer {
     fn poll(&mut self, max: usize) -> BoxFuture<'_, Result<ConsumerEvent, BrokerError>> {
         Box::pin(self.next(max))
     }
 
-    fn commit(&mut self, offsets: &[(u32, u64)]) -> Result<(), BrokerError> {
-        let commits = self.commits(offsets);
+    fn pause(&mut self, partition: u32, at: u64) -> Result<(), BrokerError> {
+        self.place(partition).map_or(Ok(()), |place| self.inbox.pause(place, at))
+    }
+
+    fn resume(&mut self, partition: u32) -> Result<(), BrokerError> {
+        self.place(partition).map_or(Ok(()), |place| self.inbox.send(Command::Resume(place)))
+    }
+
+    fn commit(&mut self, commits: &[Commit]) -> Result<(), BrokerError> {
+        let commits = self.stamped(commits);
         if !commits.is_empty() {
             self.inbox.send(Command::Commit(commits))?;
         }
         self.inbox.take_commit_error().map_or(Ok(()), Err)
     }
 
-    fn release<'a>(&'a mut self, offsets: &'a [(u32, u64)]) -> BoxFuture<'a, Result<(), BrokerError>> {
-        Box::pin(async move {
-            let (reply, answer) = oneshot::channel();
-            self.inbox.send(Command::Release(self.commits(offsets), reply))?;
-            self.answer("a commit", answer).await
-        })
+    fn commit_now<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
+        let commits = self.stamped(commits);
+        Box::pin(self.ask("a commit", |reply| Command::CommitNow(commits, reply)))
     }
 
-    fn close<'a>(&'a mut self, offsets: &'a [(u32, u64)]) -> BoxFuture<'a, Result<(), BrokerError>> {
-        Box::pin(async move {
-            let (reply, answer) = oneshot::channel();
-            self.inbox.send(Command::Close(self.commits(offsets), reply))?;
-            self.answer("leaving the group", answer).await
-        })
+    fn release<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
+        let commits = self.stamped(commits);
+        Box::pin(self.ask("a commit", |reply| Command::Release(commits, reply)))
+    }
+
+    fn close<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
+        let commits = self.stamped(commits);
+        Box::pin(self.ask("leaving the group", |reply| Command::Close(commits, reply)))
     }
 }
 

@@ -61,7 +61,7 @@ impl KafkaCursor {
                     // Cursors have no assignments, so no epochs.
                     return Ok(Some(Fetched { epoch: 0, ..fetched }));
                 }
-                Some(Event::OutOfRange { partition, offset }) => {
+                Some(Event::OutOfRange { partition, offset, .. }) => {
                     self.outside.insert(partition, offset);
                 }
                 Some(Event::Failed(error)) => {

@@ -28,7 +28,9 @@ impl Gathered<'_> {
     pub(super) fn add(&mut self, message: &Message<'_>) {
         let partition = u32::try_from(message.partition()).unwrap_or_default();
         let offset = u64::try_from(message.offset()).unwrap_or_default();
-        let Some(live) = self.live.get_mut(&partition).filter(|live| !live.draining) else { return };
+        let Some(live) = self.live.get_mut(&partition).filter(|live| !live.draining && !live.paused) else {
+            return;
+        };
         live.arrived = true;
         match message.error() {
             None => {

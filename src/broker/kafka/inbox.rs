@@ -6,34 +6,50 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-use crate::broker::{BrokerError, Fetched};
+use crate::broker::{BrokerError, Commit, Fetched, Granted};
 
 /// From the thread to the task.
 #[derive(Debug)]
 pub(super) enum Event {
-    Assigned(Vec<(u32, u32, u64)>),
+    Assigned(Vec<Granted>),
     Revoking(Vec<u32>),
     Lost(Vec<u32>),
     Records(Fetched),
     /// The offset of a partition is not in the log.
     OutOfRange {
         partition: u32,
+        epoch: u32,
         offset: u64,
     },
     Failed(BrokerError),
 }
 
-/// `(partition, epoch, next offset)`.
-pub(super) type Commit = (u32, u32, u64);
+/// A commit, and the epoch of the assignment that it is made for.
+pub(super) type Stamped = (u32, Commit);
 
 /// From the task to the thread.
 #[derive(Debug)]
 pub(super) enum Command {
-    Commit(Vec<Commit>),
-    Release(Vec<Commit>, oneshot::Sender<Result<(), BrokerError>>),
-    Close(Vec<Commit>, oneshot::Sender<Result<(), BrokerError>>),
+    Commit(Vec<Stamped>),
+    CommitNow(Vec<Stamped>, oneshot::Sender<Result<(), BrokerError>>),
+    Release(Vec<Stamped>, oneshot::Sender<Result<(), BrokerError>>),
+    Close(Vec<Stamped>, oneshot::Sender<Result<(), BrokerError>>),
+    /// Partition and offset, of a cursor.
     Seek(u32, u64),
+    /// What is paused, and where it goes on.
+    Pause(Place, u64),
+    Resume(Place),
 }
+
+/// A partition as of an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) partition: u32,
+    pub(super) epoch: u32,
+}
+
+/// Epoch of what a cursor reads.
+pub(super) const NO_EPOCH: u32 = 0;
 
 /// Both directions. Records are bounded; the rest is as little as there are rebalances and calls.
 #[derive(Debug)]
@@ -53,8 +69,9 @@ struct State {
     /// Records in `events`.
     records: usize,
     commands: VecDeque<Command>,
-    /// Seeks that the thread has not done yet, by partition: what it fetches until then is from elsewhere.
-    seeking: BTreeMap<u32, usize>,
+    /// Seeks and pauses that the thread has not done yet: what it fetches until then is from elsewhere. That of another
+    /// assignment is not concerned.
+    seeking: BTreeMap<Place, usize>,
     /// A failed commit that nobody was told about.
     commit_error: Option<BrokerError>,
     /// The task has dropped its end.
@@ -104,13 +121,22 @@ impl Inbox {
         Ok(())
     }
 
-    /// Forgets what was fetched of `partition` and has the thread go on at `offset`.
+    /// Forgets what was fetched of a cursor's `partition` and has the thread go on at `offset`.
     pub(super) fn seek(&self, partition: u32, offset: u64) -> Result<(), BrokerError> {
-        let mut state = self.lock();
-        state.forget(&[partition]);
-        *state.seeking.entry(partition).or_default() += 1;
-        drop(state);
+        self.drop_fetched(Place { partition, epoch: NO_EPOCH });
         self.send(Command::Seek(partition, offset))
+    }
+
+    /// Forgets what was fetched of a member's partition; nothing more of it comes before it is resumed.
+    pub(super) fn pause(&self, place: Place, at: u64) -> Result<(), BrokerError> {
+        self.drop_fetched(place);
+        self.send(Command::Pause(place, at))
+    }
+
+    fn drop_fetched(&self, place: Place) {
+        let mut state = self.lock();
+        state.forget(|of| of == place);
+        *state.seeking.entry(place).or_default() += 1;
     }
 
     /// A commit that failed since the last call.
@@ -145,9 +171,7 @@ impl Inbox {
 
     pub(super) fn push(&self, event: Event) {
         let mut state = self.lock();
-        if let Event::Records(Fetched { partition, .. }) | Event::OutOfRange { partition, .. } = &event
-            && state.seeking.contains_key(partition)
-        {
+        if event.place().is_some_and(|place| state.seeking.contains_key(&place)) {
             return;
         }
         if let Event::Records(fetched) = &event {
@@ -160,17 +184,17 @@ impl Inbox {
 
     /// Says that partitions go, with `event`, and drops what was fetched of them.
     pub(super) fn take_away(&self, partitions: &[u32], event: Event) {
-        self.lock().forget(partitions);
+        self.lock().forget(|of| partitions.contains(&of.partition));
         self.push(event);
     }
 
-    /// The thread reads `partition` from where it was sent.
-    pub(super) fn sought(&self, partition: u32) {
+    /// The thread reads a partition from where it was sent.
+    pub(super) fn sought(&self, place: Place) {
         let mut state = self.lock();
-        if let Some(pending) = state.seeking.get_mut(&partition) {
+        if let Some(pending) = state.seeking.get_mut(&place) {
             *pending -= 1;
             if *pending == 0 {
-                state.seeking.remove(&partition);
+                state.seeking.remove(&place);
             }
         }
     }
@@ -195,14 +219,21 @@ impl Inbox {
     }
 }
 
-impl State {
-    fn forget(&mut self, partitions: &[u32]) {
-        self.events.retain(|event| match event {
-            Event::Records(Fetched { partition, .. }) | Event::OutOfRange { partition, .. } => {
-                !partitions.contains(partition)
+impl Event {
+    /// What it is about, when that can be paused.
+    fn place(&self) -> Option<Place> {
+        match self {
+            Self::Records(Fetched { partition, epoch, .. }) | Self::OutOfRange { partition, epoch, .. } => {
+                Some(Place { partition: *partition, epoch: *epoch })
             }
-            _ => true,
-        });
+            _ => None,
+        }
+    }
+}
+
+impl State {
+    fn forget(&mut self, which: impl Fn(Place) -> bool) {
+        self.events.retain(|event| !event.place().is_some_and(&which));
         let left = |event: &Event| if let Event::Records(fetched) = event { fetched.records.len() } else { 0 };
         self.records = self.events.iter().map(left).sum();
     }

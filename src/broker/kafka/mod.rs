@@ -31,6 +31,7 @@ mod error;
 mod gather;
 mod inbox;
 mod lookup;
+mod pause;
 mod poller;
 mod producer;
 mod settings;

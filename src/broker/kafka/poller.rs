@@ -15,7 +15,7 @@ use super::assignment::{RETRY, Work};
 use super::consume::MessageQueue;
 use super::context::Context;
 use super::gather::Gathered;
-use super::inbox::{Command, Event, Inbox};
+use super::inbox::{Command, Event, Inbox, NO_EPOCH, Place};
 use super::lookup::signed;
 use super::settings::KafkaSettings;
 use super::{class, config, error};
@@ -44,6 +44,16 @@ pub(super) struct Live {
     pub(super) draining: bool,
     /// Something of it has arrived since it was taken up.
     pub(super) arrived: bool,
+    /// It is paused by its owner, to go on at `next`.
+    pub(super) paused: bool,
+    /// It is to go on, and the client was not ready for that yet.
+    pub(super) resuming: bool,
+}
+
+impl Live {
+    pub(super) fn new(epoch: u32, next: u64) -> Self {
+        Self { epoch, next, draining: false, arrived: false, paused: false, resuming: false }
+    }
 }
 
 /// The owner's wish to leave: whom to answer, and what.
@@ -108,6 +118,7 @@ impl Poller {
             }
             self.commands();
             self.rebalance();
+            self.resume_waiting();
             self.fetch();
         }
         let closing = self.leave();
@@ -172,14 +183,17 @@ impl Poller {
     pub(super) fn commands(&mut self) {
         while let Some(command) = self.inbox.next_command() {
             match command {
-                Command::Commit(offsets) => self.commit(&offsets),
-                Command::Release(offsets, reply) => {
-                    let result = self.commit_and_wait(&offsets);
+                Command::Commit(commits) => self.commit(&commits),
+                Command::CommitNow(commits, reply) => {
+                    let _ = reply.send(self.commit_and_wait(&commits));
+                }
+                Command::Release(commits, reply) => {
+                    let result = self.commit_and_wait(&commits);
                     self.work.released = true;
                     let _ = reply.send(result);
                 }
-                Command::Close(offsets, reply) => {
-                    let result = self.commit_and_wait(&offsets);
+                Command::Close(commits, reply) => {
+                    let result = self.commit_and_wait(&commits);
                     self.closing = Some((reply, result));
                     return;
                 }
@@ -187,8 +201,10 @@ impl Poller {
                     if let Err(error) = self.seek(partition, offset) {
                         self.fail(error);
                     }
-                    self.inbox.sought(partition);
+                    self.inbox.sought(Place { partition, epoch: NO_EPOCH });
                 }
+                Command::Pause(place, at) => self.pause(place, at),
+                Command::Resume(place) => self.resume(place),
             }
         }
     }
@@ -237,8 +253,9 @@ impl Poller {
         match code {
             Code::AutoOffsetReset | Code::OffsetOutOfRange => {
                 // The position is what was asked for; the message may name where the log gave up.
-                let offset = self.live.get(&partition).map_or(offset, |live| live.next);
-                self.inbox.push(Event::OutOfRange { partition, offset });
+                let live = self.live.get(&partition);
+                let (epoch, offset) = live.map_or((NO_EPOCH, offset), |live| (live.epoch, live.next));
+                self.inbox.push(Event::OutOfRange { partition, epoch, offset });
             }
             code => self.client_failed(KafkaError::MessageConsumption(code)),
         }

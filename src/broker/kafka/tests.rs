@@ -3,16 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::inbox::{Event, Inbox};
+use super::inbox::{Event, Inbox, NO_EPOCH, Place};
 use super::settings::is_secret;
 use super::{KafkaBroker, KafkaSettings};
 use crate::broker::{BrokerError, Fetched};
 use crate::topology::{Class, Classify, Origin, Record};
 
 fn fetched(partition: u32, offsets: std::ops::Range<u64>) -> Fetched {
+    fetched_as_of(NO_EPOCH, partition, offsets)
+}
+
+fn fetched_as_of(epoch: u32, partition: u32, offsets: std::ops::Range<u64>) -> Fetched {
     let topic: Arc<str> = "t".into();
     let record = |offset| Record::new(Origin { topic: Arc::clone(&topic), partition, offset, attempt: 0 }, None);
-    Fetched { partition, epoch: 1, next: offsets.end, records: offsets.map(record).collect() }
+    Fetched { partition, epoch, next: offsets.end, records: offsets.map(record).collect() }
 }
 
 fn next(inbox: &Inbox, max: usize) -> Option<(u32, Vec<u64>, u64)> {
@@ -43,12 +47,28 @@ fn what_is_fetched_before_a_seek_is_done_is_dropped() {
     inbox.seek(0, 50).unwrap();
     inbox.push(Event::Records(fetched(0, 3..6)));
     inbox.seek(0, 70).unwrap();
-    inbox.sought(0);
+    inbox.sought(Place { partition: 0, epoch: NO_EPOCH });
     inbox.push(Event::Records(fetched(0, 50..53)));
-    inbox.sought(0);
+    inbox.sought(Place { partition: 0, epoch: NO_EPOCH });
     inbox.push(Event::Records(fetched(0, 70..71)));
     assert_eq!(next(&inbox, 100), Some((1, vec![0, 1, 2], 3)));
     assert_eq!(next(&inbox, 100), Some((0, vec![70], 71)));
+    assert_eq!(next(&inbox, 100), None);
+}
+
+#[test]
+fn a_pause_drops_what_was_fetched_of_its_own_assignment_only() {
+    let inbox = Inbox::new(100);
+    let old = Place { partition: 0, epoch: 1 };
+    inbox.push(Event::Records(fetched_as_of(1, 0, 0..3)));
+    inbox.push(Event::OutOfRange { partition: 0, epoch: 1, offset: 3 });
+    inbox.push(Event::Records(fetched_as_of(2, 0, 10..13)));
+    inbox.pause(old, 0).unwrap();
+    inbox.push(Event::Records(fetched_as_of(1, 0, 3..6)));
+    inbox.push(Event::Records(fetched_as_of(2, 0, 13..14)));
+    inbox.sought(old);
+    assert_eq!(next(&inbox, 100), Some((0, vec![10, 11, 12], 13)));
+    assert_eq!(next(&inbox, 100), Some((0, vec![13], 14)));
     assert_eq!(next(&inbox, 100), None);
 }
 

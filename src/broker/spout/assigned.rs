@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::phase::{Phase, Suspect};
+use crate::broker::{Commit, Note};
 use crate::topology::Outcome;
 
 /// A run in flight.
@@ -21,9 +23,42 @@ pub(super) struct Assigned {
     pub(super) epoch: u32,
     /// Offset of the next fresh record.
     pub(super) next: u64,
+    /// Position below which everything is settled, or was when the partition was assigned.
+    pub(super) floor: u64,
+    /// Whether it is known to the log that the partition is being read.
+    pub(super) noted: bool,
+    pub(super) phase: Phase,
+    /// The careful run that is under way, or is to come again.
+    pub(super) suspect: Option<Suspect>,
     watermark: Option<u64>,
     committed: Option<u64>,
     in_flight: BTreeMap<u64, InFlight>,
+}
+
+impl Assigned {
+    /// What a commit of what is settled says while the partition is being read.
+    pub(super) fn note(&self) -> Note {
+        match (self.suspect, &self.phase) {
+            (Some(suspect), _) if self.floor <= suspect.start => suspect.note,
+            (Some(suspect), _) if self.floor < suspect.end => Note::Batchwise,
+            (_, Phase::Singly { .. }) if !self.phase.is_over(self.floor) => Note::Batchwise,
+            _ => Note::Open,
+        }
+    }
+
+    /// What is said to the heir when the partition is given back: no death is to be blamed on anything, and what was
+    /// suspect when it came still is.
+    fn farewell(&self) -> Note {
+        if self.suspect.is_none() && self.phase.is_over(self.next) {
+            return Note::Clean;
+        }
+        match self.phase {
+            Phase::Normal => Note::Clean,
+            Phase::Batchwise { .. } => Note::Open,
+            Phase::Singly { at, deaths: 1.., .. } if self.floor == at => self.phase.inherited(),
+            Phase::Singly { .. } => Note::Batchwise,
+        }
+    }
 }
 
 /// All assigned partitions.
@@ -31,13 +66,35 @@ pub(super) struct Assigned {
 pub(super) struct Assignment(BTreeMap<u32, Assigned>);
 
 impl Assignment {
-    pub(super) fn assign(&mut self, partition: u32, epoch: u32, next: u64) {
-        let assigned = Assigned { epoch, next, watermark: None, committed: None, in_flight: BTreeMap::new() };
+    pub(super) fn assign(&mut self, partition: u32, epoch: u32, next: u64, phase: Phase) {
+        let assigned = Assigned {
+            epoch,
+            next,
+            floor: next,
+            noted: false,
+            phase,
+            suspect: None,
+            watermark: None,
+            committed: None,
+            in_flight: BTreeMap::new(),
+        };
         self.0.insert(partition, assigned);
     }
 
     pub(super) fn remove(&mut self, partitions: &[u32]) {
         self.0.retain(|partition, _| !partitions.contains(partition));
+    }
+
+    pub(super) fn of(&self, partition: u32) -> Option<&Assigned> {
+        self.0.get(&partition)
+    }
+
+    pub(super) fn of_mut(&mut self, partition: u32) -> Option<&mut Assigned> {
+        self.0.get_mut(&partition)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Assigned)> {
+        self.0.iter().map(|(partition, assigned)| (*partition, assigned))
     }
 
     /// The epoch of a partition that is ours.
@@ -57,7 +114,41 @@ impl Assignment {
     pub(super) fn settle(&mut self, outcome: &Outcome) -> Option<InFlight> {
         let assigned = self.0.get_mut(&outcome.partition).filter(|assigned| assigned.epoch == outcome.epoch)?;
         assigned.watermark = assigned.watermark.max(outcome.watermark);
+        assigned.floor = assigned.floor.max(assigned.watermark.unwrap_or(0));
         assigned.in_flight.remove(&outcome.end)
+    }
+
+    /// The suspect of this partition is about to go out, with a commit at its first record.
+    pub(super) fn suspect(&mut self, partition: u32, suspect: Suspect) {
+        if let Some(assigned) = self.0.get_mut(&partition) {
+            assigned.floor = assigned.floor.max(suspect.start);
+            assigned.committed = assigned.committed.max(Some(suspect.start));
+            assigned.suspect = Some(suspect);
+        }
+    }
+
+    /// Partitions whose suspect has settled since they were last taken.
+    pub(super) fn take_cleared(&mut self) -> Vec<u32> {
+        let cleared = self.0.iter_mut().filter_map(|(partition, assigned)| {
+            assigned.suspect.take_if(|suspect| suspect.end <= assigned.floor).map(|_| *partition)
+        });
+        cleared.collect()
+    }
+
+    /// Whether a careful run is under way or to come again.
+    pub(super) fn has_suspect(&self) -> bool {
+        self.0.values().any(|assigned| assigned.suspect.is_some())
+    }
+
+    /// Whether records of some partition go out one by one.
+    pub(super) fn is_singly(&self) -> bool {
+        let singly = |assigned: &Assigned| matches!(assigned.phase, Phase::Singly { .. });
+        self.0.values().any(|assigned| singly(assigned) && !assigned.phase.is_over(assigned.next))
+    }
+
+    /// Whether nothing at all is in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        self.0.values().all(|assigned| assigned.in_flight.is_empty())
     }
 
     /// Whether nothing of these partitions is in flight.
@@ -68,20 +159,26 @@ impl Assignment {
             .all(|assigned| assigned.in_flight.is_empty())
     }
 
-    /// Watermarks that moved since they were last taken.
-    pub(super) fn take_commits(&mut self) -> Vec<(u32, u64)> {
+    /// Commits of the watermarks that moved since they were last taken.
+    pub(super) fn take_commits(&mut self) -> Vec<Commit> {
         let moved = self.0.iter_mut().filter_map(|(partition, assigned)| {
             let watermark = assigned.watermark.filter(|_| assigned.watermark > assigned.committed)?;
             assigned.committed = Some(watermark);
-            Some((*partition, watermark))
+            Some(Commit { partition: *partition, offset: assigned.floor, note: assigned.note() })
         });
         moved.collect()
     }
 
-    /// Watermarks of all partitions or of some, whether they were taken or not.
-    pub(super) fn watermarks(&self, only: Option<&[u32]>) -> Vec<(u32, u64)> {
+    /// The last commits of all partitions or of some that are given back, whether they moved or not.
+    pub(super) fn farewells(&self, only: Option<&[u32]>) -> Vec<Commit> {
         let wanted = self.0.iter().filter(|(partition, _)| only.is_none_or(|only| only.contains(partition)));
-        wanted.filter_map(|(partition, assigned)| Some((*partition, assigned.watermark?))).collect()
+        let touched = wanted.filter(|(_, assigned)| assigned.noted || assigned.watermark.is_some());
+        let farewell = |(partition, assigned): (&u32, &Assigned)| Commit {
+            partition: *partition,
+            offset: assigned.floor,
+            note: assigned.farewell(),
+        };
+        touched.map(farewell).collect()
     }
 
     /// What was taken may not have been committed: all of it is taken again.
@@ -116,27 +213,64 @@ mod tests {
     #[test]
     fn outcomes_of_an_old_assignment_are_ignored() {
         let mut ours = Assignment::default();
-        ours.assign(3, 1, 100);
+        ours.assign(3, 1, 100, Phase::Normal);
         ours.send(3, 110, None);
-        ours.assign(3, 2, 100);
+        ours.assign(3, 2, 100, Phase::Normal);
         assert_eq!(ours.settle(&outcome(110, 1, 110)), None);
         assert!(ours.take_commits().is_empty());
         ours.send(3, 105, None);
         assert_eq!(ours.settle(&outcome(105, 2, 105)), Some(InFlight { start: 100, attempt: 0, single: false }));
-        assert_eq!(ours.take_commits(), [(3, 105)]);
+        assert_eq!(ours.take_commits(), [Commit { partition: 3, offset: 105, note: Note::Open }]);
         assert!(ours.take_commits().is_empty(), "a watermark is committed once");
     }
 
     #[test]
     fn a_partition_is_drained_when_its_own_runs_are_over() {
         let mut ours = Assignment::default();
-        ours.assign(3, 1, 0);
-        ours.assign(4, 1, 0);
+        ours.assign(3, 1, 0, Phase::Normal);
+        ours.assign(4, 1, 0, Phase::Normal);
         ours.send(3, 5, None);
         ours.send(4, 5, None);
         assert!(!ours.is_drained(&[3]));
         ours.settle(&outcome(5, 1, 5));
         assert!(ours.is_drained(&[3]));
         assert!(!ours.is_drained(&[3, 4]));
+    }
+
+    /// What is said of partition 3 while it is read, and when it is given back.
+    fn notes(ours: &Assignment) -> (Note, Note) {
+        let assigned = ours.of(3).unwrap();
+        (assigned.note(), assigned.farewell())
+    }
+
+    #[test]
+    fn notes_say_who_may_be_at_fault() {
+        let mut ours = Assignment::default();
+        ours.assign(3, 1, 100, Phase::Normal);
+        assert_eq!(notes(&ours), (Note::Open, Note::Clean));
+
+        ours.assign(3, 2, 100, Phase::Batchwise { left: 5, end: 200 });
+        assert_eq!(notes(&ours), (Note::Open, Note::Open), "the suspects are still to come");
+        ours.suspect(3, Suspect { start: 100, end: 105, note: Note::Batchwise });
+        ours.send(3, 105, None);
+        assert_eq!(notes(&ours), (Note::Batchwise, Note::Open), "no death has to be told");
+        ours.of_mut(3).unwrap().phase = Phase::Batchwise { left: 0, end: 200 };
+        ours.settle(&outcome(105, 2, 105));
+        assert_eq!(ours.take_cleared(), [3]);
+        assert_eq!(notes(&ours), (Note::Open, Note::Clean));
+
+        let singly = Phase::Singly { at: 100, deaths: 2, left: Some(5), end: 200 };
+        ours.assign(3, 3, 100, singly);
+        assert_eq!(notes(&ours), (Note::Batchwise, Note::Singly { deaths: 1 }), "it came like this");
+        ours.suspect(3, Suspect { start: 100, end: 101, note: Note::Singly { deaths: 2 } });
+        ours.send(3, 101, None);
+        assert_eq!(notes(&ours), (Note::Singly { deaths: 2 }, Note::Singly { deaths: 1 }));
+        ours.settle(&outcome(101, 3, 101));
+        assert_eq!(ours.take_cleared(), [3]);
+        assert_eq!(
+            notes(&ours),
+            (Note::Batchwise, Note::Batchwise),
+            "the rest of the run is as suspect as it was"
+        );
     }
 }

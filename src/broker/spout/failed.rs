@@ -1,8 +1,12 @@
 //! What becomes of runs that failed.
 
-use super::LogSpout;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::assigned::InFlight;
-use super::replay::{Replay, Replays};
+use super::replay::Replay;
+use super::{LogSpout, LogSpoutSettings};
 use crate::broker::dead_letter::{TRUNCATED_HEADER, dead_letter, truncate};
 use crate::broker::{Append, Broker, BrokerError};
 use crate::topology::{Class, Error, Outcome, Pulled, Result};
@@ -17,12 +21,16 @@ impl LogSpout {
         }
         let attempt = run.attempt + 1;
         let poison = class == Class::Poison;
-        let again = Replay { partition, epoch, start: run.start, end, attempt, singly: run.single || poison };
+        // Poison is not for time to heal.
+        let due = Instant::now() + if poison { Duration::ZERO } else { self.back_off(attempt) };
+        let singly = run.single || poison;
+        let again = Replay { partition, epoch, start: run.start, end, attempt, singly, due, gated: false };
         if poison && outcome.isolated && (run.single || end - run.start == 1) {
             return match self.set_aside(outcome, run).await {
                 Err(error) if error.class() == Class::Retryable => {
                     tracing::warn!(error = %error, "a dead letter could not be written, the record comes again");
-                    self.replays.push(Replay { attempt: run.attempt, ..again });
+                    let due = Instant::now() + self.back_off(attempt);
+                    self.replays.push(Replay { attempt: run.attempt, due, ..again });
                     Ok(())
                 }
                 result => result,
@@ -49,34 +57,37 @@ impl LogSpout {
                 run.start
             )));
         };
-        let mut again = Replays::default();
-        again.push(Replay { partition, epoch, start: run.start, end, attempt: run.attempt, singly: false });
-        // The end is not reached at once where a hole follows the record.
-        while !again.is_empty() {
-            let read = again.next(&self.broker, topic, 2).await?;
-            let reason = "failed as poison each time it was tried; the incidents of the run say where";
-            let records = read.iter().flat_map(|(fetched, _)| &fetched.records);
-            let letters: Vec<_> = records.map(|record| dead_letter(record, Class::Poison, reason)).collect();
-            if !letters.is_empty() {
-                tracing::warn!(topic, partition, offset = run.start, "record set aside as dead letter");
-                Self::write_letters(&*self.broker, dead_letters, letters).await?;
-            }
+        let due = Instant::now();
+        let (start, attempt) = (run.start, run.attempt);
+        let range = Replay { partition, epoch, start, end, attempt, singly: false, due, gated: false };
+        let records = self.replays.read_all(&self.broker, topic, range).await?;
+        let reason = "failed as poison each time it was tried; the incidents of the run say where";
+        let letters: Vec<_> = records.iter().map(|record| dead_letter(record, Class::Poison, reason)).collect();
+        if !letters.is_empty() {
+            tracing::warn!(topic, partition, offset = run.start, "record set aside as dead letter");
+            write_letters(&*self.broker, dead_letters, letters).await?;
         }
         self.passed.push_back((Pulled { partition, epoch, end, tuples: Vec::new() }, run));
         Ok(())
     }
 
-    /// Appends dead letters; one that its headers make too large for the log loses the end of its value.
-    async fn write_letters(broker: &dyn Broker, topic: &str, letters: Vec<Append>) -> Result<()> {
-        let producer = broker.producer()?;
-        match producer.append(topic, letters.clone()).await {
-            Err(BrokerError::TooLarge { size, limit }) => {
-                let excess = size.saturating_sub(limit) + TRUNCATED_HEADER;
-                let letters = letters.into_iter().map(|letter| truncate(letter, excess)).collect();
-                producer.append(topic, letters).await?;
-            }
-            result => drop(result?),
-        }
-        Ok(())
+    /// The pause before a run is delivered for the `attempt`th time after the first.
+    fn back_off(&self, attempt: u32) -> Duration {
+        let LogSpoutSettings { replay_back_off, replay_back_off_max, .. } = self.settings;
+        replay_back_off.saturating_mul(1 << attempt.saturating_sub(1).min(20)).min(replay_back_off_max)
     }
+}
+
+/// Appends dead letters; one that its headers make too large for the log loses the end of its value.
+pub(super) async fn write_letters(broker: &dyn Broker, topic: &str, letters: Vec<Append>) -> Result<()> {
+    let producer = broker.producer()?;
+    match producer.append(topic, letters.clone()).await {
+        Err(BrokerError::TooLarge { size, limit }) => {
+            let excess = size.saturating_sub(limit) + TRUNCATED_HEADER;
+            let letters = letters.into_iter().map(|letter| truncate(letter, excess)).collect();
+            producer.append(topic, letters).await?;
+        }
+        result => drop(result?),
+    }
+    Ok(())
 }

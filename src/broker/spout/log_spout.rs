@@ -4,36 +4,45 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::LogSpoutSettings;
 use super::assigned::{Assignment, InFlight};
+use super::careful::Care;
+use super::gate::Gates;
+use super::holds::Holds;
 use super::replay::Replays;
-use crate::broker::{Broker, BrokerError, Consumer, ConsumerEvent, Fetched, LogRecord, StartFrom};
+use super::{Gate, LogSpoutSettings};
+use crate::broker::{Broker, BrokerError, Commit, Consumer, ConsumerEvent, LogRecord, StartFrom};
 use crate::topology::{Class, Classify, Error, Outcome, Pulled, Result, Spout, TaskInfo};
 
 /// How often the ends of the partitions are asked for, for the lag.
 const LAG_INTERVAL: Duration = Duration::from_secs(1);
+
+const PREPARED: &str = "the runtime calls prepare before anything else";
 
 /// Reads a topic as a member of a consumer group; see the [module](super).
 pub struct LogSpout {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) settings: LogSpoutSettings,
     consumer: Option<Box<dyn Consumer>>,
-    ours: Assignment,
+    pub(super) ours: Assignment,
+    pub(super) gates: Gates,
+    pub(super) holds: Holds,
+    pub(super) care: Care,
     pub(super) replays: Replays,
     /// Runs that need nothing done any more: records that went to the dead letters.
     pub(super) passed: VecDeque<(Pulled<LogRecord>, InFlight)>,
     pub(super) revoking: Option<Vec<u32>>,
     /// Whether the run last pulled is a suspect, to be the only one in flight.
-    alone: bool,
+    pub(super) alone: bool,
     /// The last commits of partitions that are being given back; kept until that is done, since the future that does
     /// it may be dropped.
-    releasing: Option<Vec<(u32, u64)>>,
-    next_commit: Instant,
+    pub(super) releasing: Option<Vec<Commit>>,
+    pub(super) next_commit: Instant,
     /// Where a bounded run ends, by partition.
-    ends: Option<BTreeMap<u32, u64>>,
+    pub(super) ends: Option<BTreeMap<u32, u64>>,
     latest: Arc<Mutex<BTreeMap<u32, u64>>>,
     watcher: Option<JoinHandle<()>>,
 }
@@ -41,11 +50,25 @@ pub struct LogSpout {
 impl LogSpout {
     /// A spout over `broker`. Nothing is contacted before the run starts.
     pub fn new(broker: Arc<dyn Broker>, settings: LogSpoutSettings) -> Self {
+        Self::with(broker, settings, Gates::default(), Arc::new(Semaphore::new(1)))
+    }
+
+    /// Lets records go on only when `gate` says so; of several gates all must. The tasks of the spout share it.
+    #[must_use]
+    pub fn gated(mut self, gate: Arc<dyn Gate>) -> Self {
+        self.gates.add(gate);
+        self
+    }
+
+    fn with(broker: Arc<dyn Broker>, settings: LogSpoutSettings, gates: Gates, turns: Arc<Semaphore>) -> Self {
         Self {
             broker,
             settings,
             consumer: None,
             ours: Assignment::default(),
+            gates,
+            holds: Holds::default(),
+            care: Care::new(turns),
             replays: Replays::default(),
             passed: VecDeque::new(),
             revoking: None,
@@ -58,14 +81,17 @@ impl LogSpout {
         }
     }
 
-    fn consumer(&mut self) -> &mut Box<dyn Consumer> {
-        self.consumer.as_mut().expect("the runtime calls prepare before anything else")
+    pub(super) fn consumer(&mut self) -> &mut Box<dyn Consumer> {
+        self.consumer.as_mut().expect(PREPARED)
     }
 
     /// Whether a bounded run has pulled everything up to its end. Without a partition of its own the task asks what
     /// the group has committed. Cancel-safe.
     async fn is_at_end(&mut self) -> Result<bool> {
         let Some(ends) = &self.ends else { return Ok(false) };
+        if !self.replays.is_empty() {
+            return Ok(false);
+        }
         if !self.ours.is_empty() {
             let is_past = |(partition, next)| ends.get(&partition).is_none_or(|end| next >= *end);
             return Ok(self.ours.positions().all(is_past));
@@ -77,101 +103,32 @@ impl LogSpout {
         }))
     }
 
-    async fn on_event(&mut self, event: ConsumerEvent) -> Result<Option<Pulled<LogRecord>>> {
-        match event {
-            ConsumerEvent::Records(fetched) => return Ok(self.fresh(fetched)),
-            ConsumerEvent::Assigned(partitions) => {
-                for (partition, epoch, next) in partitions {
-                    tracing::info!(topic = self.settings.topic, partition, epoch, next, "partition assigned");
-                    self.forget(&[partition]);
-                    // What was wanted back of it before belongs to an assignment that is over.
-                    self.no_longer_wanted(&[partition]);
-                    self.ours.assign(partition, epoch, next);
-                }
+    /// The next run to replay, if one is due. Cancel-safe.
+    async fn next_replay(&mut self, max: usize) -> Result<Option<Pulled<LogRecord>>> {
+        let topic = &self.settings.topic;
+        let next = self.replays.next(&self.broker, topic, max, &mut self.gates).await?;
+        Ok(next.map(|(fetched, run)| {
+            let is_suspect = self.ours.of(fetched.partition).is_some_and(|assigned| assigned.suspect.is_some());
+            self.alone = run.single || is_suspect;
+            self.sent(fetched, Some(run))
+        }))
+    }
+
+    /// Waits for the next event; `None` when there is something else to look at. Cancel-safe.
+    async fn next_event(&mut self, max: usize) -> Result<Option<ConsumerEvent>> {
+        let dues = [self.holds.due(), self.replays.due(), self.care.due()];
+        let due = dues.into_iter().flatten().fold(self.next_commit, Instant::min);
+        let max = if self.ours.is_singly() { 1 } else { max };
+        let consumer = self.consumer.as_mut().expect(PREPARED);
+        tokio::select! {
+            biased;
+            () = self.gates.changed() => {
+                self.holds.gates_changed();
+                self.replays.gates_changed(Instant::now());
+                Ok(None)
             }
-            ConsumerEvent::Revoking(partitions) => {
-                tracing::info!(topic = self.settings.topic, ?partitions, "partitions are wanted back");
-                self.replays.remove(&partitions);
-                self.revoking.get_or_insert_default().extend(partitions);
-            }
-            ConsumerEvent::Lost(partitions) => {
-                tracing::warn!(topic = self.settings.topic, ?partitions, "partitions were lost");
-                self.forget(&partitions);
-                self.no_longer_wanted(&partitions);
-            }
-        }
-        Ok(None)
-    }
-
-    /// The run that these records make; `None` when they are not ours, or past the end of a bounded run.
-    fn fresh(&mut self, mut fetched: Fetched) -> Option<Pulled<LogRecord>> {
-        if self.ours.epoch(fetched.partition) != Some(fetched.epoch) {
-            return None;
-        }
-        if let Some(end) = self.ends.as_ref().and_then(|ends| ends.get(&fetched.partition)) {
-            if self.ours.next(fetched.partition) >= Some(*end) {
-                return None;
-            }
-            fetched.records.retain(|record| record.origin.offset < *end);
-            fetched.next = fetched.next.min(*end);
-        }
-        Some(self.sent(fetched, None))
-    }
-
-    fn sent(&mut self, fetched: Fetched, replayed: Option<InFlight>) -> Pulled<LogRecord> {
-        let Fetched { partition, epoch, records, next } = fetched;
-        self.ours.send(partition, next, replayed);
-        Pulled { partition, epoch, end: next, tuples: records }
-    }
-
-    fn no_longer_wanted(&mut self, partitions: &[u32]) {
-        let mut wanted = self.revoking.take().unwrap_or_default();
-        wanted.retain(|partition| !partitions.contains(partition));
-        self.revoking = Some(wanted).filter(|wanted| !wanted.is_empty());
-    }
-
-    fn forget(&mut self, partitions: &[u32]) {
-        self.replays.remove(partitions);
-        self.passed.retain(|(run, _)| !partitions.contains(&run.partition));
-        self.ours.remove(partitions);
-    }
-
-    /// Gives partitions back that are wanted and have nothing in flight. Cancel-safe, and may be called again after
-    /// an error.
-    async fn release(&mut self) -> Result<()> {
-        let (ours, passed) = (&self.ours, &self.passed);
-        let is_drained = |partitions: &mut Vec<u32>| {
-            ours.is_drained(partitions) && !passed.iter().any(|(run, _)| partitions.contains(&run.partition))
-        };
-        if let Some(partitions) = self.revoking.take_if(is_drained) {
-            self.releasing = Some(self.ours.watermarks(Some(&partitions)));
-            self.forget(&partitions);
-        }
-        if let Some(commits) = self.releasing.clone() {
-            self.consumer().release(&commits).await?;
-            self.releasing = None;
-        }
-        Ok(())
-    }
-
-    fn commit(&mut self) -> Result<()> {
-        let now = Instant::now();
-        if now < self.next_commit {
-            return Ok(());
-        }
-        self.next_commit = now + self.settings.commit_interval;
-        let commits = self.ours.take_commits();
-        if commits.is_empty() {
-            return Ok(());
-        }
-        match self.consumer().commit(&commits) {
-            Err(error) if error.class() == Class::Retryable => {
-                // Which commit failed is unknown, and a partition at rest has no later one that would make it good.
-                self.ours.commit_again();
-                tracing::warn!(topic = self.settings.topic, error = %Error::from(error), "a commit failed");
-                Ok(())
-            }
-            result => Ok(result?),
+            event = consumer.poll(max) => event.map(Some).map_err(explain),
+            () = tokio::time::sleep_until(due) => Ok(None),
         }
     }
 
@@ -191,7 +148,7 @@ impl LogSpout {
 
 impl Clone for LogSpout {
     fn clone(&self) -> Self {
-        Self::new(self.broker.clone(), self.settings.clone())
+        Self::with(self.broker.clone(), self.settings.clone(), self.gates.clone(), self.care.turns())
     }
 }
 
@@ -240,25 +197,27 @@ impl Spout for LogSpout {
                 self.ours.send(run.partition, run.end, Some(over));
                 return Ok(Some(run));
             }
-            if !self.replays.is_empty() {
-                let next = self.replays.next(&self.broker, &self.settings.topic, max).await?;
-                if let Some((fetched, run)) = next {
-                    self.alone = run.single;
-                    return Ok(Some(self.sent(fetched, Some(run))));
+            self.holds.expire(Instant::now());
+            self.take_up().await?;
+            self.write_notes().await?;
+            if self.care.is_pending() {
+                match self.next_suspect().await? {
+                    Some(run) => return Ok(Some(run)),
+                    None => continue,
                 }
+            }
+            if let Some(run) = self.next_replay(max).await? {
+                return Ok(Some(run));
             }
             self.release().await?;
             self.commit()?;
             if self.is_at_end().await? {
                 return Ok(None);
             }
-            let due = self.next_commit;
-            let event = tokio::select! {
-                biased;
-                event = self.consumer().poll(max) => event.map_err(explain)?,
-                () = tokio::time::sleep_until(due) => continue,
-            };
-            if let Some(run) = self.on_event(event).await? {
+            self.settle_holds()?;
+            if let Some(event) = self.next_event(max).await?
+                && let Some(run) = self.on_event(event, max)?
+            {
                 return Ok(Some(run));
             }
         }
@@ -271,6 +230,8 @@ impl Spout for LogSpout {
                 self.run_failed(outcome, run, class).await?;
             }
         }
+        self.clear_suspects();
+        self.write_notes().await?;
         match self.release().await {
             // The next pull tries again; after the drain timeout the partitions go regardless.
             Err(error) if error.class() == Class::Retryable => {
@@ -288,7 +249,7 @@ impl Spout for LogSpout {
     }
 
     async fn close(&mut self) -> Result<()> {
-        let mut commits = self.ours.watermarks(None);
+        let mut commits = self.ours.farewells(None);
         commits.extend(self.releasing.take().into_iter().flatten());
         match self.consumer.take() {
             Some(mut consumer) => Ok(consumer.close(&commits).await?),

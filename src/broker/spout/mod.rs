@@ -10,13 +10,19 @@
 //! run with nothing past it committed.
 
 mod assigned;
+mod careful;
+mod events;
 mod failed;
+mod gate;
+mod holds;
 mod log_spout;
+mod phase;
 mod replay;
 mod settings;
 
 #[cfg(test)]
 mod tests;
 
+pub use gate::{Admission, Gate};
 pub use log_spout::LogSpout;
 pub use settings::LogSpoutSettings;

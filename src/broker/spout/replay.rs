@@ -4,13 +4,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::assigned::InFlight;
-use crate::broker::{Broker, BrokerError, Cursor, Fetched};
+use super::gate::Gates;
+use crate::broker::{Broker, BrokerError, Cursor, Fetched, LogRecord};
 
 /// A cursor waits this long at most for records that are known to exist.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often it is looked whether the rest of a range turned out to be a hole, at which no record arrives.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// A cursor that nobody needs for so long is closed.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// A range of a partition to be delivered again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,13 +27,24 @@ pub(super) struct Replay {
     pub(super) attempt: u32,
     /// Record by record, to find the one at fault.
     pub(super) singly: bool,
+    /// Not before.
+    pub(super) due: Instant,
+    /// Whether it is a gate that it waits for.
+    pub(super) gated: bool,
 }
 
-/// Replays that wait, and the cursor that reads the first of them.
+/// Replays that wait, and what reads them.
 #[derive(Default)]
 pub(super) struct Replays {
     queue: VecDeque<Replay>,
-    cursor: Option<Box<dyn Cursor>>,
+    reader: Option<Reader>,
+}
+
+/// A cursor of one partition. Partitions take turns with it, so that a task has one at most.
+struct Reader {
+    cursor: Box<dyn Cursor>,
+    partition: u32,
+    used: Instant,
 }
 
 impl Replays {
@@ -40,42 +56,112 @@ impl Replays {
         self.queue.is_empty()
     }
 
+    /// Partitions of which something is to come again.
+    pub(super) fn partitions(&self) -> impl Iterator<Item = u32> {
+        self.queue.iter().map(|replay| replay.partition)
+    }
+
+    /// When the next one is due.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.queue.iter().map(|replay| replay.due).min()
+    }
+
+    /// Those that wait for a gate are to ask it again.
+    pub(super) fn gates_changed(&mut self, now: Instant) {
+        self.queue.iter_mut().filter(|replay| replay.gated).for_each(|replay| replay.due = now);
+    }
+
     /// Forgets what belongs to partitions that are no longer ours.
     pub(super) fn remove(&mut self, partitions: &[u32]) {
         self.queue.retain(|replay| !partitions.contains(&replay.partition));
-        self.cursor = None;
     }
 
-    /// Reads the next records to replay, with the run they make. Cancel-safe: the queue moves only with a result.
+    /// Reads the next records to replay, with the run they make; `None` when none is due. One that waits does not stop
+    /// the others. Cancel-safe: the queue moves only with a result.
     pub(super) async fn next(
         &mut self,
         broker: &Arc<dyn Broker>,
         topic: &str,
         max: usize,
+        gates: &mut Gates,
     ) -> Result<Option<(Fetched, InFlight)>, BrokerError> {
-        let Some(&replay) = self.queue.front() else {
-            return Ok(None);
-        };
-        let cursor = match &mut self.cursor {
-            Some(cursor) => cursor,
-            none => none.insert(broker.cursor(topic, &[(replay.partition, replay.start)])?),
-        };
-        let max = if replay.singly { 1 } else { max };
-        let fetched = read(cursor.as_mut(), topic, &replay, max).await?;
-        let fetched = cut(fetched, &replay);
-        let run = InFlight { start: replay.start, attempt: replay.attempt, single: replay.singly };
-        if fetched.next >= replay.end {
-            self.queue.pop_front();
-            self.cursor = None;
-        } else if let Some(front) = self.queue.front_mut() {
-            front.start = fetched.next;
+        while let Some(at) = self.next_due(Instant::now()) {
+            let replay = self.queue[at];
+            let mut fetched = self.read(broker, topic, &replay, max).await?;
+            let admission = gates.ask(&fetched.records);
+            if admission.now < fetched.records.len() {
+                fetched.next = fetched.records[admission.now].origin.offset;
+                fetched.records.truncate(admission.now);
+                (self.queue[at].due, self.queue[at].gated) = (Instant::now() + admission.wait, true);
+                if admission.now == 0 {
+                    continue;
+                }
+            }
+            if fetched.next >= replay.end {
+                self.queue.remove(at);
+            } else {
+                self.queue[at].start = fetched.next;
+            }
+            let run = InFlight { start: replay.start, attempt: replay.attempt, single: replay.singly };
+            return Ok(Some((fetched, run)));
         }
-        Ok(Some((fetched, run)))
+        self.reader.take_if(|reader| reader.used.elapsed() > IDLE);
+        Ok(None)
+    }
+
+    /// All records of the range.
+    pub(super) async fn read_all(
+        &mut self,
+        broker: &Arc<dyn Broker>,
+        topic: &str,
+        mut range: Replay,
+    ) -> Result<Vec<LogRecord>, BrokerError> {
+        let mut records = Vec::new();
+        // The end is not reached at once where a hole follows a record.
+        while range.start < range.end {
+            let fetched = self.read(broker, topic, &range, 2).await?;
+            range.start = fetched.next;
+            records.extend(fetched.records);
+        }
+        Ok(records)
+    }
+
+    /// The first that is due, one of the partition at which the cursor stands before others.
+    fn next_due(&self, now: Instant) -> Option<usize> {
+        let due = |replay: &Replay| replay.due <= now;
+        let at_hand = self.reader.as_ref().map(|reader| reader.partition);
+        let near = self.queue.iter().position(|replay| due(replay) && Some(replay.partition) == at_hand);
+        near.or_else(|| self.queue.iter().position(due))
+    }
+
+    /// The first records of a range, with its epoch and attempt. Cancel-safe.
+    async fn read(
+        &mut self,
+        broker: &Arc<dyn Broker>,
+        topic: &str,
+        replay: &Replay,
+        max: usize,
+    ) -> Result<Fetched, BrokerError> {
+        let &Replay { partition, start, .. } = replay;
+        let usable = self.reader.take_if(|reader| reader.partition == partition);
+        let reader = match usable {
+            Some(reader) => reader,
+            None => {
+                Reader { cursor: broker.cursor(topic, &[(partition, start)])?, partition, used: Instant::now() }
+            }
+        };
+        let Reader { cursor, used, .. } = self.reader.insert(reader);
+        *used = Instant::now();
+        if cursor.position(partition) != Some(start) {
+            cursor.seek(partition, start)?;
+        }
+        let max = if replay.singly { 1 } else { max };
+        Ok(cut(look(cursor.as_mut(), topic, replay, max).await?, replay))
     }
 }
 
 /// The next records, or none up to the end of the range when the rest of it is a hole. Cancel-safe.
-async fn read(cursor: &mut dyn Cursor, topic: &str, replay: &Replay, max: usize) -> Result<Fetched, BrokerError> {
+async fn look(cursor: &mut dyn Cursor, topic: &str, replay: &Replay, max: usize) -> Result<Fetched, BrokerError> {
     let Replay { partition, start, end, .. } = *replay;
     for _ in 0..READ_TIMEOUT.as_millis() / LOOK_INTERVAL.as_millis() {
         if let Some(fetched) = cursor.fetch(max, LOOK_INTERVAL).await? {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::Subject;
 use super::member::Member;
 use super::support::{DEADLINE, STEP, append, create, fresh, numbered, refused, within};
-use crate::broker::{BrokerError, GroupSettings, StartFrom};
+use crate::broker::{BrokerError, Commit, GroupSettings, StartFrom};
 
 /// A group without commits starts where it was told; one with commits starts there, whatever it is told.
 pub async fn check_first_start(subject: &mut dyn Subject) {
@@ -57,7 +57,7 @@ pub async fn check_commit_and_resume(subject: &mut dyn Subject) {
     let mut first = Member::joined(&broker, &topic, &settings, 2).await;
     first.until("all records", |m| m.records.len() == 200).await;
     assert_eq!(first.numbers(), (0..200).collect::<Vec<u64>>());
-    first.commit(&[(0, 30)]);
+    first.commit(&[Commit::clean(0, 30)]);
     let deadline = Instant::now() + DEADLINE;
     loop {
         let committed = within("committed", broker.committed(&group, &topic)).await.expect("committed");

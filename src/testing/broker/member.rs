@@ -6,7 +6,9 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout};
 
 use super::support::{DEADLINE, STEP};
-use crate::broker::{Broker, BrokerError, Consumer, ConsumerEvent, Fetched, GroupSettings, LogRecord};
+use crate::broker::{
+    Broker, BrokerError, Commit, Consumer, ConsumerEvent, Fetched, Granted, GroupSettings, LogRecord, Note,
+};
 
 /// Follows its assignment, releases what is revoked with the commits for it, and keeps what it read.
 pub(super) struct Member {
@@ -15,6 +17,8 @@ pub(super) struct Member {
     pub(super) owned: BTreeMap<u32, u32>,
     /// Where it began, by partition, the last time it was assigned.
     pub(super) started: BTreeMap<u32, u64>,
+    /// The notes that it found there.
+    pub(super) notes: BTreeMap<u32, Note>,
     /// What it would commit, by partition; kept after the partition has gone.
     pub(super) next: BTreeMap<u32, u64>,
     /// All records, as they came.
@@ -29,6 +33,7 @@ impl Member {
             consumer: broker.subscribe(topic, settings).expect("subscribe"),
             owned: BTreeMap::new(),
             started: BTreeMap::new(),
+            notes: BTreeMap::new(),
             next: BTreeMap::new(),
             records: Vec::new(),
             epochs: BTreeMap::new(),
@@ -92,20 +97,20 @@ impl Member {
     }
 
     /// Commits without waiting.
-    pub(super) fn commit(&mut self, offsets: &[(u32, u64)]) {
-        self.consumer.commit(offsets).expect("commit");
+    pub(super) fn commit(&mut self, commits: &[Commit]) {
+        self.consumer.commit(commits).expect("commit");
     }
 
     /// Commits what it has read and waits for the answer.
     pub(super) async fn commit_read(&mut self) {
-        let offsets = self.offsets();
-        self.consumer.release(&offsets).await.expect("release without revocation commits");
+        let commits = self.commits();
+        self.consumer.release(&commits).await.expect("release without revocation commits");
     }
 
     /// Commits what it has read and leaves.
     pub(super) async fn close(mut self) {
-        let offsets = self.offsets();
-        self.consumer.close(&offsets).await.expect("close");
+        let commits = self.commits();
+        self.consumer.close(&commits).await.expect("close");
     }
 
     /// The numbers of all records, sorted.
@@ -115,28 +120,29 @@ impl Member {
         numbers
     }
 
-    fn offsets(&self) -> Vec<(u32, u64)> {
-        self.owned.keys().filter_map(|p| self.next.get(p).map(|next| (*p, *next))).collect()
+    fn commits(&self) -> Vec<Commit> {
+        self.owned.keys().filter_map(|p| self.next.get(p).map(|next| Commit::clean(*p, *next))).collect()
     }
 
     async fn apply(&mut self, event: ConsumerEvent) {
         match event {
             ConsumerEvent::Assigned(partitions) => {
-                for (partition, epoch, start) in partitions {
+                for Granted { partition, epoch, next: start, note } in partitions {
                     assert!(!self.owned.contains_key(&partition), "{partition} was ours already");
                     let before = self.epochs.insert(partition, epoch);
                     assert!(before.is_none_or(|before| epoch > before), "epochs grow: {before:?} {epoch}");
                     self.owned.insert(partition, epoch);
                     self.started.insert(partition, start);
+                    self.notes.insert(partition, note);
                     self.next.insert(partition, start);
                 }
             }
             ConsumerEvent::Revoking(partitions) => {
-                let offsets: Vec<(u32, u64)> = partitions.iter().map(|p| (*p, self.next[p])).collect();
+                let commits: Vec<Commit> = partitions.iter().map(|p| Commit::clean(*p, self.next[p])).collect();
                 for partition in &partitions {
                     assert!(self.owned.remove(partition).is_some(), "{partition} was not ours");
                 }
-                self.consumer.release(&offsets).await.expect("release");
+                self.consumer.release(&commits).await.expect("release");
             }
             ConsumerEvent::Lost(partitions) => {
                 for partition in partitions {

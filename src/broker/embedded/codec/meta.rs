@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::fields::{put_varint, put_zigzag};
 use super::reader::Reader;
-use crate::broker::{BrokerError, Cleanup};
+use crate::broker::{BrokerError, Cleanup, Note};
 
 const VERSION: u8 = 1;
 
@@ -101,13 +101,19 @@ impl PartitionMeta {
     }
 }
 
-/// A committed offset as bytes.
-pub(in super::super) fn offset(offset: u64) -> [u8; 8] {
-    offset.to_be_bytes()
+/// A commit as bytes: the offset, big-endian, and the text of the note. A clean one is the offset alone.
+pub(in super::super) fn commit(offset: u64, note: Note) -> Vec<u8> {
+    let mut bytes = offset.to_be_bytes().to_vec();
+    if note != Note::Clean {
+        bytes.extend_from_slice(note.to_string().as_bytes());
+    }
+    bytes
 }
 
-/// The committed offset in `bytes`.
-pub(in super::super) fn offset_of(bytes: &[u8]) -> Result<u64, BrokerError> {
-    let bytes = bytes.try_into().map_err(|_| BrokerError::Corrupt { context: "committed offset".into() })?;
-    Ok(u64::from_be_bytes(bytes))
+/// The committed offset in `bytes`, and the note beside it.
+pub(in super::super) fn commit_of(bytes: &[u8]) -> Result<(u64, Note), BrokerError> {
+    let damaged = || BrokerError::Corrupt { context: "committed offset".into() };
+    let (offset, note) = bytes.split_first_chunk().ok_or_else(damaged)?;
+    let note = std::str::from_utf8(note).map_err(|_| damaged())?;
+    Ok((u64::from_be_bytes(*offset), Note::parse(note)))
 }

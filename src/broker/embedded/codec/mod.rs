@@ -22,5 +22,5 @@ mod tests;
 
 pub(super) use block::{Block, BlockBuilder, Entry};
 pub(super) use fields::{put_bytes, put_optional, put_varint, put_zigzag};
-pub(super) use meta::{PartitionMeta, TopicMeta, offset, offset_of};
+pub(super) use meta::{PartitionMeta, TopicMeta, commit, commit_of};
 pub(super) use reader::Reader;

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout};
 
 use super::super::EmbeddedBroker;
 use super::{append, open, record};
-use crate::broker::{Broker, Consumer, ConsumerEvent, GroupSettings, TopicSpec};
+use crate::broker::{Broker, Commit, Consumer, ConsumerEvent, Granted, GroupSettings, Note, TopicSpec};
 
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -24,7 +24,9 @@ fn join(broker: &EmbeddedBroker) -> Box<dyn Consumer> {
 /// The partitions and epochs of an assignment.
 fn assigned(event: ConsumerEvent) -> Vec<(u32, u32)> {
     match event {
-        ConsumerEvent::Assigned(grants) => grants.into_iter().map(|(p, epoch, _)| (p, epoch)).collect(),
+        ConsumerEvent::Assigned(grants) => {
+            grants.into_iter().map(|granted| (granted.partition, granted.epoch)).collect()
+        }
         other => panic!("not an assignment: {other:?}"),
     }
 }
@@ -34,7 +36,7 @@ async fn who_does_not_release_loses_the_partition_after_the_drain_timeout() {
     let (_dir, broker) = fixture(2).await;
     let mut a = join(&broker);
     assert_eq!(assigned(a.poll(1).await.unwrap()), [(0, 1), (1, 1)]);
-    a.commit(&[(0, 3), (1, 3)]).unwrap();
+    a.commit(&[Commit::clean(0, 3), Commit::clean(1, 3)]).unwrap();
 
     let before = Instant::now();
     let mut b = join(&broker);
@@ -43,7 +45,7 @@ async fn who_does_not_release_loses_the_partition_after_the_drain_timeout() {
 
     assert_eq!(a.poll(1).await.unwrap(), ConsumerEvent::Revoking(vec![1]));
     assert_eq!(a.poll(1).await.unwrap(), ConsumerEvent::Lost(vec![1]));
-    a.release(&[(0, 5), (1, 5)]).await.unwrap();
+    a.release(&[Commit::clean(0, 5), Commit::clean(1, 5)]).await.unwrap();
     assert_eq!(broker.committed("g", "t").await.unwrap(), [Some(5), Some(3)], "a late commit is left out");
 }
 
@@ -54,14 +56,17 @@ async fn a_release_hands_over_at_once_with_its_commit() {
     a.poll(1).await.unwrap();
     let mut b = join(&broker);
     let before = Instant::now();
-    a.release(&[(0, 1)]).await.unwrap();
+    a.release(&[Commit::clean(0, 1)]).await.unwrap();
     assert!(
         timeout(Duration::from_secs(1), b.poll(1)).await.is_err(),
         "a revocation not seen yet is not released"
     );
     assert_eq!(a.poll(1).await.unwrap(), ConsumerEvent::Revoking(vec![1]));
-    a.release(&[(1, 9)]).await.unwrap();
-    assert_eq!(b.poll(1).await.unwrap(), ConsumerEvent::Assigned(vec![(1, 2, 9)]));
+    a.release(&[Commit::clean(1, 9)]).await.unwrap();
+    assert_eq!(
+        b.poll(1).await.unwrap(),
+        ConsumerEvent::Assigned(vec![Granted { partition: 1, epoch: 2, next: 9, note: Note::Clean }])
+    );
     assert!(before.elapsed() < DRAIN);
 }
 
@@ -91,9 +96,12 @@ async fn a_dropped_member_leaves_at_once_without_commit() {
     let mut b = join(&broker);
     assert!(timeout(Duration::from_secs(60), b.poll(1)).await.is_err(), "one partition has one owner");
     drop(a);
-    assert_eq!(b.poll(1).await.unwrap(), ConsumerEvent::Assigned(vec![(0, 2, 0)]));
+    assert_eq!(
+        b.poll(1).await.unwrap(),
+        ConsumerEvent::Assigned(vec![Granted { partition: 0, epoch: 2, next: 0, note: Note::Clean }])
+    );
     assert_eq!(broker.committed("g", "t").await.unwrap(), [None]);
-    b.close(&[(0, 4)]).await.unwrap();
+    b.close(&[Commit::clean(0, 4)]).await.unwrap();
     assert_eq!(broker.committed("g", "t").await.unwrap(), [Some(4)]);
     assert!(b.poll(1).await.is_err(), "a closed consumer says so");
     broker.reset("g", "t", &[(0, 0)]).await.expect("the group is idle");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::super::{EmbeddedBroker, EmbeddedSettings};
 use super::{append, open, read_all, record};
-use crate::broker::{Append, Broker, BrokerError, Cleanup, GroupSettings, TopicSpec};
+use crate::broker::{Append, Broker, BrokerError, Cleanup, Commit, GroupSettings, TopicSpec};
 use crate::topology::Headers;
 
 const CHILD: &str = "SQUALL_TEST_EMBEDDED_LOCK";
@@ -126,7 +126,7 @@ async fn after_a_full_disk_nothing_is_acknowledged_and_reading_goes_on() {
         is_full(broker.delete_before("t", 0, 1).await.unwrap_err());
         let mut consumer = broker.subscribe("t", &GroupSettings::new("g")).unwrap();
         consumer.poll(1).await.unwrap();
-        is_full(consumer.release(&[(0, 1)]).await.unwrap_err());
+        is_full(consumer.release(&[Commit::clean(0, 1)]).await.unwrap_err());
         assert_eq!(read_all(&broker, "t").await.len(), 1, "reading goes on");
     }
     let broker = open(dir.path(), true);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::super::topic::Topic;
-use crate::broker::{Append, BrokerError, Position, TopicSpec};
+use crate::broker::{Append, BrokerError, Commit, Position, TopicSpec};
 
 /// Where the answer goes; nobody may be waiting for it any more.
 pub(in super::super) type Reply<T> = oneshot::Sender<Result<T, BrokerError>>;
@@ -27,11 +27,11 @@ pub(in super::super) struct AppendJob {
     pub(in super::super) _room: Option<OwnedSemaphorePermit>,
 }
 
-/// Offsets of a group.
+/// Commits of a group.
 pub(in super::super) struct CommitJob {
     pub(in super::super) topic: Arc<Topic>,
     pub(in super::super) group: Arc<str>,
-    pub(in super::super) offsets: Vec<(u32, u64)>,
+    pub(in super::super) commits: Vec<Commit>,
     pub(in super::super) reply: Reply<()>,
 }
 

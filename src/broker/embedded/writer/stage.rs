@@ -89,9 +89,9 @@ impl<'a> Stage<'a> {
         if let Err(error) = job.topic.check() {
             return answer(job.reply, Err(error));
         }
-        for (partition, offset) in &job.offsets {
-            let key = keys::committed(job.topic.id, *partition, &job.group);
-            self.batch.insert(&self.shared.store.meta, key, codec::offset(*offset).to_vec());
+        for commit in &job.commits {
+            let key = keys::committed(job.topic.id, commit.partition, &job.group);
+            self.batch.insert(&self.shared.store.meta, key, codec::commit(commit.offset, commit.note));
         }
         self.committed.push(job);
     }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use super::Stored;
 use crate::broker::{
-    Append, Bounds, Broker, BrokerError, Consumer, ConsumerEvent, Cursor, Fetched, GroupSettings, Position,
-    Producer, TopicInfo, TopicSpec, dead_letter,
+    Append, Bounds, Broker, BrokerError, Commit, Consumer, ConsumerEvent, Cursor, Fetched, GroupSettings,
+    Position, Producer, TopicInfo, TopicSpec, dead_letter,
 };
 use crate::topology::BoxFuture;
 
@@ -18,7 +18,7 @@ pub(super) struct Seen {
     /// Settings of the members that joined.
     pub(super) joined: Vec<GroupSettings>,
     /// Commits that do not wait, as they were asked for.
-    pub(super) commits: Vec<Vec<(u32, u64)>>,
+    pub(super) commits: Vec<Vec<Commit>>,
     /// Records that were pulled.
     pub(super) pulled: usize,
     pub(super) revoked: usize,
@@ -136,17 +136,33 @@ impl Consumer for CheckedConsumer {
         })
     }
 
-    fn commit(&mut self, offsets: &[(u32, u64)]) -> Result<(), BrokerError> {
+    fn pause(&mut self, partition: u32, at: u64) -> Result<(), BrokerError> {
+        self.inner.pause(partition, at)
+    }
+
+    fn resume(&mut self, partition: u32) -> Result<(), BrokerError> {
+        self.inner.resume(partition)
+    }
+
+    fn commit_now<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
+        Box::pin(async move {
+            self.inner.commit_now(commits).await?;
+            self.look().await;
+            Ok(())
+        })
+    }
+
+    fn commit(&mut self, commits: &[Commit]) -> Result<(), BrokerError> {
         let mut seen = self.log.seen.lock().unwrap();
-        seen.commits.push(offsets.to_vec());
+        seen.commits.push(commits.to_vec());
         if seen.fail_commits > 0 {
             seen.fail_commits -= 1;
             return Err(failure());
         }
-        self.inner.commit(offsets)
+        self.inner.commit(commits)
     }
 
-    fn release<'a>(&'a mut self, offsets: &'a [(u32, u64)]) -> BoxFuture<'a, Result<(), BrokerError>> {
+    fn release<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(async move {
             self.look().await;
             {
@@ -156,16 +172,16 @@ impl Consumer for CheckedConsumer {
                     return Err(failure());
                 }
             }
-            self.inner.release(offsets).await?;
+            self.inner.release(commits).await?;
             self.look().await;
             Ok(())
         })
     }
 
-    fn close<'a>(&'a mut self, offsets: &'a [(u32, u64)]) -> BoxFuture<'a, Result<(), BrokerError>> {
+    fn close<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(async move {
             self.look().await;
-            self.inner.close(offsets).await?;
+            self.inner.close(commits).await?;
             self.look().await;
             Ok(())
         })

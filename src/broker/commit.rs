@@ -1,0 +1,96 @@
+//! What a group commits, and what it is told when partitions are given to it.
+
+use std::fmt;
+
+/// What a commit says beside its offset to whoever gets the partition next. It travels with the offset, so it is
+/// there after a crash, on whichever machine the partition comes up again.
+///
+/// The log keeps it and draws no conclusion; [`LogSpout`](super::LogSpout) does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Note {
+    /// The partition was given back in order; also what a commit says that was made without a note.
+    #[default]
+    Clean,
+    /// The partition is being read: who finds this has inherited from one who died.
+    Open,
+    /// What begins at the offset was the only run in flight.
+    Batchwise,
+    /// The record at the offset was the only one in flight.
+    Singly {
+        /// How often before that its worker had died.
+        deaths: u32,
+    },
+}
+
+const SINGLY: &str = "singly:";
+
+impl Note {
+    /// The note of this text. Text that is not one, as other programs leave it, is [`Clean`](Self::Clean).
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "open" => Self::Open,
+            "batchwise" => Self::Batchwise,
+            text => {
+                let deaths = text.strip_prefix(SINGLY).and_then(|deaths| deaths.parse().ok());
+                deaths.map_or(Self::Clean, |deaths| Self::Singly { deaths })
+            }
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clean => f.write_str("clean"),
+            Self::Open => f.write_str("open"),
+            Self::Batchwise => f.write_str("batchwise"),
+            Self::Singly { deaths } => write!(f, "{SINGLY}{deaths}"),
+        }
+    }
+}
+
+/// Where a group goes on in a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Commit {
+    /// Partition, counted from 0.
+    pub partition: u32,
+    /// Offset of the next record to read.
+    pub offset: u64,
+    /// For whoever gets the partition next.
+    pub note: Note,
+}
+
+impl Commit {
+    /// A commit of a partition that is being given back in order, or of which nothing is to be said.
+    pub fn clean(partition: u32, offset: u64) -> Self {
+        Self { partition, offset, note: Note::Clean }
+    }
+}
+
+/// A partition that a group has given to its member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Granted {
+    /// Partition, counted from 0.
+    pub partition: u32,
+    /// Grows with each assignment of the partition to this consumer.
+    pub epoch: u32,
+    /// Offset of the first record to come.
+    pub next: u64,
+    /// What the last commit said; [`Note::Clean`] where there is none.
+    pub note: Note,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_what_its_text_says() {
+        for note in [Note::Clean, Note::Open, Note::Batchwise, Note::Singly { deaths: 2 }] {
+            assert_eq!(Note::parse(&note.to_string()), note);
+        }
+        for foreign in ["", "singly:", "singly:-1", "singly:many", "{\"by\":\"others\"}", "OPEN"] {
+            assert_eq!(Note::parse(foreign), Note::Clean);
+        }
+    }
+}
