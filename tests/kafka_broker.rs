@@ -147,6 +147,12 @@ async fn what_is_not_released_goes_after_the_drain_time_and_late_commits_are_ign
     let mut expected = [None, None];
     expected[kept as usize] = Some(5);
     assert_eq!(broker.committed("drain", "drain").await.unwrap(), expected);
+    let lost = loop {
+        if let ConsumerEvent::Lost(partitions) = next(&mut old).await.unwrap() {
+            break partitions;
+        }
+    };
+    assert_eq!(lost, revoked, "its owner is told");
     old.close(&[]).await.unwrap();
     new.close(&[]).await.unwrap();
 }

@@ -93,10 +93,6 @@ impl Assignment {
         self.0.get_mut(&partition)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Assigned)> {
-        self.0.iter().map(|(partition, assigned)| (*partition, assigned))
-    }
-
     /// The epoch of a partition that is ours.
     pub(super) fn epoch(&self, partition: u32) -> Option<u32> {
         self.0.get(&partition).map(|assigned| assigned.epoch)

@@ -36,6 +36,14 @@ pub struct SourceConfig {
     pub commit_interval_ms: Option<u64>,
     /// How often a single record is replayed while a store is at fault.
     pub max_replays: Option<u32>,
+    /// How long a run that failed waits before it is replayed; each further time twice as long.
+    pub replay_back_off_ms: Option<u64>,
+    /// The longest such wait.
+    pub replay_back_off_max_ms: Option<u64>,
+    /// With how many deaths of its worker in a row a record becomes a dead letter; 0 = never.
+    pub max_deaths: Option<u32>,
+    /// After a death, how many records of each partition go out with one run in flight at a time.
+    pub careful_records: Option<usize>,
 }
 
 fn default_partitions() -> u32 {
@@ -76,6 +84,10 @@ impl SourceConfig {
         let mut settings = LogSpoutSettings::new(&self.topic, group);
         set_ms(&mut settings.commit_interval, self.commit_interval_ms);
         super::set(&mut settings.max_replays, self.max_replays);
+        set_ms(&mut settings.replay_back_off, self.replay_back_off_ms);
+        set_ms(&mut settings.replay_back_off_max, self.replay_back_off_max_ms);
+        super::set(&mut settings.max_deaths, self.max_deaths);
+        super::set(&mut settings.careful_records, self.careful_records);
         settings.dead_letters = Some(self.dead_letters.clone());
         settings
     }

@@ -1,6 +1,6 @@
 //! A member of a group that does what a spout does, and checks every event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::time::{Instant, timeout};
@@ -24,6 +24,7 @@ pub(super) struct Member {
     /// All records, as they came.
     pub(super) records: Vec<LogRecord>,
     epochs: BTreeMap<u32, u32>,
+    paused: BTreeSet<u32>,
 }
 
 impl Member {
@@ -37,6 +38,7 @@ impl Member {
             next: BTreeMap::new(),
             records: Vec::new(),
             epochs: BTreeMap::new(),
+            paused: BTreeSet::new(),
         }
     }
 
@@ -101,6 +103,32 @@ impl Member {
         self.consumer.commit(commits).expect("commit");
     }
 
+    /// Commits and waits, and gives nothing back.
+    pub(super) async fn commit_now(&mut self, commits: &[Commit]) {
+        self.consumer.commit_now(commits).await.expect("commit");
+    }
+
+    /// Lets no more of `partition` come; it is to go on at `at`.
+    pub(super) fn pause(&mut self, partition: u32, at: u64) {
+        self.consumer.pause(partition, at).expect("pause");
+        if self.owned.contains_key(&partition) {
+            self.paused.insert(partition);
+            self.next.insert(partition, at);
+        }
+    }
+
+    /// Lets it come again.
+    pub(super) fn resume(&mut self, partition: u32) {
+        self.consumer.resume(partition).expect("resume");
+        self.paused.remove(&partition);
+    }
+
+    /// The numbers of all records of a partition, as they came.
+    pub(super) fn of(&self, partition: u32) -> Vec<u64> {
+        let of = self.records.iter().filter(|record| record.origin.partition == partition);
+        of.map(super::support::number).collect()
+    }
+
     /// Commits what it has read and waits for the answer.
     pub(super) async fn commit_read(&mut self) {
         let commits = self.commits();
@@ -141,12 +169,14 @@ impl Member {
                 let commits: Vec<Commit> = partitions.iter().map(|p| Commit::clean(*p, self.next[p])).collect();
                 for partition in &partitions {
                     assert!(self.owned.remove(partition).is_some(), "{partition} was not ours");
+                    self.paused.remove(partition);
                 }
                 self.consumer.release(&commits).await.expect("release");
             }
             ConsumerEvent::Lost(partitions) => {
                 for partition in partitions {
                     self.owned.remove(&partition);
+                    self.paused.remove(&partition);
                 }
             }
             ConsumerEvent::Records(fetched) => self.keep(fetched),
@@ -156,6 +186,7 @@ impl Member {
     fn keep(&mut self, fetched: Fetched) {
         let partition = fetched.partition;
         assert_eq!(self.owned.get(&partition), Some(&fetched.epoch), "records of a partition that is ours");
+        assert!(!self.paused.contains(&partition), "nothing comes of a paused partition");
         assert!(fetched.records.len() <= 50, "at most `max` records");
         let mut next = self.next[&partition];
         for record in &fetched.records {

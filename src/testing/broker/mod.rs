@@ -18,6 +18,7 @@ mod append;
 mod durability;
 mod group;
 mod member;
+mod pause;
 mod read;
 mod run;
 mod sharing;
@@ -31,6 +32,7 @@ pub use append::{
 };
 pub use durability::{check_compaction, check_restart};
 pub use group::{check_commit_and_resume, check_first_start, check_group_out_of_range, check_reset};
+pub use pause::{check_notes, check_pause_and_resume, check_paused_member_stays};
 pub use read::{check_cursor_out_of_range, check_cursor_waits, check_seek_by_offset, check_seek_by_time};
 pub use run::run_all;
 pub use sharing::check_members_share;

@@ -1,6 +1,6 @@
 //! All checks, in order.
 
-use super::{Subject, append, durability, group, read, sharing, topics};
+use super::{Subject, append, durability, group, pause, read, sharing, topics};
 
 /// Runs every check, the cheap ones first, and prints the name of each before it begins, so that a failure or a
 /// hang has a name.
@@ -34,6 +34,9 @@ pub async fn run_all(subject: &mut dyn Subject) {
         group::check_reset,
         group::check_group_out_of_range,
         sharing::check_members_share,
+        pause::check_pause_and_resume,
+        pause::check_paused_member_stays,
+        pause::check_notes,
         durability::check_compaction,
         durability::check_restart,
     );

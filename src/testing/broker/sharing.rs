@@ -61,7 +61,7 @@ pub async fn check_members_share(subject: &mut dyn Subject) {
 }
 
 /// Polls both in turn until `done`.
-async fn both(a: &mut Member, b: &mut Member, what: &str, done: impl Fn(&Member, &Member) -> bool) {
+pub(super) async fn both(a: &mut Member, b: &mut Member, what: &str, done: impl Fn(&Member, &Member) -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !done(a, b) {
         assert!(Instant::now() < deadline, "no {what}; a owns {:?}, b {:?}", a.owned, b.owned);

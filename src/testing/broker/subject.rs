@@ -1,6 +1,7 @@
 //! What is put to the test.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::broker::Broker;
 use crate::topology::BoxFuture;
@@ -21,6 +22,11 @@ pub trait Subject: Send {
     /// Compacts what `topic` holds, tombstones that may go included, and resolves when that is done. `false`
     /// when this log cannot be made to: then only what holds before and after a compaction is checked.
     fn compact<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, bool>;
+
+    /// The shortest session timeout that the log takes, or near it. Kafka's own default for the shortest is 6 s.
+    fn session_timeout(&self) -> Duration {
+        Duration::from_secs(6)
+    }
 
     /// Size of a payload that is certainly above the log's limit.
     fn too_large(&self) -> usize {

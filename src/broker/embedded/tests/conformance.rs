@@ -1,6 +1,7 @@
 //! The embedded log does what every log does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -38,6 +39,11 @@ impl Subject for Embedded {
             self.broker = None;
             self.broker = Some(EmbeddedBroker::open(self.dir.path(), self.settings.clone()).unwrap());
         })
+    }
+
+    fn session_timeout(&self) -> Duration {
+        // Members of one process have no session.
+        Duration::from_millis(200)
     }
 
     fn expire_before<'a>(&'a self, topic: &'a str, partition: u32, offset: u64) -> BoxFuture<'a, ()> {

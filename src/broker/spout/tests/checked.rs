@@ -23,6 +23,8 @@ pub(super) struct Seen {
     pub(super) pulled: usize,
     pub(super) revoked: usize,
     pub(super) lost: usize,
+    /// Cursors that were opened.
+    pub(super) cursors: usize,
     /// This many commits that do not wait fail.
     pub(super) fail_commits: usize,
     /// This many releases fail.
@@ -235,6 +237,7 @@ impl Broker for Checked {
     }
 
     fn cursor(&self, topic: &str, starts: &[(u32, u64)]) -> Result<Box<dyn Cursor>, BrokerError> {
+        self.seen.lock().unwrap().cursors += 1;
         self.inner.cursor(topic, starts)
     }
 

@@ -1,7 +1,10 @@
 //! The log spout over the embedded log, on paused time.
 
+mod abort;
 mod checked;
+mod deaths;
 mod failures;
+mod gates;
 mod groups;
 mod reads;
 mod schedules;
@@ -13,7 +16,7 @@ use std::time::Duration;
 use self::checked::Checked;
 use super::{LogSpout, LogSpoutSettings};
 use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
-use crate::broker::{Append, Broker, GroupSettings, LogRecord, TopicSpec};
+use crate::broker::{Append, Broker, Gate, GroupSettings, LogRecord, TopicSpec};
 use crate::topology::{Bolt, Emitter, Rejected, Result, Sink, Topology, Tuning};
 
 /// How often each `(partition, offset)` was stored.
@@ -137,7 +140,12 @@ fn topology(spout: LogSpout, tasks: usize, stored: &Stored, pause: Duration) -> 
 
 /// The same over a checked log.
 fn over(checked: &Checked, settings: LogSpoutSettings) -> Topology {
+    over_gated(checked, settings, Vec::new())
+}
+
+fn over_gated(checked: &Checked, settings: LogSpoutSettings, gates: Vec<Arc<dyn Gate>>) -> Topology {
     let spout = LogSpout::new(Arc::new(checked.clone()), settings);
+    let spout = gates.into_iter().fold(spout, LogSpout::gated);
     topology(spout, 1, &checked.stored, Duration::ZERO)
 }
 
