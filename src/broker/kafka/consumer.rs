@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -23,6 +24,8 @@ pub(super) struct KafkaConsumer {
     /// older assignment is recognised.
     epochs: BTreeMap<u32, u32>,
     broken: Option<Broken>,
+    /// A commit that is waited for, kept when the wait is dropped: asked for again it is not made again.
+    underway: Option<(Vec<Stamped>, Reply)>,
 }
 
 /// Why every further call fails.
@@ -48,6 +51,7 @@ impl KafkaConsumer {
             topic: topic.into(),
             epochs: BTreeMap::new(),
             broken: None,
+            underway: None,
         })
     }
 
@@ -100,20 +104,23 @@ impl KafkaConsumer {
 
     /// Sends a command that is answered, and waits for the answer.
     async fn ask(&self, what: &'static str, command: impl FnOnce(Answer) -> Command) -> Result<(), BrokerError> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         self.inbox.send(command(reply))?;
-        self.answer(what, answer).await
+        answered(what, &mut answer, self.patience()).await
     }
 
-    /// Waits for the thread's answer, which itself waits for the group's.
-    async fn answer(&self, what: &'static str, reply: Reply) -> Result<(), BrokerError> {
-        // The thread's own bound is one request; a second one covers what it was just doing.
-        let patience = self.settings.request_timeout * 2;
-        match tokio::time::timeout(patience, reply).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(BrokerError::Closed { what: "the consumer" }),
-            Err(_) => Err(error::timeout(what, patience)),
-        }
+    /// The thread's own bound is one request; a second one covers what it was just doing.
+    fn patience(&self) -> Duration {
+        self.settings.request_timeout * 2
+    }
+}
+
+/// Waits for the thread's answer, which itself waits for the group's.
+async fn answered(what: &'static str, reply: &mut Reply, patience: Duration) -> Result<(), BrokerError> {
+    match tokio::time::timeout(patience, reply).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(BrokerError::Closed { what: "the consumer" }),
+        Err(_) => Err(error::timeout(what, patience)),
     }
 }
 
@@ -143,7 +150,20 @@ impl Consumer for KafkaConsumer {
 
     fn commit_now<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
         let commits = self.stamped(commits);
-        Box::pin(self.ask("a commit", |reply| Command::CommitNow(commits, reply)))
+        Box::pin(async move {
+            let patience = self.patience();
+            let (_, answer) = match self.underway.take_if(|(same, _)| *same == commits) {
+                Some(underway) => self.underway.insert(underway),
+                None => {
+                    let (reply, answer) = oneshot::channel();
+                    self.inbox.send(Command::CommitNow(commits.clone(), reply))?;
+                    self.underway.insert((commits, answer))
+                }
+            };
+            let result = answered("a commit", answer, patience).await;
+            self.underway = None;
+            result
+        })
     }
 
     fn release<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {

@@ -59,7 +59,11 @@ impl Poller {
         let Some(next) = self.live.get(&partition).map(|live| live.next) else { return };
         match self.seek_and_resume(partition, next) {
             // A partition that was only just assigned is not started at once. Doing it twice does no harm.
-            Err(KafkaError::Seek(_) | KafkaError::OffsetFetch(Code::State | Code::PreviousInProgress)) => {}
+            Err(
+                error @ (KafkaError::Seek(_) | KafkaError::OffsetFetch(Code::State | Code::PreviousInProgress)),
+            ) => {
+                tracing::debug!(topic = &*self.topic, partition, %error, "cannot resume yet");
+            }
             Err(error) => self.pause_failed("cannot resume a partition", error),
             Ok(()) => {
                 if let Some(live) = self.live.get_mut(&partition) {

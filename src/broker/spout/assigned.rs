@@ -136,10 +136,12 @@ impl Assignment {
         self.0.values().any(|assigned| assigned.suspect.is_some())
     }
 
-    /// Whether records of some partition go out one by one.
-    pub(super) fn is_singly(&self) -> bool {
+    /// Partitions whose records go out one by one.
+    pub(super) fn singly(&self) -> impl Iterator<Item = u32> {
         let singly = |assigned: &Assigned| matches!(assigned.phase, Phase::Singly { .. });
-        self.0.values().any(|assigned| singly(assigned) && !assigned.phase.is_over(assigned.next))
+        let careful =
+            self.0.iter().filter(move |(_, assigned)| singly(assigned) && !assigned.phase.is_over(assigned.next));
+        careful.map(|(partition, _)| *partition)
     }
 
     /// Whether nothing at all is in flight.

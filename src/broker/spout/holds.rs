@@ -58,6 +58,11 @@ impl Holds {
         self.paused.insert(partition)
     }
 
+    /// Whether no fresh records come of it.
+    pub(super) fn is_paused(&self, partition: u32) -> bool {
+        self.paused.contains(&partition)
+    }
+
     /// Those that are paused and are not `wanted` so any more.
     pub(super) fn take_unwanted(&mut self, wanted: &BTreeSet<u32>) -> Vec<u32> {
         let over: Vec<u32> = self.paused.difference(wanted).copied().collect();

@@ -118,7 +118,9 @@ impl LogSpout {
     async fn next_event(&mut self, max: usize) -> Result<Option<ConsumerEvent>> {
         let dues = [self.holds.due(), self.replays.due(), self.care.due()];
         let due = dues.into_iter().flatten().fold(self.next_commit, Instant::min);
-        let max = if self.ours.is_singly() { 1 } else { max };
+        // What goes out record by record comes like that, so that nothing has to be read twice.
+        let singly = self.ours.singly().any(|partition| !self.holds.is_paused(partition));
+        let max = if singly { 1 } else { max };
         let consumer = self.consumer.as_mut().expect(PREPARED);
         tokio::select! {
             biased;

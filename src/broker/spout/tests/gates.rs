@@ -72,7 +72,10 @@ impl Door {
 
 /// Keeps when each record came, and how often.
 #[derive(Clone, Default)]
-struct Times(Arc<Mutex<BTreeMap<(u32, u64), Vec<Instant>>>>);
+struct Times(Arc<Mutex<Came>>);
+
+/// When, by partition and offset.
+type Came = BTreeMap<(u32, u64), Vec<Instant>>;
 
 impl Sink for Times {
     type In = LogRecord;

@@ -6,6 +6,7 @@ mod deaths;
 mod failures;
 mod gates;
 mod groups;
+mod notes;
 mod reads;
 mod schedules;
 
