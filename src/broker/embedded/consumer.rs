@@ -68,8 +68,6 @@ impl EmbeddedConsumer {
         }
     }
 
-    /// Commits `offsets` and waits for the answer; gives nothing back.
-
     async fn next_event(&mut self, max: usize) -> Result<ConsumerEvent, BrokerError> {
         let (topic, wake) = (self.topic.clone(), self.wake.clone());
         loop {

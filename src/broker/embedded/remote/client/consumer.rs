@@ -8,7 +8,7 @@ use super::conversation::{SLICE, split, waiting_for};
 use super::line::strange;
 use super::lines::Lines;
 use super::seat::Seat;
-use crate::broker::{BrokerError, Consumer, ConsumerEvent, Fetched, GroupSettings};
+use crate::broker::{BrokerError, Commit, Consumer, ConsumerEvent, Fetched, GroupSettings};
 use crate::topology::BoxFuture;
 
 /// Joins with its first poll. It is a member as long as its connection stands; one that breaks has lost its
@@ -28,7 +28,7 @@ pub(super) struct RemoteConsumer {
     base: u32,
     newest: u32,
     /// Commits that wait for the one on its way.
-    commits: BTreeMap<u32, u64>,
+    commits: BTreeMap<u32, Commit>,
     closed: bool,
 }
 
@@ -52,7 +52,7 @@ impl RemoteConsumer {
     async fn next_event(&mut self, max: usize) -> Result<ConsumerEvent, BrokerError> {
         loop {
             if self.closed {
-                return Err(BrokerError::Closed { what: "the consumer" });
+                return Err(CLOSED);
             }
             if let Some(event) = self.ready.pop_front() {
                 return Ok(self.hand_out(event, max));
@@ -99,7 +99,7 @@ impl RemoteConsumer {
     fn hand_out(&mut self, event: ConsumerEvent, max: usize) -> ConsumerEvent {
         match event {
             ConsumerEvent::Assigned(grants) => {
-                self.assigned.extend(grants.iter().map(|(p, epoch, _)| (*p, *epoch)));
+                self.assigned.extend(grants.iter().map(|grant| (grant.partition, grant.epoch)));
                 ConsumerEvent::Assigned(grants)
             }
             ConsumerEvent::Revoking(partitions) => {
@@ -126,9 +126,9 @@ impl RemoteConsumer {
     fn renumber(&mut self, event: ConsumerEvent) -> ConsumerEvent {
         match event {
             ConsumerEvent::Assigned(mut grants) => {
-                for (_, epoch, _) in &mut grants {
-                    *epoch = epoch.saturating_add(self.base);
-                    self.newest = self.newest.max(*epoch);
+                for grant in &mut grants {
+                    grant.epoch = grant.epoch.saturating_add(self.base);
+                    self.newest = self.newest.max(grant.epoch);
                 }
                 ConsumerEvent::Assigned(grants)
             }
@@ -140,27 +140,35 @@ impl RemoteConsumer {
         }
     }
 
-    /// The offsets of partitions that are ours, with the server's epochs.
-    fn ours(&self, offsets: impl IntoIterator<Item = (u32, u64)>) -> Vec<(u32, u32, u64)> {
-        let ours = |(p, offset)| Some((p, self.assigned.get(&p)?.saturating_sub(self.base), offset));
-        offsets.into_iter().filter_map(ours).collect()
+    /// The server's epoch of a partition that is ours.
+    fn epoch(&self, partition: u32) -> Option<u32> {
+        self.assigned.get(&partition).map(|epoch| epoch.saturating_sub(self.base))
     }
 
-    /// Everything to be committed now.
-    fn take_commits(&mut self, offsets: &[(u32, u64)]) -> Vec<(u32, u32, u64)> {
+    /// The seat, and the server's epoch of a partition of which records may come.
+    fn reading(&mut self, partition: u32) -> Result<Option<(&mut Seat, u32)>, BrokerError> {
+        if self.closed {
+            return Err(CLOSED);
+        }
+        let epoch = self.epoch(partition).filter(|_| !self.revoking.contains(&partition));
+        Ok(self.seat.as_mut().zip(epoch))
+    }
+
+    /// Everything to be committed now, the newest of each partition that is ours, with the server's epochs.
+    fn take_commits(&mut self, commits: &[Commit]) -> Vec<(u32, Commit)> {
         let mut all = std::mem::take(&mut self.commits);
-        all.extend(offsets.iter().copied());
-        self.ours(all)
+        all.extend(commits.iter().map(|commit| (commit.partition, *commit)));
+        all.into_values().filter_map(|commit| Some((self.epoch(commit.partition)?, commit))).collect()
     }
 
     fn send_commits(&mut self) {
         if self.commits.is_empty() || self.seat.as_ref().is_none_or(Seat::is_committing) {
             return;
         }
-        let offsets = self.take_commits(&[]);
+        let commits = self.take_commits(&[]);
         if let Some(seat) = &mut self.seat {
             // A connection that has failed is noticed by the next poll.
-            let _failed = seat.commit(offsets);
+            let _failed = seat.commit(commits);
         }
     }
 
@@ -191,22 +199,46 @@ impl Consumer for RemoteConsumer {
         Box::pin(self.next_event(max))
     }
 
-    fn commit(&mut self, offsets: &[(u32, u64)]) -> Result<(), BrokerError> {
+    fn pause(&mut self, partition: u32, at: u64) -> Result<(), BrokerError> {
+        if let Some((seat, epoch)) = self.reading(partition)? {
+            seat.holds.pause(partition, epoch, at);
+            self.ready.retain(
+                |event| !matches!(event, ConsumerEvent::Records(fetched) if fetched.partition == partition),
+            );
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self, partition: u32) -> Result<(), BrokerError> {
+        if let Some((seat, epoch)) = self.reading(partition)? {
+            seat.holds.resume(partition, epoch);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, commits: &[Commit]) -> Result<(), BrokerError> {
         // Without a connection nothing is ours.
         if self.seat.is_none() {
             return Ok(());
         }
-        let ours = offsets.iter().filter(|(p, _)| self.assigned.contains_key(p));
-        self.commits.extend(ours.copied());
+        let ours = commits.iter().filter(|commit| self.assigned.contains_key(&commit.partition));
+        self.commits.extend(ours.map(|commit| (commit.partition, *commit)));
         self.send_commits();
         self.seat.as_mut().and_then(Seat::take_failure).map_or(Ok(()), Err)
     }
 
-    fn release<'a>(&'a mut self, offsets: &'a [(u32, u64)]) -> BoxFuture<'a, Result<(), BrokerError>> {
+    fn commit_now<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(async move {
-            let offsets = self.take_commits(offsets);
+            let commits = self.take_commits(commits);
+            self.deliver(Request::Release { commits, give_back: false }).await
+        })
+    }
+
+    fn release<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
+        Box::pin(async move {
+            let commits = self.take_commits(commits);
             let give_back = !self.revoking.is_empty();
-            self.deliver(Request::Release { offsets, give_back }).await?;
+            self.deliver(Request::Release { commits, give_back }).await?;
             for partition in std::mem::take(&mut self.revoking) {
                 self.assigned.remove(&partition);
             }
@@ -214,13 +246,15 @@ impl Consumer for RemoteConsumer {
         })
     }
 
-    fn close<'a>(&'a mut self, offsets: &'a [(u32, u64)]) -> BoxFuture<'a, Result<(), BrokerError>> {
+    fn close<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(async move {
-            let offsets = self.take_commits(offsets);
-            let outcome = self.deliver(Request::Close(offsets)).await;
+            let commits = self.take_commits(commits);
+            let outcome = self.deliver(Request::Close(commits)).await;
             self.closed = true;
             self.seat = None;
             outcome
         })
     }
 }
+
+const CLOSED: BrokerError = BrokerError::Closed { what: "the consumer" };

@@ -4,6 +4,7 @@ mod broker;
 mod consumer;
 mod conversation;
 mod cursor;
+mod holds;
 mod line;
 mod lines;
 mod producer;

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::super::wire::Reply;
-use super::super::wire::Request;
+use super::super::wire::{Hold, Reply, Request};
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::embedded::consumer::EmbeddedConsumer;
 use crate::broker::embedded::cursor::EmbeddedCursor;
-use crate::broker::{Broker, BrokerError, Consumer, ConsumerEvent, Cursor, GroupSettings, TopicInfo};
+use crate::broker::{Broker, BrokerError, Commit, Consumer, ConsumerEvent, Cursor, GroupSettings, TopicInfo};
 
 /// The longest wait of one request; a client that waits longer asks again.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -59,15 +58,16 @@ impl Desk {
             Request::Fetch { topic, places, max, wait } => self.fetch(topic, &places, max, wait).await?,
             Request::Subscribe(topic, settings) => self.subscribe(&topic, &settings)?,
             Request::Poll { max, wait } => self.member()?.poll(max, wait).await?,
-            Request::Commit(offsets) => {
+            Request::Hold(holds) => self.member()?.hold(&holds).map(|()| Reply::Done)?,
+            Request::Commit(commits) => {
                 let member = self.member()?;
-                let known = member.known(&offsets);
+                let known = member.known(&commits);
                 member.consumer.commit(&known).map(|()| Reply::Done)?
             }
-            Request::Release { offsets, give_back } => self.member()?.release(&offsets, give_back).await?,
-            Request::Close(offsets) => {
+            Request::Release { commits, give_back } => self.member()?.release(&commits, give_back).await?,
+            Request::Close(commits) => {
                 let mut member = self.member.take().ok_or(CLOSED)?;
-                let known = member.known(&offsets);
+                let known = member.known(&commits);
                 member.consumer.close(&known).await.map(|()| Reply::Done)?
             }
         })
@@ -133,15 +133,32 @@ impl Member {
         };
         let event = event?;
         match &event {
-            ConsumerEvent::Assigned(grants) => self.epochs.extend(grants.iter().map(|(p, epoch, _)| (*p, *epoch))),
+            ConsumerEvent::Assigned(grants) => {
+                self.epochs.extend(grants.iter().map(|grant| (grant.partition, grant.epoch)))
+            }
             ConsumerEvent::Lost(partitions) => self.epochs.retain(|p, _| !partitions.contains(p)),
             ConsumerEvent::Revoking(_) | ConsumerEvent::Records(_) => {}
         }
         Ok(Reply::Event(event))
     }
 
-    async fn release(&mut self, offsets: &[(u32, u32, u64)], give_back: bool) -> Result<Reply, BrokerError> {
-        let known = self.known(offsets);
+    fn hold(&mut self, holds: &[Hold]) -> Result<(), BrokerError> {
+        for Hold { partition, epoch, at, paused } in holds {
+            if self.epochs.get(partition) != Some(epoch) {
+                continue;
+            }
+            if let Some(at) = at {
+                self.consumer.pause(*partition, *at)?;
+            }
+            if !paused {
+                self.consumer.resume(*partition)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn release(&mut self, commits: &[(u32, Commit)], give_back: bool) -> Result<Reply, BrokerError> {
+        let known = self.known(commits);
         if give_back {
             self.consumer.release(&known).await?;
         } else {
@@ -150,10 +167,10 @@ impl Member {
         Ok(Reply::Done)
     }
 
-    /// The offsets of assignments that have not been followed by another one, which the client may not know of yet.
-    fn known(&self, offsets: &[(u32, u32, u64)]) -> Vec<(u32, u64)> {
-        let current = offsets.iter().filter(|(p, epoch, _)| self.epochs.get(p) == Some(epoch));
-        current.map(|(p, _, offset)| (*p, *offset)).collect()
+    /// The commits of assignments that have not been followed by another one, which the client may not know of yet.
+    fn known(&self, commits: &[(u32, Commit)]) -> Vec<Commit> {
+        let current = commits.iter().filter(|(epoch, commit)| self.epochs.get(&commit.partition) == Some(epoch));
+        current.map(|(_, commit)| *commit).collect()
     }
 }
 

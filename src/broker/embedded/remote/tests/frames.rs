@@ -7,11 +7,11 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tokio::net::UnixStream;
 
-use super::super::wire::{Greeting, Link, Reply, Request};
+use super::super::wire::{Greeting, Hold, Link, Reply, Request};
 use crate::broker::embedded::EmbeddedSettings;
 use crate::broker::{
-    Append, Bounds, BrokerError, Cleanup, ConsumerEvent, Fetched, GroupSettings, Position, StartFrom, TopicInfo,
-    TopicSpec,
+    Append, Bounds, BrokerError, Cleanup, Commit, ConsumerEvent, Fetched, Granted, GroupSettings, Note, Position,
+    StartFrom, TopicInfo, TopicSpec,
 };
 use crate::topology::{Headers, Origin, Record};
 
@@ -43,9 +43,28 @@ fn some_fetched() -> impl Strategy<Value = Fetched> {
     })
 }
 
+fn some_note() -> impl Strategy<Value = Note> {
+    prop_oneof![
+        Just(Note::Clean),
+        Just(Note::Open),
+        Just(Note::Batchwise),
+        any::<u32>().prop_map(|deaths| Note::Singly { deaths }),
+    ]
+}
+
 fn some_request() -> impl Strategy<Value = Request> {
     let offsets = || proptest::collection::vec(any::<(u32, u64)>(), 0..5);
-    let grants = || proptest::collection::vec(any::<(u32, u32, u64)>(), 0..5);
+    let commit = || {
+        (any::<(u32, u32, u64)>(), some_note())
+            .prop_map(|((epoch, partition, offset), note)| (epoch, Commit { partition, offset, note }))
+    };
+    let commits = || proptest::collection::vec(commit(), 0..5);
+    let hold = any::<(u32, u32, Option<u64>, bool)>().prop_map(|(partition, epoch, at, paused)| Hold {
+        partition,
+        epoch,
+        at,
+        paused,
+    });
     let millis = || (0..u64::MAX / 2).prop_map(Duration::from_millis);
     let cleanup = prop_oneof![
         Just(Cleanup::Compact),
@@ -87,9 +106,10 @@ fn some_request() -> impl Strategy<Value = Request> {
         }),
         (".{0,9}", settings).prop_map(|(topic, settings)| Request::Subscribe(topic, settings)),
         (any::<u32>(), millis()).prop_map(|(max, wait)| Request::Poll { max, wait }),
-        grants().prop_map(Request::Commit),
-        (grants(), any::<bool>()).prop_map(|(offsets, give_back)| Request::Release { offsets, give_back }),
-        grants().prop_map(Request::Close),
+        proptest::collection::vec(hold, 0..5).prop_map(Request::Hold),
+        commits().prop_map(Request::Commit),
+        (commits(), any::<bool>()).prop_map(|(commits, give_back)| Request::Release { commits, give_back }),
+        commits().prop_map(Request::Close),
     ]
 }
 
@@ -99,6 +119,12 @@ fn some_reply() -> impl Strategy<Value = Reply> {
         any::<(u32, u64, u64)>().prop_map(|(partition, earliest, latest)| Bounds { partition, earliest, latest });
     let position = any::<(u32, u64)>().prop_map(|(partition, offset)| Position { partition, offset });
     let list = |n| proptest::collection::vec(any::<u32>(), n);
+    let grant = (any::<(u32, u32, u64)>(), some_note()).prop_map(|((partition, epoch, next), note)| Granted {
+        partition,
+        epoch,
+        next,
+        note,
+    });
     prop_oneof![
         Just(Reply::Done),
         Just(Reply::Nothing),
@@ -110,8 +136,7 @@ fn some_reply() -> impl Strategy<Value = Reply> {
         proptest::collection::vec(position, 0..4).prop_map(Reply::Positions),
         some_fetched().prop_map(Reply::Records),
         proptest::collection::vec(any::<(u32, u64)>(), 0..4).prop_map(Reply::Places),
-        proptest::collection::vec(any::<(u32, u32, u64)>(), 0..4)
-            .prop_map(|grants| Reply::Event(ConsumerEvent::Assigned(grants))),
+        proptest::collection::vec(grant, 0..4).prop_map(|grants| Reply::Event(ConsumerEvent::Assigned(grants))),
         list(0..4).prop_map(|partitions| Reply::Event(ConsumerEvent::Revoking(partitions))),
         list(0..4).prop_map(|partitions| Reply::Event(ConsumerEvent::Lost(partitions))),
         some_fetched().prop_map(|fetched| Reply::Event(ConsumerEvent::Records(fetched))),

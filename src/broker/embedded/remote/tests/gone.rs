@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::super::super::EmbeddedBroker;
 use super::super::{RemoteBroker, RemoteSettings, socket};
-use super::{DEADLINE, append, connect, fixture, is_gone, read_all, serve, shared};
+use super::{DEADLINE, append, assigned, connect, fixture, is_gone, read_all, serve, shared};
 use crate::broker::embedded::EmbeddedSettings;
-use crate::broker::{Broker, BrokerError, Consumer, ConsumerEvent, Cursor, GroupSettings};
+use crate::broker::{Broker, BrokerError, Commit, Consumer, ConsumerEvent, Cursor, GroupSettings};
 
 async fn found(dir: &std::path::Path) -> Option<RemoteBroker> {
     RemoteBroker::connect(dir, RemoteSettings::default()).await.unwrap()
@@ -50,18 +50,18 @@ async fn a_server_gone_in_the_middle_of_a_fetch_frees_the_directory_and_is_named
 
 /// A member whose server came back has lost its partitions, and gets them again with a greater epoch.
 async fn rejoins(member: &mut dyn Consumer) {
-    member.commit(&[(0, 1)]).expect("nothing is known of it yet");
+    member.commit(&[Commit::clean(0, 1)]).expect("nothing is known of it yet");
     let mut events = Vec::new();
     while events.len() < 3 {
         events.push(member.poll(1).await.unwrap());
         if events.len() == 1 {
-            member.commit(&[(0, 1)]).expect("what is lost is left out");
+            member.commit(&[Commit::clean(0, 1)]).expect("what is lost is left out");
         }
     }
     assert_eq!(events[0], ConsumerEvent::Lost(vec![0]));
     match &events[1] {
         ConsumerEvent::Assigned(grants) => {
-            assert!(grants[0].1 > 1 && grants[0].2 == 0, "a greater epoch, no commit: {grants:?}");
+            assert!(grants[0].epoch > 1 && grants[0].next == 0, "a greater epoch, no commit: {grants:?}");
         }
         other => panic!("not an assignment: {other:?}"),
     }
@@ -69,7 +69,7 @@ async fn rejoins(member: &mut dyn Consumer) {
         ConsumerEvent::Records(fetched) => assert!(fetched.epoch > 1 && fetched.records.len() == 1),
         other => panic!("not records: {other:?}"),
     }
-    member.close(&[(0, 1)]).await.unwrap();
+    member.close(&[Commit::clean(0, 1)]).await.unwrap();
     assert!(matches!(member.poll(1).await, Err(BrokerError::Closed { .. })));
 }
 
@@ -159,5 +159,5 @@ async fn an_idle_connection_is_closed_and_the_next_call_has_another() {
     assert_eq!(cursor.fetch(1, DEADLINE).await.unwrap().unwrap().next, 2);
     append(&remote, &["2"]).await.unwrap();
     assert_eq!(member.poll(1).await.unwrap(), ConsumerEvent::Lost(vec![0]));
-    assert_eq!(member.poll(1).await.unwrap(), ConsumerEvent::Assigned(vec![(0, 2, 0)]));
+    assert_eq!(member.poll(1).await.unwrap(), assigned(&[(0, 2, 0)]));
 }

@@ -6,8 +6,8 @@ use tokio::time::timeout;
 
 use super::super::wire::{Reply, Request};
 use super::raw::Raw;
-use super::{DEADLINE, append, fixture, shared};
-use crate::broker::{Broker, BrokerError, ConsumerEvent, GroupSettings};
+use super::{DEADLINE, append, assigned, fixture, shared};
+use crate::broker::{Broker, BrokerError, Commit, ConsumerEvent, GroupSettings};
 
 /// A member of the owner and one behind the socket share the partitions; a client that goes leaves at once.
 #[tokio::test]
@@ -15,19 +15,15 @@ async fn members_on_both_sides_share_and_a_dropped_client_leaves_its_group() {
     let (_dir, log, remote) = fixture(2, &shared()).await;
     let settings = GroupSettings { drain_timeout: DEADLINE * 10, ..GroupSettings::new("g") };
     let mut here = log.subscribe("t", &settings).unwrap();
-    assert_eq!(here.poll(1).await.unwrap(), ConsumerEvent::Assigned(vec![(0, 1, 0), (1, 1, 0)]));
+    assert_eq!(here.poll(1).await.unwrap(), assigned(&[(0, 1, 0), (1, 1, 0)]));
     let mut there = remote.subscribe("t", &settings).unwrap();
     assert!(timeout(Duration::from_millis(50), there.poll(1)).await.is_err(), "nothing is free");
     assert_eq!(here.poll(1).await.unwrap(), ConsumerEvent::Revoking(vec![1]));
-    here.release(&[(1, 9)]).await.unwrap();
-    assert_eq!(there.poll(1).await.unwrap(), ConsumerEvent::Assigned(vec![(1, 2, 9)]));
-    there.commit(&[(0, 5), (1, 10)]).unwrap();
+    here.release(&[Commit::clean(1, 9)]).await.unwrap();
+    assert_eq!(there.poll(1).await.unwrap(), assigned(&[(1, 2, 9)]));
+    there.commit(&[Commit::clean(0, 5), Commit::clean(1, 10)]).unwrap();
     drop(there);
-    assert_eq!(
-        here.poll(1).await.unwrap(),
-        ConsumerEvent::Assigned(vec![(1, 3, 10)]),
-        "and what it committed stays"
-    );
+    assert_eq!(here.poll(1).await.unwrap(), assigned(&[(1, 3, 10)]), "and what it committed stays");
     assert_eq!(log.committed("g", "t").await.unwrap(), [None, Some(10)], "what is not its own it cannot commit");
 }
 
@@ -44,17 +40,20 @@ async fn a_partition_is_given_back_only_by_who_knows_that_it_is_wanted() {
     };
     assert_eq!(there.ask(1, &Request::Subscribe("t".into(), settings.clone())).unwrap(), Reply::Done);
     let poll = Request::Poll { max: 1, wait: DEADLINE };
-    assert_eq!(event(there.ask(2, &poll)), ConsumerEvent::Assigned(vec![(0, 1, 0), (1, 1, 0)]));
+    assert_eq!(event(there.ask(2, &poll)), assigned(&[(0, 1, 0), (1, 1, 0)]));
     let mut here = log.subscribe("t", &settings).unwrap();
     assert_eq!(event(there.ask(3, &poll)), ConsumerEvent::Revoking(vec![1]));
 
     // Of partition 0 with an epoch that is over: left out.
-    let release = |offset, give_back| Request::Release { offsets: vec![(0, 0, 8), (1, 1, offset)], give_back };
+    let release = |offset, give_back| Request::Release {
+        commits: vec![(0, Commit::clean(0, 8)), (1, Commit::clean(1, offset))],
+        give_back,
+    };
     there.ask(4, &release(4, false)).unwrap();
     assert_eq!(log.committed("g", "t").await.unwrap(), [None, Some(4)]);
     assert!(timeout(Duration::from_millis(50), here.poll(1)).await.is_err(), "nothing was given back");
     there.ask(5, &release(6, true)).unwrap();
-    assert_eq!(here.poll(1).await.unwrap(), ConsumerEvent::Assigned(vec![(1, 2, 6)]));
+    assert_eq!(here.poll(1).await.unwrap(), assigned(&[(1, 2, 6)]));
 }
 
 /// A commit ends the wait of the poll before it, not the poll.
@@ -70,7 +69,7 @@ async fn a_request_ends_the_wait_of_the_one_before() {
         poll.put(id, &mut bytes);
         raw.send(&bytes);
         bytes.clear();
-        Request::Commit(vec![(0, 1, 7)]).put(id + 1, &mut bytes);
+        Request::Commit(vec![(1, Commit::clean(0, 7))]).put(id + 1, &mut bytes);
         raw.send(&bytes);
         for (id, reply) in [(id, Reply::Nothing), (id + 1, Reply::Done)] {
             let (answered, answer) = Reply::read(&raw.frame().into()).unwrap();

@@ -6,6 +6,7 @@ mod errors;
 mod frames;
 mod gone;
 mod groups;
+mod pauses;
 mod raw;
 mod strangers;
 mod together;
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 
 use super::super::{EmbeddedBroker, EmbeddedSettings};
 use super::{RemoteBroker, RemoteSettings};
-use crate::broker::{Append, Broker, BrokerError, LogRecord, TopicSpec};
+use crate::broker::{Append, Broker, BrokerError, ConsumerEvent, Granted, LogRecord, Note, TopicSpec};
 
 /// How long a test waits for what must come.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -68,6 +69,17 @@ async fn read_all(broker: &dyn Broker) -> Vec<String> {
 
 fn text(record: &LogRecord) -> String {
     String::from_utf8(record.value.as_deref().unwrap().to_vec()).unwrap()
+}
+
+/// The event of partitions, epochs and offsets of which nothing was said.
+fn assigned(grants: &[(u32, u32, u64)]) -> ConsumerEvent {
+    let granted = |(partition, epoch, next): &(_, _, _)| Granted {
+        partition: *partition,
+        epoch: *epoch,
+        next: *next,
+        note: Note::Clean,
+    };
+    ConsumerEvent::Assigned(grants.iter().map(granted).collect())
 }
 
 /// Waits until `done`, which is asked again and again.

@@ -7,6 +7,7 @@
 mod fault;
 mod greeting;
 mod link;
+mod member;
 mod parts;
 mod records;
 mod reply;
@@ -14,6 +15,7 @@ mod request;
 
 pub(super) use greeting::{GREETING_BYTES, Greeting, frame_bytes, hello, is_hello};
 pub(super) use link::{FrameError, Link};
+pub(super) use member::Hold;
 pub(super) use reply::Reply;
 pub(super) use request::Request;
 

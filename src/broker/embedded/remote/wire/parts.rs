@@ -75,19 +75,6 @@ pub(super) fn offsets(from: &mut Reader<'_>) -> Option<Vec<(u32, u64)>> {
     list(from, |from| Some((number(from)?, from.varint()?)))
 }
 
-/// Partitions with an epoch and an offset each.
-pub(super) fn put_grants(buf: &mut Vec<u8>, grants: &[(u32, u32, u64)]) {
-    put_list(buf, grants, |buf, (partition, epoch, offset)| {
-        put_varint(buf, u64::from(*partition));
-        put_varint(buf, u64::from(*epoch));
-        put_varint(buf, *offset);
-    });
-}
-
-pub(super) fn grants(from: &mut Reader<'_>) -> Option<Vec<(u32, u32, u64)>> {
-    list(from, |from| Some((number(from)?, number(from)?, from.varint()?)))
-}
-
 /// Partitions alone.
 pub(super) fn put_partitions(buf: &mut Vec<u8>, partitions: &[u32]) {
     put_list(buf, partitions, |buf, partition| put_varint(buf, u64::from(*partition)));

@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use super::super::super::codec::{Reader, put_varint};
 use super::fault::{put_error, read_error};
+use super::member::{grants, put_grants};
 use super::parts::{
-    grants, list, maybe, number, offsets, partitions, put_grants, put_list, put_maybe, put_offsets,
-    put_partitions, put_text, text,
+    list, maybe, number, offsets, partitions, put_list, put_maybe, put_offsets, put_partitions, put_text, text,
 };
 use super::records::{fetched, put_fetched};
 use crate::broker::{Bounds, BrokerError, ConsumerEvent, Fetched, Position, TopicInfo};

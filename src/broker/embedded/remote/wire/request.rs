@@ -5,12 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::super::codec::{Reader, put_varint, put_zigzag};
+use super::member::{Hold, commits, holds, put_commits, put_holds};
 use super::parts::{
-    grants, list, maybe, millis, number, offsets, put_grants, put_list, put_maybe, put_millis, put_offsets,
-    put_text, text,
+    list, maybe, millis, number, offsets, put_list, put_maybe, put_millis, put_offsets, put_text, text,
 };
 use super::records::{append, put_append};
-use crate::broker::{Append, Cleanup, GroupSettings, StartFrom, TopicSpec};
+use crate::broker::{Append, Cleanup, Commit, GroupSettings, StartFrom, TopicSpec};
 
 /// One request. Those on groups are about the member that the connection has become with `Subscribe`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,14 +40,16 @@ pub(in super::super) enum Request {
         max: u32,
         wait: Duration,
     },
-    /// Commits `(partition, epoch, offset)`, without waiting for the disk.
-    Commit(Vec<(u32, u32, u64)>),
+    /// Pauses and resumes partitions. Polls before it know nothing of it.
+    Hold(Vec<Hold>),
+    /// Commits without waiting for the disk, each with the epoch of its partition.
+    Commit(Vec<(u32, Commit)>),
     /// Commits, waits, and gives revoked partitions back when the caller knows of them.
     Release {
-        offsets: Vec<(u32, u32, u64)>,
+        commits: Vec<(u32, Commit)>,
         give_back: bool,
     },
-    Close(Vec<(u32, u32, u64)>),
+    Close(Vec<(u32, Commit)>),
 }
 
 impl Request {
@@ -99,17 +101,21 @@ impl Request {
                 put_varint(buf, u64::from(*max));
                 put_millis(buf, *wait);
             }
-            Self::Commit(offsets) => {
+            Self::Commit(commits) => {
                 buf.push(12);
-                put_grants(buf, offsets);
+                put_commits(buf, commits);
             }
-            Self::Release { offsets, give_back } => {
+            Self::Release { commits, give_back } => {
                 buf.extend([13, u8::from(*give_back)]);
-                put_grants(buf, offsets);
+                put_commits(buf, commits);
             }
-            Self::Close(offsets) => {
+            Self::Close(commits) => {
                 buf.push(14);
-                put_grants(buf, offsets);
+                put_commits(buf, commits);
+            }
+            Self::Hold(holds) => {
+                buf.push(15);
+                put_holds(buf, holds);
             }
         }
     }
@@ -134,12 +140,13 @@ impl Request {
             }
             10 => Self::Subscribe(text(from)?, settings(from)?),
             11 => Self::Poll { max: number(from)?, wait: millis(from)? },
-            12 => Self::Commit(grants(from)?),
+            12 => Self::Commit(commits(from)?),
             13 => {
                 let give_back = from.byte()? != 0;
-                Self::Release { offsets: grants(from)?, give_back }
+                Self::Release { commits: commits(from)?, give_back }
             }
-            14 => Self::Close(grants(from)?),
+            14 => Self::Close(commits(from)?),
+            15 => Self::Hold(holds(from)?),
             _ => return None,
         };
         from.is_done().then_some((id, request))
