@@ -41,11 +41,13 @@
 //! | [`broker`] | the durable log, embedded and on Kafka; the spout and the sink over it |
 //! | [`store`] | timelines and versioned rows, embedded and on servers |
 //! | [`guard`] | breaker, switch, pressure gauge, rates, back-off: pure state machines |
+//! | [`delivery`] | what surrounds a sink: retry levels, dead letters, switch, breaker, time-out, and the topology that brings records back |
 //! | [`control`] | what an operator changes while a topology runs |
 //! | [`service`] | the command line, configuration, signals, the live view |
 //! | [`testing`] | trials on paused time, scripted faults, conformance suites, real servers for tests |
 //!
-//! Dependencies flow one way, `topology` ← `runtime`, `broker`, `store`, `guard` ← `control` ← `service`; `tests/layering.rs` holds it.
+//! Dependencies flow one way, `topology` ← `runtime`, `broker`, `store`, `guard` ← `delivery`,
+//! `control` ← `service`; `tests/layering.rs` holds it.
 //!
 //! # Invariants
 //!
@@ -75,6 +77,7 @@
 
 pub mod broker;
 pub mod control;
+pub mod delivery;
 pub mod guard;
 pub mod runtime;
 pub mod service;

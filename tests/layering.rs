@@ -15,7 +15,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("broker", &["topology"]),
     ("store", &["topology"]),
     ("guard", &["topology"]),
-    ("delivery", &["topology", "runtime", "broker", "store", "guard"]),
+    ("delivery", &["topology", "broker", "guard"]),
     ("control", &["topology", "broker", "guard"]),
     ("service", &["topology", "runtime", "broker", "store", "guard", "delivery", "control"]),
     ("cluster", &["topology", "runtime", "broker", "store", "guard", "delivery", "control", "service"]),

@@ -9,10 +9,9 @@ use tokio::time::Instant;
 
 use super::LogSpout;
 use super::assigned::InFlight;
-use super::failed::write_letters;
 use super::holds::Cause;
 use super::phase::{Phase, Suspect};
-use crate::broker::dead_letter::dead_letter;
+use crate::broker::dead_letter::{append_letters, dead_letter};
 use crate::broker::{Commit, Fetched, Granted, LogRecord, Note};
 use crate::topology::{Class, Classify, Error, Pulled, Result};
 
@@ -235,7 +234,7 @@ impl LogSpout {
                 dead_letter(&record, Class::Poison, &what)
             });
             let (letters, broker) = (letters.collect(), self.broker.clone());
-            let write = async move { write_letters(&*broker, &dead_letters, letters).await };
+            let write = async move { Ok(append_letters(&*broker.producer()?, &dead_letters, letters).await?) };
             pending.letter = Some(tokio::spawn(write));
         }
         let letter = pending.letter.as_mut().expect("it was just begun, or before");

@@ -7,8 +7,7 @@ use tokio::time::Instant;
 use super::assigned::InFlight;
 use super::replay::Replay;
 use super::{LogSpout, LogSpoutSettings};
-use crate::broker::dead_letter::{TRUNCATED_HEADER, dead_letter, truncate};
-use crate::broker::{Append, Broker, BrokerError};
+use crate::broker::dead_letter::{append_letters, dead_letter};
 use crate::topology::{Class, Error, Outcome, Pulled, Result};
 
 impl LogSpout {
@@ -65,7 +64,7 @@ impl LogSpout {
         let letters: Vec<_> = records.iter().map(|record| dead_letter(record, Class::Poison, reason)).collect();
         if !letters.is_empty() {
             tracing::warn!(topic, partition, offset = run.start, "record set aside as dead letter");
-            write_letters(&*self.broker, dead_letters, letters).await?;
+            append_letters(&*self.broker.producer()?, dead_letters, letters).await?;
         }
         self.passed.push_back((Pulled { partition, epoch, end, tuples: Vec::new() }, run));
         Ok(())
@@ -76,18 +75,4 @@ impl LogSpout {
         let LogSpoutSettings { replay_back_off, replay_back_off_max, .. } = self.settings;
         replay_back_off.saturating_mul(1 << attempt.saturating_sub(1).min(20)).min(replay_back_off_max)
     }
-}
-
-/// Appends dead letters; one that its headers make too large for the log loses the end of its value.
-pub(super) async fn write_letters(broker: &dyn Broker, topic: &str, letters: Vec<Append>) -> Result<()> {
-    let producer = broker.producer()?;
-    match producer.append(topic, letters.clone()).await {
-        Err(BrokerError::TooLarge { size, limit }) => {
-            let excess = size.saturating_sub(limit) + TRUNCATED_HEADER;
-            let letters = letters.into_iter().map(|letter| truncate(letter, excess)).collect();
-            producer.append(topic, letters).await?;
-        }
-        result => drop(result?),
-    }
-    Ok(())
 }

@@ -1,0 +1,204 @@
+//! The outermost layer: what the sink did not store becomes durable elsewhere.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use super::{Codec, Parcel, Parked, SinkState, Topics};
+use crate::broker::dead_letter::append_letters;
+use crate::broker::{Append, BrokerError, Producer};
+use crate::guard::Levels;
+use crate::topology::{Class, Data, Error, Rejected, Result, Sink, TaskInfo};
+
+/// Where rows go that the sink did not store.
+pub(super) struct Routes {
+    pub(super) topics: Topics,
+    pub(super) dead_letters: String,
+    pub(super) levels: Levels,
+    pub(super) producer: Arc<dyn Producer>,
+}
+
+/// A sink that always takes its rows: what the inner one refuses or fails to store is written to a retry level, to the
+/// parked records or to the dead letters, and counts as stored once that is durable.
+///
+/// A write that the inner sink calls poison as a whole is given back when it has more than one row: the runtime then
+/// halves it until the row at fault stands alone.
+pub struct Divert<S, T> {
+    inner: S,
+    state: Arc<SinkState>,
+    routes: Arc<Routes>,
+    codec: Codec<T>,
+    entropy: std::hash::RandomState,
+    diverted: u64,
+}
+
+/// A row that was not stored, and why.
+struct Failed<'a> {
+    row: usize,
+    class: Class,
+    reason: &'a str,
+}
+
+impl<S, T> Divert<S, T> {
+    pub(super) fn new(inner: S, state: Arc<SinkState>, routes: Arc<Routes>, codec: Codec<T>) -> Self {
+        Self { inner, state, routes, codec, entropy: std::hash::RandomState::new(), diverted: 0 }
+    }
+}
+
+impl<S: Clone, T> Clone for Divert<S, T> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), self.state.clone(), self.routes.clone(), self.codec.clone())
+    }
+}
+
+impl<S, T> Sink for Divert<S, T>
+where
+    T: Data + Sync,
+    S: Sink<In = Arc<Parcel<T>>>,
+{
+    type In = Arc<Parcel<T>>;
+
+    async fn prepare(&mut self, task: &TaskInfo) -> Result<()> {
+        self.inner.prepare(task).await
+    }
+
+    async fn write(&mut self, rows: &[&Arc<Parcel<T>>]) -> Result<Rejected> {
+        let result = self.inner.write(rows).await;
+        let failed: Vec<(usize, Error)> = match result {
+            Ok(rejected) => rejected.into_iter().collect(),
+            Err(error) if error.class() == Class::Fatal => return Err(error),
+            Err(error) if error.class() == Class::Poison && rows.len() > 1 => return Err(error),
+            Err(error) => {
+                let (class, reason) = (error.class(), error.chain());
+                let failed = (0..rows.len()).map(|row| Failed { row, class, reason: &reason });
+                self.divert(rows, failed).await?;
+                return Ok(Rejected::none());
+            }
+        };
+        self.count_stored(rows, &failed);
+        if failed.is_empty() {
+            return Ok(Rejected::none());
+        }
+        let (fatal, failed): (Vec<_>, Vec<_>) =
+            failed.into_iter().partition(|(_, error)| error.class() == Class::Fatal);
+        let reasons: Vec<String> = failed.iter().map(|(_, error)| error.chain()).collect();
+        let failed = failed.iter().zip(&reasons);
+        let failed = failed.map(|((row, error), reason)| Failed { row: *row, class: error.class(), reason });
+        self.divert(rows, failed).await?;
+        Ok(fatal.into_iter().collect())
+    }
+
+    fn size_of(&self, tuple: &Arc<Parcel<T>>) -> usize {
+        self.inner.size_of(tuple)
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        self.inner.close().await
+    }
+}
+
+impl<S, T> Divert<S, T>
+where
+    T: Data + Sync,
+    S: Sink<In = Arc<Parcel<T>>>,
+{
+    fn count_stored(&self, rows: &[&Arc<Parcel<T>>], failed: &[(usize, Error)]) {
+        let is_again = |row: usize| rows[row].past.first_failure_ms.is_some();
+        let again = (0..rows.len()).filter(|row| is_again(*row)).count();
+        if again > 0 {
+            let failed = failed.iter().filter(|(row, _)| is_again(*row)).count();
+            self.state.count_recovered(again - failed);
+        }
+        self.state.fresh(rows.len() - again);
+    }
+
+    /// Writes rows elsewhere, and returns once all of them are durable.
+    async fn divert(&mut self, rows: &[&Arc<Parcel<T>>], failed: impl Iterator<Item = Failed<'_>>) -> Result<()> {
+        let mut targets: BTreeMap<Target, Vec<Append>> = BTreeMap::new();
+        let now = self.state.clock().unix_ms();
+        for failed in failed {
+            let (target, parked) = self.route(rows[failed.row], &failed, now);
+            targets.entry(target).or_default().push(parked.to_append());
+        }
+        for (target, appends) in targets {
+            let count = appends.len();
+            match target {
+                Target::Level(level) => {
+                    let topic = &self.routes.topics.levels[level];
+                    self.routes.append(topic, appends).await?;
+                    self.state.count_retried(count);
+                }
+                Target::Parked => {
+                    self.routes.append(&self.routes.topics.parked, appends).await?;
+                    self.state.count_parked(count);
+                }
+                Target::Dead => {
+                    append_letters(&*self.routes.producer, &self.routes.dead_letters, appends).await?;
+                    self.state.count_dead(count);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a row goes, and as what.
+    fn route(&mut self, row: &Parcel<T>, failed: &Failed<'_>, now: i64) -> (Target, Parked) {
+        let past = row.past;
+        // Nothing was attempted when it was refused.
+        let attempts = past.attempts + u32::from(failed.class != Class::Refused);
+        let (target, not_before_ms) = match failed.class {
+            Class::Refused => (Target::Parked, 0),
+            Class::Retryable => match self.routes.levels.level_of(attempts) {
+                Some(level) => {
+                    self.diverted += 1;
+                    let entropy = self.entropy.hash_one(self.diverted);
+                    (Target::Level(level), self.routes.levels.due(attempts, now, entropy))
+                }
+                None => (Target::Dead, 0),
+            },
+            Class::Poison | Class::Fatal => (Target::Dead, 0),
+        };
+        let mut record = row.record.clone();
+        record.origin.attempt = attempts;
+        let parked = Parked {
+            record,
+            sink: Some(self.state.name().to_owned()),
+            class: failed.class,
+            reason: failed.reason.to_owned(),
+            version: self.codec.version_of(&row.value),
+            not_before_ms,
+            first_failure_ms: past.first_failure_ms.unwrap_or(now),
+            last_failure_ms: now,
+        };
+        (target, parked)
+    }
+}
+
+impl Routes {
+    /// Appends to a retry topic. A record that its headers make too large for the log can wait nowhere: it goes to the
+    /// dead letters, which keep what fits.
+    async fn append(&self, topic: &str, records: Vec<Append>) -> Result<()> {
+        match self.producer.append(topic, records.clone()).await {
+            Err(BrokerError::TooLarge { .. }) => {
+                for record in records {
+                    match self.producer.append(topic, vec![record.clone()]).await {
+                        Err(BrokerError::TooLarge { .. }) => {
+                            append_letters(&*self.producer, &self.dead_letters, vec![record]).await?;
+                        }
+                        result => drop(result?),
+                    }
+                }
+                Ok(())
+            }
+            result => Ok(result.map(drop)?),
+        }
+    }
+}
+
+/// A place for rows that were not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Target {
+    Level(usize),
+    Parked,
+    Dead,
+}

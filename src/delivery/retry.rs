@@ -1,0 +1,129 @@
+//! The topology that brings records back.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use super::gates::{LevelGate, ParkedGate};
+use super::{Delivery, Guard, Parcel, Parked};
+use crate::broker::dead_letter::dead_letter;
+use crate::broker::{Broker, BrokerError, Gate, GroupSettings, LogRecord, LogSpout, LogSpoutSettings, TopicSink};
+use crate::guard::Levels;
+use crate::topology::{Class, Data, Either, Result, Sink, Topology, Tuning};
+
+/// Runs pending per retry topic: few, so that retries leave the store's lanes to fresh rows.
+const PENDING: usize = 4;
+
+/// A topology with a spout per retry level and one for the parked records of each sink.
+///
+/// It runs beside the topology in the same process, or in processes of its own, under consumer groups of its own.
+pub struct Retry {
+    topology: Topology,
+    delivery: Delivery,
+    group: GroupSettings,
+    topics: Vec<String>,
+}
+
+/// A record of a retry topic that cannot be made a value again.
+struct Unusable {
+    record: LogRecord,
+    reason: String,
+}
+
+impl Retry {
+    /// A topology named `<topology>.retry`. Its consumers belong to their groups as `group` says; the group's name is
+    /// each sink's own.
+    pub fn new(delivery: &Delivery, group: GroupSettings) -> Self {
+        let topology = Topology::new(&format!("{}.retry", delivery.topology));
+        Self { topology, delivery: delivery.clone(), group, topics: Vec::new() }
+    }
+
+    /// Adds a sink: `stack` is what [`Guard::over`] made of it.
+    #[must_use]
+    pub fn sink<T: Data + Sync>(mut self, guard: &Guard<T>, stack: impl Sink<In = Arc<Parcel<T>>>) -> Self {
+        let (state, settings) = (guard.state(), self.delivery.settings.clone());
+        let levels = Levels::new(settings.levels.clone());
+        for (level, topic) in guard.topics().levels.clone().into_iter().enumerate() {
+            let gate = LevelGate {
+                state: state.clone(),
+                look: settings.look_interval,
+                longest: levels.longest_wait(level),
+                waiting: Mutex::new(BTreeMap::new()),
+            };
+            self.read(guard, topic, Arc::new(gate), stack.clone());
+        }
+        let gate = ParkedGate { state: state.clone(), look: settings.look_interval };
+        self.read(guard, guard.topics().parked.clone(), Arc::new(gate), stack);
+        self
+    }
+
+    /// The topology, to be started like any other.
+    pub fn topology(self) -> (Topology, Pending) {
+        let pending = Pending { broker: self.delivery.broker, topics: self.topics };
+        (self.topology, pending)
+    }
+
+    fn read<T: Data + Sync>(
+        &mut self,
+        guard: &Guard<T>,
+        topic: String,
+        gate: Arc<dyn Gate>,
+        stack: impl Sink<In = Arc<Parcel<T>>>,
+    ) {
+        let name = topic.rsplit('.').next().unwrap_or(&topic);
+        let name = format!("{}.{name}", guard.state().name());
+        // A group of its own per topic, named like it: what happens in one moves no partition of another.
+        let group = GroupSettings { group: topic.clone(), ..self.group.clone() };
+        self.topics.push(topic.clone());
+        let mut settings = LogSpoutSettings::new(topic, group);
+        settings.dead_letters = Some(self.delivery.settings.dead_letters.clone());
+        let spout = LogSpout::new(self.delivery.broker.clone(), settings).gated(gate);
+        let codec = guard.codec.clone();
+        let tuning = Tuning::default().max_pending(PENDING);
+        let (parcels, unusable) =
+            self.topology.spout_with(&name, tuning, spout).split(move |stored: LogRecord| {
+                match back(&stored, |record| codec.decode(record)) {
+                    Ok(parcel) => Either::Left(Arc::new(parcel)),
+                    Err(reason) => Either::Right(Unusable { record: stored, reason }),
+                }
+            });
+        parcels.sink(&format!("{name}.store"), stack);
+        let letters = TopicSink::new(
+            self.delivery.producer.clone(),
+            &self.delivery.settings.dead_letters,
+            |unusable: &Unusable| dead_letter(&unusable.record, Class::Poison, &unusable.reason),
+        );
+        unusable.sink(&format!("{name}.dead-letters"), letters);
+    }
+}
+
+fn back<T>(stored: &LogRecord, decode: impl Fn(&LogRecord) -> Result<T>) -> Result<Parcel<T>, String> {
+    let parked = Parked::read(stored).map_err(|error| error.to_string())?;
+    let past = parked.past();
+    let value = decode(&parked.record).map_err(|error| error.chain())?;
+    Ok(Parcel { record: parked.record, value, past })
+}
+
+/// What waits in the retry topics of a topology.
+#[derive(Clone)]
+pub struct Pending {
+    broker: Arc<dyn Broker>,
+    topics: Vec<String>,
+}
+
+impl Pending {
+    /// Records that have not been brought back, over all levels and parked ones.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub async fn records(&self) -> Result<u64, BrokerError> {
+        let mut waiting = 0;
+        for topic in &self.topics {
+            let committed = self.broker.committed(topic, topic).await?;
+            for bounds in self.broker.bounds(topic).await? {
+                let next = committed.get(bounds.partition as usize).copied().flatten();
+                waiting += bounds.latest - next.unwrap_or(bounds.earliest).clamp(bounds.earliest, bounds.latest);
+            }
+        }
+        Ok(waiting)
+    }
+}

@@ -1,0 +1,8 @@
+//! Delivery over the embedded log, on paused time.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod gates;
+mod routes;
+mod schedules;
+mod world;

@@ -1,0 +1,74 @@
+//! Names of the topics, and making them.
+
+use std::time::Duration;
+
+use crate::broker::{Broker, BrokerError, TopicSpec};
+
+use super::DeliverySettings;
+
+/// The topics of one sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topics {
+    /// Retry levels, shortest first: `squall.<topology>.<sink>.retry-<delay>`.
+    pub levels: Vec<String>,
+    /// Records that the sink has not been offered: `squall.<topology>.<sink>.parked`.
+    pub parked: String,
+}
+
+impl Topics {
+    /// Those of `sink` with retries after `delays`.
+    pub fn of(topology: &str, sink: &str, delays: &[Duration]) -> Self {
+        let prefix = format!("squall.{topology}.{sink}");
+        Self {
+            levels: delays.iter().map(|delay| format!("{prefix}.retry-{}", label(*delay))).collect(),
+            parked: format!("{prefix}.parked"),
+        }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.levels.iter().chain([&self.parked]).map(String::as_str)
+    }
+
+    /// Creates those that are missing.
+    ///
+    /// # Errors
+    /// What the log says; a topic with another number of partitions is taken as it is.
+    pub async fn ensure(&self, broker: &dyn Broker, settings: &DeliverySettings) -> Result<(), BrokerError> {
+        for name in self.all() {
+            if broker.topic(name).await?.is_none() {
+                let spec = TopicSpec {
+                    replication: settings.replication,
+                    ..TopicSpec::new(name, settings.partitions).retention(settings.retention)
+                };
+                broker.create_topic(&spec).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `500ms`, `10s`, `1m`, `2h`: the largest unit that says it exactly.
+fn label(delay: Duration) -> String {
+    let ms = delay.as_millis();
+    for (unit, name) in [(3_600_000, "h"), (60_000, "m"), (1_000, "s")] {
+        if ms >= unit && ms % unit == 0 {
+            return format!("{}{name}", ms / unit);
+        }
+    }
+    format!("{ms}ms")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_say_what_they_hold() {
+        let delays = [500, 1_000, 90_000, 600_000, 7_200_000].map(Duration::from_millis);
+        let topics = Topics::of("shop", "rows", &delays);
+        let levels = ["500ms", "1s", "90s", "10m", "2h"].map(|label| format!("squall.shop.rows.retry-{label}"));
+        assert_eq!(topics.levels, levels);
+        assert_eq!(topics.all().last(), Some("squall.shop.rows.parked"));
+    }
+}
