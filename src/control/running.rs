@@ -1,6 +1,14 @@
 //! Whether a spout may read.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
+
+use crate::broker::{Admission, Gate, LogRecord};
+use crate::topology::BoxFuture;
+
+/// A paused spout is asked again after this long, though it hears of a change at once.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// A handle on whether a spout may read. Clones are the same handle; reading it is cheap.
 #[derive(Debug, Clone)]
@@ -41,5 +49,17 @@ impl Running {
         let mut receiver = self.sender.subscribe();
         let reached = receiver.wait_for(|now| *now == running).await;
         drop(reached.expect("the sender lives as long as this handle"));
+    }
+}
+
+/// Holds every record back while the spout is paused.
+impl Gate for Running {
+    fn admit(&self, _records: &[LogRecord]) -> Admission {
+        if self.is_running() { Admission::all() } else { Admission::some(0, LOOK) }
+    }
+
+    fn changed(&self) -> BoxFuture<'_, ()> {
+        let other = !self.is_running();
+        Box::pin(self.until(other))
     }
 }

@@ -63,7 +63,12 @@ where
     }
 
     async fn write(&mut self, rows: &[&Arc<Parcel<T>>]) -> Result<Rejected> {
-        let result = self.inner.write(rows).await;
+        let fresh = rows.iter().any(|row| row.past.first_failure_ms.is_none());
+        let result = if fresh && self.state.leaves_probes_to_retries() {
+            Err(Error::new(Class::Refused, format!("{} is being tried with other rows", self.state.name())))
+        } else {
+            self.inner.write(rows).await
+        };
         let failed: Vec<(usize, Error)> = match result {
             Ok(rejected) => rejected.into_iter().collect(),
             Err(error) if error.class() == Class::Fatal => return Err(error),

@@ -41,6 +41,7 @@ impl Retry {
     #[must_use]
     pub fn sink<T: Data + Sync>(mut self, guard: &Guard<T>, stack: impl Sink<In = Arc<Parcel<T>>>) -> Self {
         let (state, settings) = (guard.state(), self.delivery.settings.clone());
+        state.has_retries();
         let levels = Levels::new(settings.levels.clone());
         for (level, topic) in guard.topics().levels.clone().into_iter().enumerate() {
             let gate = LevelGate {

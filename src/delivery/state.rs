@@ -53,6 +53,10 @@ pub struct SinkState {
     drain: Mutex<Drain>,
     lag: AtomicU64,
     slow: AtomicBool,
+    /// Whether records of this sink come back in this process.
+    retries_here: AtomicBool,
+    /// For how long probes are left to those.
+    probe_grace: Duration,
     recovered: AtomicU64,
     retried: AtomicU64,
     parked: AtomicU64,
@@ -81,6 +85,7 @@ impl SinkState {
             clock,
             switch,
             auto: Mutex::new(AutoSwitch::new(own.auto)),
+            probe_grace: own.breaker.probe_timeout,
             breaker: SharedBreaker::new(own.breaker),
             breaker_changes: AtomicU64::new(0),
             pressure: own.pressure.map(|settings| Mutex::new(Pressure::new(settings))),
@@ -88,6 +93,7 @@ impl SinkState {
             drain: Mutex::new(Drain { per_second: common.drain_per_second, step: common.ramp_step, open: None }),
             lag: AtomicU64::new(UNKNOWN),
             slow: AtomicBool::new(false),
+            retries_here: AtomicBool::new(false),
             recovered: AtomicU64::new(0),
             retried: AtomicU64::new(0),
             parked: AtomicU64::new(0),
@@ -133,6 +139,23 @@ impl SinkState {
             lock(&self.drain).open = None;
         }
         accepts
+    }
+
+    /// Whether fresh rows should not even ask: the breaker wants to try a row or two, and those that come back do that.
+    /// A fresh row that waited for an answer would hold up all that come after it. When nothing comes back for a while,
+    /// fresh rows try all the same.
+    pub(super) fn leaves_probes_to_retries(&self) -> bool {
+        if !self.retries_here.load(Ordering::Relaxed) || self.switch.mode() == Mode::On {
+            return false;
+        }
+        let now = self.clock.now();
+        let status = self.breaker.status(now);
+        status.state == BreakerState::HalfOpen && now.saturating_sub(status.since) < self.probe_grace
+    }
+
+    /// Records of this sink come back in this process.
+    pub(super) fn has_retries(&self) {
+        self.retries_here.store(true, Ordering::Relaxed);
     }
 
     /// Records that the topology has yet to process, for a switch in `auto`.

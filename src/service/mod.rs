@@ -19,4 +19,4 @@ pub use live::Live;
 pub use logging::{LogArgs, init_logging};
 pub use main::main;
 pub use progress::{ProgressBar, progress_bytes, progress_count};
-pub use signal::run_until_signal;
+pub use signal::{run_beside, run_until_signal};

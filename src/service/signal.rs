@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::runtime::{Report, Running};
+use crate::runtime::{Ended, Report, Running};
 
 /// SIGTERM and SIGINT, from the moment of registration on.
 struct StopSignals {
@@ -46,4 +46,32 @@ pub async fn run_until_signal(running: Running) -> std::io::Result<Report> {
             std::process::exit(130);
         }
     }
+}
+
+/// [`run_until_signal`] with another run beside it, which ends with it: once `main` is done, `last` is waited for (not
+/// when it was stopped or failed), then `beside` is stopped. When `beside` ends first, `main` is stopped.
+///
+/// # Errors
+/// As [`run_until_signal`].
+pub async fn run_beside(
+    main: Running,
+    beside: Running,
+    last: impl Future<Output = ()>,
+) -> std::io::Result<(Report, Report)> {
+    let (stop_main, stop_beside) = (main.stopper(), beside.stopper());
+    let main = async {
+        let report = run_until_signal(main).await;
+        if report.as_ref().is_ok_and(|report| matches!(report.ended, Ended::Finished)) {
+            last.await;
+        }
+        stop_beside.stop();
+        report
+    };
+    let beside = async {
+        let report = beside.wait().await;
+        stop_main.stop();
+        report
+    };
+    let (main, beside) = tokio::join!(main, beside);
+    Ok((main?, beside))
 }

@@ -167,7 +167,9 @@ fn last_round(world: &World, random: &mut Random) {
     let base = world.clock.unix_ms();
     runtime().block_on(async {
         let world = world.at(Clock::at(base));
-        world.switches.iter().for_each(|switch| drop(switch.set(Mode::Off)));
+        for switch in &world.switches {
+            switch.set(Mode::Off);
+        }
         let works = || -> Script { Box::new(|_| Behaviour::Works) };
         let (main, retry, pending) = world.topologies([works(), works()]);
         let main = start(main, &settings, Options::default()).unwrap();

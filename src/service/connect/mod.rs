@@ -4,11 +4,13 @@
 //! Times are in milliseconds, sizes in bytes, as their names say; what is left out has the default of the connector.
 
 mod broker;
+mod delivery;
 mod rows;
 mod source;
 mod timelines;
 
 pub use broker::{BrokerConfig, BrokerKind, CompressionConfig, EmbeddedConfig, KafkaConfig};
+pub use delivery::{BreakerConfig, DeliveryConfig, PressureConfig, SinkConfig};
 pub use rows::{MySqlConfig, RowsConfig, RowsKind, SqliteConfig};
 pub use source::{SourceConfig, StartConfig};
 pub use timelines::{MemoryConfig, RedisConfig, TimelinesConfig, TimelinesKind};

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use squall::broker::{Broker, BrokerError, TopicSpec};
+use squall::broker::{Broker, TopicSpec};
 use squall::control::{Control, ControlSettings};
+use squall::delivery::Topics;
 use squall::store::{Rows, StoreError, Timelines};
 
 use crate::schema::{migrator_mysql, migrator_sqlite, table};
 use crate::settings::Config;
-use crate::topology::{NAME, Parts};
+use crate::topology::{Handles, NAME, Parts, ROWS, TIMELINES};
 
 /// Opens the log and the stores, creates topics that are missing and applies migrations that are missing. A schema
 /// that this program does not know is refused.
@@ -44,19 +45,18 @@ pub async fn open_rows(config: &Config, data_dir: &Path) -> Result<Arc<dyn Rows>
 
 /// Starts to follow what the operator wants, with the names that this topology has: the switches of its stores and its
 /// spout. Close it at the end of the run.
-pub async fn open_control(broker: Arc<dyn Broker>, data_dir: &Path) -> Control {
-    let control = Control::start(broker, NAME, ControlSettings::new(data_dir, "worker")).await;
-    control.switch("timelines");
-    control.switch("rows");
-    control.spout("behaviour");
+pub async fn open_control(broker: Arc<dyn Broker>, data_dir: &Path, role: &str) -> Control {
+    let control = Control::start(broker, NAME, ControlSettings::new(data_dir, role)).await;
+    // Known to the operator from the first heartbeat on.
+    Handles::of(&control);
     control
 }
 
-/// Creates the topics that are missing, those of control included.
+/// Creates the topics that are missing, those of delivery and control included.
 ///
 /// # Errors
-/// What the log says; a topic with another number of partitions is taken as it is.
-pub async fn ensure_topics(broker: &dyn Broker, config: &Config) -> Result<(), BrokerError> {
+/// What the log says; a topic with another number of partitions is taken as it is. A configuration that is out of range.
+pub async fn ensure_topics(broker: &dyn Broker, config: &Config) -> squall::Result<()> {
     let source = &config.source;
     for (name, partitions) in [(&source.topic, source.partitions), (&source.dead_letters, 1)] {
         if broker.topic(name).await?.is_none() {
@@ -64,7 +64,12 @@ pub async fn ensure_topics(broker: &dyn Broker, config: &Config) -> Result<(), B
             broker.create_topic(&spec).await?;
         }
     }
-    squall::control::ensure(broker, NAME, source.replication).await
+    let delivery = config.delivery()?;
+    for sink in [TIMELINES, ROWS] {
+        Topics::of(NAME, sink, &delivery.levels.delays).ensure(broker, &delivery).await?;
+    }
+    squall::control::ensure(broker, NAME, source.replication).await?;
+    Ok(())
 }
 
 /// Creates the data directory.
@@ -92,7 +97,7 @@ mod tests {
         let broker = EmbeddedBroker::open(&dir.path().join("log"), EmbeddedSettings::for_tests()).unwrap();
         let broker: Arc<dyn Broker> = Arc::new(broker);
         ensure(&*broker, NAME, 1).await.unwrap();
-        let control = open_control(broker.clone(), dir.path()).await;
+        let control = open_control(broker.clone(), dir.path(), "worker").await;
         let operator = Operator::new(broker, NAME, Clock::new());
         tokio::time::sleep(Duration::from_secs(10)).await;
         let worker = operator.workers().await.unwrap().remove(0);

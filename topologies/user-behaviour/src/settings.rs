@@ -3,11 +3,17 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use squall::Settings;
+use squall::delivery::DeliverySettings;
+use squall::guard::Mode;
 use squall::service::cli::Profile;
-use squall::service::connect::{BrokerConfig, RowsConfig, SourceConfig, TimelinesConfig};
+use squall::service::connect::{
+    BrokerConfig, DeliveryConfig, RowsConfig, SinkConfig, SourceConfig, TimelinesConfig,
+};
+
+use squall::{ResultExt, Settings};
 
 use crate::format::{DecodeError, Format, find};
+use crate::topology::{Handles, Wiring};
 
 /// The configurations that the binary carries.
 pub const PROFILES: &[Profile] = &[
@@ -43,9 +49,25 @@ pub struct Config {
     /// The rows.
     #[serde(default)]
     pub rows: RowsConfig,
+    /// What surrounds the stores: retry levels, budgets.
+    #[serde(default)]
+    pub delivery: DeliveryConfig,
+    /// What each store has for itself: time-out, breaker, switch.
+    #[serde(default)]
+    pub guards: GuardsConfig,
     /// Bounds of the operators.
     #[serde(default)]
     pub topology: Settings,
+}
+
+/// What each store has for itself.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GuardsConfig {
+    /// The timelines.
+    pub timelines: SinkConfig,
+    /// The rows.
+    pub rows: SinkConfig,
 }
 
 /// How the process runs.
@@ -80,6 +102,37 @@ impl Config {
     pub fn format(&self) -> Result<&'static dyn Format, DecodeError> {
         find(&self.format)
     }
+
+    /// What surrounds the stores.
+    ///
+    /// # Errors
+    /// A value that is out of range.
+    pub fn delivery(&self) -> squall::Result<DeliverySettings> {
+        self.delivery.settings(&self.source.dead_letters, self.source.replication)
+    }
+
+    /// How the topology is put together, with these handles.
+    ///
+    /// # Errors
+    /// An unknown format; a value that is out of range.
+    pub fn wiring(&self, handles: Handles) -> squall::Result<Wiring> {
+        Ok(Wiring {
+            source: self.source.settings(),
+            format: self.format().fatal()?,
+            delivery: self.delivery()?,
+            timelines: self.guards.timelines.settings("guards.timelines")?,
+            rows: self.guards.rows.settings("guards.rows")?,
+            handles,
+        })
+    }
+
+    /// [`wiring`](Self::wiring) with handles that nobody else moves.
+    ///
+    /// # Errors
+    /// As `wiring`.
+    pub fn wiring_alone(&self) -> squall::Result<Wiring> {
+        self.wiring(Handles::alone(Mode::Off, Mode::Off))
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +153,7 @@ mod tests {
             let config: Config = load(&Source::File(path), &[]).unwrap();
             let topology = crate::topology::shape(config.format().unwrap());
             topology.check(&config.topology).unwrap();
+            config.wiring_alone().unwrap();
             assert!(PROFILES.iter().any(|profile| profile.file.ends_with(&name)), "{name} is in no profile");
             files += 1;
         }

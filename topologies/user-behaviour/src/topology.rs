@@ -6,9 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use squall::broker::dead_letter::dead_letter;
 use squall::broker::{Broker, BrokerError, LogRecord, LogSpout, LogSpoutSettings, TopicSink};
+use squall::control::{Control, Running};
+use squall::delivery::{Codec, Delivery, DeliverySettings, Parcel, Pending, Retry, SinkSettings, SinkState};
+use squall::guard::{Clock, Mode, Switch};
 use squall::store::{RowSink, Rows, TimelineSink, Timelines};
 use squall::testing::{Capture, values};
-use squall::{Class, Either, Sink, Spout, Topology};
+use squall::{Class, Either, ResultExt, Sink, Spout, Topology};
 
 use crate::format::{DecodeError, Format, decode_record, find};
 use crate::record::Decoded;
@@ -16,6 +19,10 @@ use crate::schema::{cells, entry};
 
 /// Name of the topology: its control topics and its graph bear it.
 pub const NAME: &str = "user-behaviour";
+/// Name of the sink into the timelines, and of its switch.
+pub const TIMELINES: &str = "timelines";
+/// Name of the sink into the rows, and of its switch.
+pub const ROWS: &str = "rows";
 
 /// Header that names the format of a record, where a topic holds more than one.
 pub const FORMAT_HEADER: &str = "format";
@@ -40,42 +47,110 @@ pub struct Broken {
     pub error: DecodeError,
 }
 
+/// A record that decoded, with the record itself: what the stores take, and can park.
+pub type Taken = Arc<Parcel<Decoded>>;
+
+/// How the topology is put together over its parts.
+#[derive(Clone)]
+pub struct Wiring {
+    /// Where records come from.
+    pub source: LogSpoutSettings,
+    /// Format of records that do not name theirs.
+    pub format: &'static dyn Format,
+    /// What surrounds both stores.
+    pub delivery: DeliverySettings,
+    /// What the timelines have for themselves.
+    pub timelines: SinkSettings,
+    /// What the rows have for themselves.
+    pub rows: SinkSettings,
+    /// What an operator moves.
+    pub handles: Handles,
+}
+
+/// What an operator moves while the topology runs.
+#[derive(Debug, Clone)]
+pub struct Handles {
+    /// Takes the timelines out of the path.
+    pub timelines: Switch,
+    /// Takes the rows out of the path.
+    pub rows: Switch,
+    /// Pauses the spout.
+    pub behaviour: Running,
+}
+
+impl Handles {
+    /// Handles of the names that this topology has.
+    pub fn of(control: &Control) -> Self {
+        Self {
+            timelines: control.switch(TIMELINES),
+            rows: control.switch(ROWS),
+            behaviour: control.spout("behaviour"),
+        }
+    }
+
+    /// Handles that nobody else moves.
+    pub fn alone(timelines: Mode, rows: Mode) -> Self {
+        Self { timelines: Switch::new(timelines), rows: Switch::new(rows), behaviour: Running::new(true) }
+    }
+}
+
+/// The topology, and the one that brings records back.
+pub struct Built {
+    /// Decodes and stores.
+    pub main: Topology,
+    /// Brings back what failed or was parked.
+    pub retry: Topology,
+    /// What waits to be brought back.
+    pub pending: Pending,
+    /// The states of both stores' guards.
+    pub guards: [Arc<SinkState>; 2],
+}
+
 /// Wires the topology over any spout and sinks: the real ones, or those of a test.
 pub fn wire(
     format: &'static dyn Format,
     spout: impl Spout<Out = LogRecord>,
     dead_letters: impl Sink<In = Broken>,
-    timelines: impl Sink<In = Arc<Decoded>>,
-    rows: impl Sink<In = Arc<Decoded>>,
+    timelines: impl Sink<In = Taken>,
+    rows: impl Sink<In = Taken>,
 ) -> Topology {
     let t = Topology::new(NAME);
     let (records, broken) =
         t.spout("behaviour", spout).split(move |record: LogRecord| match decode(format, &record) {
-            Ok(decoded) => Either::Left(Arc::new(decoded)),
+            Ok(decoded) => Either::Left(Arc::new(Parcel::fresh(record, decoded))),
             Err(error) => Either::Right(Broken { record, error }),
         });
     broken.shuffle().sink("dead-letters", dead_letters);
-    records.clone().fields(|r| r.record().user_id.as_str()).parallelism(4).sink("timelines", timelines);
-    records.fields(|r| r.record().user_id.as_str()).parallelism(4).sink("rows", rows);
+    records.clone().fields(|r| r.value.record().user_id.as_str()).parallelism(4).sink(TIMELINES, timelines);
+    records.fields(|r| r.value.record().user_id.as_str()).parallelism(4).sink(ROWS, rows);
     t
 }
 
 /// Builds the topology over a log and stores.
 ///
 /// # Errors
-/// When the log has no producer for the dead letters.
-pub fn build(
-    parts: &Parts,
-    source: LogSpoutSettings,
-    format: &'static dyn Format,
-) -> Result<Topology, BrokerError> {
-    let letters = source.dead_letters.clone().unwrap_or_else(|| format!("{}.dead-letters", source.topic));
-    let letters = TopicSink::new(parts.broker.producer()?, &letters, |broken: &Broken| {
+/// When the log has no producer.
+pub fn build(parts: &Parts, wiring: Wiring) -> Result<Built, BrokerError> {
+    let Wiring { source, format, delivery, timelines, rows, handles } = wiring;
+    let letters = TopicSink::new(parts.broker.producer()?, &delivery.dead_letters, |broken: &Broken| {
         dead_letter(&broken.record, Class::Poison, &broken.error.to_string())
     });
-    let timelines = TimelineSink::new(parts.timelines.clone(), |decoded: &Arc<Decoded>| entry(decoded));
-    let rows = RowSink::new(parts.rows.clone(), |decoded: &Arc<Decoded>, out| cells(decoded, out));
-    Ok(wire(format, LogSpout::new(parts.broker.clone(), source), letters, timelines, rows))
+    let delivery = Delivery::new(NAME, parts.broker.clone(), Clock::new(), delivery)?;
+    let codec = Codec::new(move |record: &LogRecord| decode(format, record).poison())
+        .version(|decoded: &Decoded| format!("{}/{}", decoded.record().occurred_at, decoded.record().event_id));
+    let timelines = delivery.guard(TIMELINES, handles.timelines, codec.clone(), timelines);
+    let rows = delivery.guard(ROWS, handles.rows, codec, rows);
+
+    let to_timelines = timelines.over(TimelineSink::new(parts.timelines.clone(), |r: &Taken| entry(&r.value)));
+    let to_rows = rows.over(RowSink::new(parts.rows.clone(), |r: &Taken, out| cells(&r.value, out)));
+    let spout = LogSpout::new(parts.broker.clone(), source.clone())
+        .gated(Arc::new(handles.behaviour))
+        .gated(timelines.gate())
+        .gated(rows.gate());
+    let retry = Retry::new(&delivery, source.group).sink(&timelines, to_timelines.clone());
+    let (retry, pending) = retry.sink(&rows, to_rows.clone()).topology();
+    let main = wire(format, spout, letters, to_timelines, to_rows);
+    Ok(Built { main, retry, pending, guards: [timelines.state().clone(), rows.state().clone()] })
 }
 
 /// The topology over nothing: for its graph.

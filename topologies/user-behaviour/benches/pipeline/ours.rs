@@ -22,9 +22,9 @@ pub(crate) fn run(lab: &mut Lab, data: &Data) -> Duration {
 
 async fn topology(run: &Run) -> Report {
     let Run { config, parts, .. } = run;
-    let mut source = config.source.settings();
-    source.bounded = true;
-    let topology = build(parts, source, config.format().expect("a known format")).expect("a producer");
+    let mut wiring = config.wiring_alone().expect("a valid configuration");
+    wiring.source.bounded = true;
+    let topology = build(parts, wiring).expect("a producer").main;
     start(topology, &config.topology, Options::default()).expect("a valid topology").wait().await
 }
 

@@ -60,9 +60,34 @@ pub(crate) struct RunArgs {
     /// Format of the file; that of the configuration if not given.
     #[arg(long, value_name = "NAME", requires = "once")]
     format: Option<String>,
+    /// What this process does.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "once")]
+    pub(crate) role: Role,
     /// How to report at the end.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) report: ReportFormat,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Everything.
+    #[default]
+    All,
+    /// Fresh records only.
+    Worker,
+    /// Only what failed or was parked.
+    Retry,
+}
+
+impl Role {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Role::All => "all",
+            Role::Worker => "worker",
+            Role::Retry => "retry",
+        }
+    }
 }
 
 /// A bounded run.
@@ -75,7 +100,7 @@ pub(crate) struct Once {
 
 impl RunArgs {
     pub(crate) fn once(self) -> Result<Option<Once>, super::Failure> {
-        let Self { once, input, format, report } = self;
+        let Self { once, input, format, report, .. } = self;
         match (once, input) {
             (true, Some(input)) => Ok(Some(Once { input, format, report })),
             (true, None) => Err("--once needs --input FILE".into()),

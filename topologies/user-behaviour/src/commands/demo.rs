@@ -4,16 +4,16 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use squall::runtime::{Running, Snapshot, start};
-use squall::service::{Live, run_until_signal};
+use squall::runtime::{Report, Running, Snapshot};
+use squall::service::{Live, run_beside};
 
 use super::cli::DemoArgs;
-use super::run::{conclude, options, plain};
+use super::run::{begin, conclude_all, plain, start_retry};
 use super::{Failure, generate, once, topology};
 use crate::generate::{GenerateSettings, Generator};
 use crate::open::{open, open_control};
 use crate::settings::Config;
-use crate::topology::now_ms;
+use crate::topology::{Handles, now_ms};
 
 /// Generates at a readable rate and runs the topology, until Ctrl-C.
 pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> Result<ExitCode, Failure> {
@@ -21,10 +21,11 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
         return once::once(config, data_dir, &bounded).await;
     }
     let parts = open(config, data_dir).await.map_err(plain)?;
-    let control = open_control(parts.broker.clone(), data_dir).await;
-    let built = topology::build(&parts, config.source.settings(), config.format()?)?;
+    let control = open_control(parts.broker.clone(), data_dir, "all").await;
+    let built = topology::build(&parts, config.wiring(Handles::of(&control)).map_err(plain)?)?;
     eprintln!("{} records a second; Ctrl-C stops", args.rate);
-    let running = start(built, &config.topology, options(config))?;
+    let beside = start_retry(config, built.retry)?;
+    let running = begin(config, built.main, &built.guards)?;
     let metrics = running.metrics();
     let (stop, generator) = (running.stopper(), endless(parts.broker.producer()?, config, args));
     let generating = tokio::spawn(async move {
@@ -33,7 +34,7 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
         failure
     });
     let live = tokio::spawn(Live::new(metrics).show());
-    let report = stop_after(running, args.seconds).await?;
+    let reports = stop_after(running, beside, args.seconds).await?;
     live.abort();
     generating.abort();
     control.close().await;
@@ -41,19 +42,20 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
         return Err(format!("the generator stopped: {error}").into());
     }
     parts.timelines.flush().await?;
-    summarize(&report.snapshot);
-    Ok(conclude(&report))
+    summarize(&reports[0].snapshot);
+    Ok(conclude_all(&reports))
 }
 
-async fn stop_after(running: Running, seconds: Option<u64>) -> std::io::Result<squall::runtime::Report> {
+async fn stop_after(main: Running, beside: Running, seconds: Option<u64>) -> std::io::Result<Vec<Report>> {
     if let Some(seconds) = seconds {
-        let stop = running.stopper();
+        let stop = main.stopper();
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(seconds)).await;
             stop.stop();
         });
     }
-    run_until_signal(running).await
+    let (main, beside) = run_beside(main, beside, std::future::ready(())).await?;
+    Ok(vec![main, beside])
 }
 
 /// Appends generated records at the demo's rate, one sequence after the other.

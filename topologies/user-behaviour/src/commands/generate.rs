@@ -38,7 +38,7 @@ pub(super) async fn generate(config: &Config, data_dir: &Path, args: &GenerateAr
         None => {
             create_data_dir(data_dir).map_err(plain)?;
             let broker = config.broker.open_or_join(data_dir).await?;
-            ensure_topics(&*broker, config).await?;
+            ensure_topics(&*broker, config).await.map_err(plain)?;
             let producer = broker.producer()?;
             let progress = squall::service::progress_count(args.count, "generating");
             to_topic(generator, &*producer, &config.source.topic, args.rate, |made| progress.set_position(made))

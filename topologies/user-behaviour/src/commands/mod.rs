@@ -66,10 +66,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         config.format()?;
         match cli.command {
             Command::Run(args) => {
-                let report = args.report;
+                let (role, report) = (args.role, args.report);
                 match args.once()? {
                     Some(once) => once::once(&config, &dir, &once).await,
-                    None => run::run(&config, &dir, report).await,
+                    None => run::run(&config, &dir, role, report).await,
                 }
             }
             Command::Demo(args) => demo::demo(&config, &dir, &args).await,

@@ -3,21 +3,25 @@
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use squall::broker::Broker;
-use squall::runtime::{Latency, Report, start};
-use squall::service::run_until_signal;
+use squall::delivery::Pending;
+use squall::runtime::{Latency, Report};
 
 use super::cli::{Once, ReportFormat};
 use super::load::load;
 use super::reconcile::reconcile;
-use super::run::{conclude, options, plain};
+use super::run::{conclude_all, plain, work};
 use super::{Failure, topology};
 use crate::format::find;
 use crate::open::{open, open_control};
 use crate::settings::Config;
+use crate::topology::Handles;
+
+/// How often it is looked whether something waits to be brought back.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What `--report json` prints.
 #[derive(Debug, Serialize)]
@@ -47,16 +51,18 @@ struct LatencyMs {
 pub(super) async fn once(config: &Config, data_dir: &Path, once: &Once) -> Result<ExitCode, Failure> {
     let format = find(once.format.as_deref().unwrap_or(&config.format))?;
     let parts = open(config, data_dir).await.map_err(plain)?;
-    let control = open_control(parts.broker.clone(), data_dir).await;
+    let control = open_control(parts.broker.clone(), data_dir, "all").await;
     let began = Instant::now();
     let rows_before = parts.rows.count().await?;
     let dead_before = records_in(&*parts.broker, &config.source.dead_letters).await?;
     let loaded = load(&once.input, format, &*parts.broker.producer()?, &config.source.topic).await?;
 
-    let mut source = config.source.settings();
-    source.bounded = true;
-    let topology = topology::build(&parts, source, config.format()?)?;
-    let report = run_until_signal(start(topology, &config.topology, options(config))?).await?;
+    let mut wiring = config.wiring(Handles::of(&control)).map_err(plain)?;
+    wiring.source.bounded = true;
+    let built = topology::build(&parts, wiring)?;
+    let come_back = nothing_waits(built.pending.clone(), config.run.drain());
+    let reports = work(config, built, come_back).await?;
+    let report = &reports[0];
     control.close().await;
     parts.timelines.flush().await?;
     let elapsed = began.elapsed();
@@ -75,10 +81,10 @@ pub(super) async fn once(config: &Config, data_dir: &Path, once: &Once) -> Resul
         duplicates_suppressed: loaded.decoded.saturating_sub(new_rows),
         elapsed_ms,
         records_per_s: loaded.read * 1000 / elapsed_ms.max(1),
-        latency_ms: latency_ms(&report),
+        latency_ms: latency_ms(report),
     };
     print(&summary, once.report)?;
-    let code = conclude(&report);
+    let code = conclude_all(&reports);
     let complete = summary.missing == 0 && summary.read <= summary.decoded + summary.dead_letters;
     if !complete {
         eprintln!("error: not every record is accounted for");
@@ -111,6 +117,17 @@ fn print(summary: &Summary, format: ReportFormat) -> Result<(), Failure> {
     let LatencyMs { p50, p99, max } = &summary.latency_ms;
     say!("{bold}latency{plain}                p50 {p50} ms, p99 {p99} ms, max {max} ms from pulled to stored");
     Ok(())
+}
+
+/// Waits until what failed has been brought back, or as long as a drain may take.
+async fn nothing_waits(pending: Pending, patience: Duration) {
+    let brought_back = async {
+        while pending.records().await.is_ok_and(|waiting| waiting > 0) {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    // What still waits then is missing in the report.
+    let _patience = tokio::time::timeout(patience, brought_back).await;
 }
 
 /// Records that a topic ever held.

@@ -2,28 +2,79 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
-use squall::runtime::{Ended, Options, Report, start};
-use squall::service::{GraphFormat, run_until_signal};
+use squall::delivery::SinkState;
+use squall::runtime::{Ended, Options, Report, Running, start};
+use squall::service::{GraphFormat, run_beside, run_until_signal};
+use squall::{Settings, Topology};
 
-use super::cli::ReportFormat;
+use super::cli::{ReportFormat, Role};
 use super::{Failure, topology};
 use crate::open::{open, open_control};
 use crate::settings::Config;
+use crate::topology::{Built, Handles};
+
+/// How often automatic switches are told of the lag.
+const LAG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs until told to stop. The report is the last measurements.
-pub(super) async fn run(config: &Config, data_dir: &Path, format: ReportFormat) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    config: &Config,
+    data_dir: &Path,
+    role: Role,
+    format: ReportFormat,
+) -> Result<ExitCode, Failure> {
     let parts = open(config, data_dir).await.map_err(plain)?;
-    let control = open_control(parts.broker.clone(), data_dir).await;
-    let topology = topology::build(&parts, config.source.settings(), config.format()?)?;
-    let running = start(topology, &config.topology, options(config))?;
-    let report = run_until_signal(running).await?;
+    let control = open_control(parts.broker.clone(), data_dir, role.as_str()).await;
+    let built = topology::build(&parts, config.wiring(Handles::of(&control)).map_err(plain)?)?;
+    let reports = match role {
+        Role::All => work(config, built, std::future::ready(())).await?,
+        Role::Worker => vec![run_until_signal(begin(config, built.main, &built.guards)?).await?],
+        Role::Retry => vec![run_until_signal(start_retry(config, built.retry)?).await?],
+    };
     control.close().await;
     parts.timelines.flush().await?;
     if format == ReportFormat::Json {
-        say!("{}", serde_json::to_string(&report.snapshot)?);
+        say!("{}", serde_json::to_string(&reports[0].snapshot)?);
     }
-    Ok(conclude(&report))
+    Ok(conclude_all(&reports))
+}
+
+/// Runs the topology with the one that brings records back beside it, until told to stop or until both are done; once
+/// the first is done `last` is waited for.
+pub(super) async fn work(
+    config: &Config,
+    built: Built,
+    last: impl Future<Output = ()>,
+) -> Result<Vec<Report>, Failure> {
+    let beside = start_retry(config, built.retry)?;
+    let main = begin(config, built.main, &built.guards)?;
+    let (main, beside) = run_beside(main, beside, last).await?;
+    Ok(vec![main, beside])
+}
+
+/// Starts the topology; automatic switches hear of its lag.
+pub(super) fn begin(config: &Config, main: Topology, guards: &[Arc<SinkState>]) -> Result<Running, Failure> {
+    let running = start(main, &config.topology, options(config))?;
+    let (metrics, guards) = (running.metrics(), guards.to_vec());
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LAG_INTERVAL).await;
+            let snapshot = metrics.snapshot();
+            let partitions = snapshot.spouts.iter().flat_map(|spout| &spout.partitions);
+            let lag = partitions.filter_map(|partition| partition.lag).sum();
+            guards.iter().for_each(|guard| guard.set_lag(Some(lag)));
+        }
+    });
+    Ok(running)
+}
+
+/// Starts what brings records back. The bounds of all operators apply to it; those of single ones name others.
+pub(super) fn start_retry(config: &Config, retry: Topology) -> Result<Running, Failure> {
+    let settings = Settings { defaults: config.topology.defaults.clone(), ..Settings::default() };
+    Ok(start(retry, &settings, options(config))?)
 }
 
 /// Shows the graph. Opens nothing.
@@ -49,6 +100,12 @@ pub(super) fn conclude(report: &Report) -> ExitCode {
         Ended::Finished | Ended::Drained => {}
     }
     ExitCode::from(report.exit_code())
+}
+
+/// Says how each run ended; the status is that of the first that did not go well.
+pub(super) fn conclude_all(reports: &[Report]) -> ExitCode {
+    let codes: Vec<_> = reports.iter().map(|report| (report.exit_code(), conclude(report))).collect();
+    codes.into_iter().find(|(code, _)| *code != 0).map_or(ExitCode::SUCCESS, |(_, code)| code)
 }
 
 /// An error of the framework as one of a command.

@@ -1,0 +1,222 @@
+//! `[delivery]`, and what a sink has for itself.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{set, set_ms};
+use crate::delivery::{DeliverySettings, SinkSettings};
+use crate::guard::{Mode, PressureSettings};
+use crate::topology::{Error, Result};
+
+/// What surrounds all sinks; see [`DeliverySettings`].
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "each field is described at the settings it overrides")]
+pub struct DeliveryConfig {
+    pub levels_ms: Option<Vec<u64>>,
+    pub attempts: Option<u32>,
+    pub jitter: Option<f64>,
+    pub partitions: Option<u32>,
+    pub retention_hours: Option<u64>,
+    pub retry_share: Option<f64>,
+    pub retry_floor_per_second: Option<u64>,
+    pub retry_max_per_second: Option<u64>,
+    pub drain_per_second: Option<u64>,
+    pub ramp_step_ms: Option<u64>,
+    pub look_interval_ms: Option<u64>,
+}
+
+/// What one sink has for itself; see [`SinkSettings`].
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "each field is described at the settings it overrides")]
+pub struct SinkConfig {
+    /// Position of its switch while no operator has set it: `off`, `on` or `auto`.
+    pub switch: Option<Mode>,
+    pub timeout_ms: Option<u64>,
+    pub breaker: BreakerConfig,
+    pub auto_trip_after_ms: Option<u64>,
+    pub auto_lag_high: Option<u64>,
+    pub auto_lag_low: Option<u64>,
+    pub auto_dwell_ms: Option<u64>,
+    /// Slows down, then pauses the spout, when the store is under load; not there: never.
+    pub pressure: Option<PressureConfig>,
+}
+
+/// See [`BreakerSettings`](crate::guard::BreakerSettings).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "each field is described at the settings it overrides")]
+pub struct BreakerConfig {
+    pub failure_rate: Option<f64>,
+    pub slow_call_rate: Option<f64>,
+    pub slow_call_ms: Option<u64>,
+    pub window_ms: Option<u64>,
+    pub minimum_calls: Option<usize>,
+    pub open_for_ms: Option<u64>,
+    pub open_for_max_ms: Option<u64>,
+    pub probes: Option<usize>,
+    pub probe_successes: Option<u32>,
+    pub probe_timeout_ms: Option<u64>,
+    pub ramp_step_ms: Option<u64>,
+}
+
+/// See [`PressureSettings`].
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "each field is described at the settings it overrides")]
+pub struct PressureConfig {
+    pub latency_high_ms: Option<u64>,
+    pub latency_low_ms: Option<u64>,
+    pub slow_step_ms: Option<u64>,
+    pub slow_max_ms: Option<u64>,
+    pub step_every_ms: Option<u64>,
+}
+
+impl DeliveryConfig {
+    /// The settings, with what does not stand here from elsewhere in the configuration.
+    ///
+    /// # Errors
+    /// The first value that bounds nothing or cannot be meant, by its key.
+    pub fn settings(&self, dead_letters: &str, replication: u16) -> Result<DeliverySettings> {
+        let mut settings = DeliverySettings::new(dead_letters);
+        settings.replication = replication;
+        if let Some(levels) = &self.levels_ms {
+            settings.levels.delays = levels.iter().map(|ms| Duration::from_millis(*ms)).collect();
+        }
+        set(&mut settings.levels.attempts, self.attempts);
+        set(&mut settings.levels.jitter, self.jitter);
+        set(&mut settings.partitions, self.partitions);
+        set(&mut settings.retention, self.retention_hours.map(|hours| Duration::from_secs(hours * 3600)));
+        set(&mut settings.share.share, self.retry_share);
+        set(&mut settings.share.floor_per_second, self.retry_floor_per_second);
+        set(&mut settings.share.max_per_second, self.retry_max_per_second);
+        set(&mut settings.drain_per_second, self.drain_per_second);
+        set_ms(&mut settings.ramp_step, self.ramp_step_ms);
+        set_ms(&mut settings.look_interval, self.look_interval_ms);
+        let delays = &settings.levels.delays;
+        let rising = delays.windows(2).all(|pair| pair[0] < pair[1]);
+        check(
+            "delivery.levels_ms",
+            "at least one delay, each longer than the one before",
+            !delays.is_empty() && rising,
+        )?;
+        check("delivery.levels_ms", "no delay of 0", delays.iter().all(|delay| !delay.is_zero()))?;
+        check("delivery.attempts", "1 or more", settings.levels.attempts > 0)?;
+        check("delivery.jitter", "0 to 1", (0.0..=1.0).contains(&settings.levels.jitter))?;
+        check("delivery.partitions", "1 or more", settings.partitions > 0)?;
+        check("delivery.retention_hours", "1 or more", !settings.retention.is_zero())?;
+        check("delivery.retry_share", "0 to 0.99", (0.0..=0.99).contains(&settings.share.share))?;
+        check("delivery.retry_max_per_second", "1 or more", settings.share.max_per_second > 0)?;
+        check("delivery.drain_per_second", "1 or more", settings.drain_per_second > 0)?;
+        check("delivery.look_interval_ms", "1 or more", !settings.look_interval.is_zero())?;
+        Ok(settings)
+    }
+}
+
+impl SinkConfig {
+    /// The settings of the sink whose section is `key`.
+    ///
+    /// # Errors
+    /// The first value that bounds nothing or cannot be meant, by its key.
+    pub fn settings(&self, key: &str) -> Result<SinkSettings> {
+        let mut settings = SinkSettings::default();
+        set(&mut settings.switch, self.switch);
+        set_ms(&mut settings.timeout, self.timeout_ms);
+        let (breaker, own) = (&mut settings.breaker, &self.breaker);
+        set(&mut breaker.failure_rate, own.failure_rate);
+        set(&mut breaker.slow_call_rate, own.slow_call_rate);
+        set_ms(&mut breaker.slow_call, own.slow_call_ms);
+        set_ms(&mut breaker.window, own.window_ms);
+        set(&mut breaker.minimum_calls, own.minimum_calls);
+        set_ms(&mut breaker.open_for, own.open_for_ms);
+        set_ms(&mut breaker.open_for_max, own.open_for_max_ms);
+        set(&mut breaker.probes, own.probes);
+        set(&mut breaker.probe_successes, own.probe_successes);
+        set_ms(&mut breaker.probe_timeout, own.probe_timeout_ms);
+        set_ms(&mut breaker.ramp_step, own.ramp_step_ms);
+        let auto = &mut settings.auto;
+        set_ms(&mut auto.trip_after, self.auto_trip_after_ms);
+        auto.lag_high = self.auto_lag_high.or(auto.lag_high);
+        auto.lag_low = self.auto_lag_low.or(auto.lag_low);
+        set_ms(&mut auto.dwell, self.auto_dwell_ms);
+        settings.pressure = self.pressure.as_ref().map(PressureConfig::settings);
+        let of = |name: &str| format!("{key}.{name}");
+        check(&of("timeout_ms"), "1 or more", !settings.timeout.is_zero())?;
+        let breaker = &settings.breaker;
+        let rate = |rate: f64| rate > 0.0 && rate <= 1.0;
+        check(&of("breaker.failure_rate"), "more than 0, at most 1", rate(breaker.failure_rate))?;
+        check(&of("breaker.slow_call_rate"), "more than 0, at most 1", rate(breaker.slow_call_rate))?;
+        check(&of("breaker.minimum_calls"), "1 or more", breaker.minimum_calls > 0)?;
+        check(&of("breaker.open_for_ms"), "1 or more", !breaker.open_for.is_zero())?;
+        check(&of("breaker.open_for_max_ms"), "open_for_ms or more", breaker.open_for_max >= breaker.open_for)?;
+        check(&of("breaker.probes"), "1 or more", breaker.probes > 0)?;
+        check(&of("breaker.probe_timeout_ms"), "1 or more", !breaker.probe_timeout.is_zero())?;
+        let marks = settings.auto.lag_low <= settings.auto.lag_high;
+        check(&of("auto_lag_low"), "at most auto_lag_high", settings.auto.lag_low.is_none() || marks)?;
+        if let Some(pressure) = &settings.pressure {
+            let marks = pressure.latency_low <= pressure.latency_high;
+            check(&of("pressure.latency_low_ms"), "at most latency_high_ms", marks)?;
+        }
+        Ok(settings)
+    }
+}
+
+impl PressureConfig {
+    fn settings(&self) -> PressureSettings {
+        let mut settings = PressureSettings::default();
+        set_ms(&mut settings.latency_high, self.latency_high_ms);
+        set_ms(&mut settings.latency_low, self.latency_low_ms);
+        set_ms(&mut settings.slow_step, self.slow_step_ms);
+        set_ms(&mut settings.slow_max, self.slow_max_ms);
+        set_ms(&mut settings.step_every, self.step_every_ms);
+        settings
+    }
+}
+
+fn check(key: &str, allowed: &str, holds: bool) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::fatal(format!("{key} is out of range; allowed is {allowed}"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_bounds_nothing_is_refused_by_its_key() {
+        let delivery = |text: &str| {
+            let config: DeliveryConfig = toml::from_str(text).unwrap();
+            config.settings("dead", 1).map_err(|error| error.to_string())
+        };
+        assert_eq!(delivery("").unwrap(), DeliverySettings::new("dead"));
+        let levels = delivery("levels_ms = [500, 2000]\nattempts = 3").unwrap().levels;
+        assert_eq!((levels.delays[0], levels.attempts), (Duration::from_millis(500), 3));
+        for (text, key) in [
+            ("levels_ms = []", "delivery.levels_ms"),
+            ("levels_ms = [5, 5]", "delivery.levels_ms"),
+            ("levels_ms = [0, 5]", "delivery.levels_ms"),
+            ("attempts = 0", "delivery.attempts"),
+            ("jitter = 1.5", "delivery.jitter"),
+            ("retry_share = 1.0", "delivery.retry_share"),
+            ("drain_per_second = 0", "delivery.drain_per_second"),
+        ] {
+            assert!(delivery(text).unwrap_err().starts_with(key), "{text}");
+        }
+        let sink = |text: &str| {
+            let config: SinkConfig = toml::from_str(text).unwrap();
+            config.settings("guards.rows").map_err(|error| error.to_string())
+        };
+        assert_eq!(sink("").unwrap(), SinkSettings::default());
+        assert_eq!(sink("switch = \"auto\"").unwrap().switch, Mode::Auto);
+        for (text, key) in [
+            ("timeout_ms = 0", "guards.rows.timeout_ms"),
+            ("breaker.failure_rate = 0.0", "guards.rows.breaker.failure_rate"),
+            ("breaker.open_for_max_ms = 1", "guards.rows.breaker.open_for_max_ms"),
+            ("auto_lag_high = 5\nauto_lag_low = 6", "guards.rows.auto_lag_low"),
+            ("pressure.latency_low_ms = 9000", "guards.rows.pressure.latency_low_ms"),
+        ] {
+            assert!(sink(text).unwrap_err().starts_with(key), "{text}");
+        }
+    }
+}
