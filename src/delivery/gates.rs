@@ -69,7 +69,7 @@ impl Gate for LevelGate {
         }
         let (now, budget) = match self.state.accepts() {
             Accepts::Nothing => return Admission { now: 0, wait: self.look },
-            Accepts::Probes => (due.min(1), self.look),
+            Accepts::Probes => self.state.allow_probe(),
             Accepts::Rows => self.state.allow_retries(due),
         };
         Admission { now, wait: if now < due { budget.max(Duration::from_millis(1)) } else { wait } }
@@ -90,7 +90,10 @@ impl Gate for ParkedGate {
     fn admit(&self, records: &[LogRecord]) -> Admission {
         match self.state.accepts() {
             Accepts::Nothing => Admission { now: 0, wait: self.look },
-            Accepts::Probes => Admission { now: 1, wait: self.look },
+            Accepts::Probes => {
+                let (now, wait) = self.state.allow_probe();
+                Admission { now, wait }
+            }
             Accepts::Rows => {
                 let (now, wait) = self.state.allow_parked(records.len());
                 Admission {

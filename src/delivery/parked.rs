@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Past;
 use super::headers::{FIRST_FAILURE, LAST_FAILURE, NOT_BEFORE, SINK, VERSION};
 use crate::broker::dead_letter::{
-    ATTEMPTS, ERROR_CLASS, ERROR_REASON, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TIME, ORIGIN_TOPIC, letter,
+    ATTEMPTS, ERROR_CLASS, ERROR_REASON, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TIME, ORIGIN_TOPIC, dead_letter, letter,
 };
 use crate::broker::{Append, LogRecord};
 use crate::topology::{Class, Headers, Origin};
@@ -111,6 +111,18 @@ impl Parked {
             first_failure_ms: fields.optional(FIRST_FAILURE)?.unwrap_or(stored.timestamp_ms),
             last_failure_ms: fields.optional(LAST_FAILURE)?.unwrap_or(stored.timestamp_ms),
         })
+    }
+
+    /// The dead letter of a record that stood in a retry topic and was poison for this reason: it says where the record
+    /// came from first. One that cannot be read is a dead letter as it stands.
+    pub fn letter(stored: &LogRecord, reason: &str, now_ms: i64) -> Append {
+        let Ok(mut parked) = Self::read(stored) else { return dead_letter(stored, Class::Poison, reason) };
+        parked.record.origin.attempt += stored.origin.attempt + 1;
+        parked.class = Class::Poison;
+        parked.reason = reason.to_owned();
+        parked.not_before_ms = 0;
+        parked.last_failure_ms = now_ms;
+        parked.to_append()
     }
 
     /// What happened to it, for the tuple that is made of it.

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use super::gates::{LevelGate, ParkedGate};
 use super::{Delivery, Guard, Parcel, Parked};
-use crate::broker::dead_letter::dead_letter;
 use crate::broker::{Broker, BrokerError, Gate, GroupSettings, LogRecord, LogSpout, LogSpoutSettings, TopicSink};
 use crate::guard::Levels;
-use crate::topology::{Class, Data, Either, Result, Sink, Topology, Tuning};
+use crate::topology::{Data, Either, Result, Sink, Topology, Tuning};
 
 /// Runs pending per retry topic: few, so that retries leave the store's lanes to fresh rows.
 const PENDING: usize = 4;
@@ -77,7 +76,10 @@ impl Retry {
         self.topics.push(topic.clone());
         let mut settings = LogSpoutSettings::new(topic, group);
         settings.dead_letters = Some(self.delivery.settings.dead_letters.clone());
-        let spout = LogSpout::new(self.delivery.broker.clone(), settings).gated(gate);
+        let clock = *guard.state().clock();
+        let letter = move |stored: &LogRecord, reason: &str| Parked::letter(stored, reason, clock.unix_ms());
+        let spout =
+            LogSpout::new(self.delivery.broker.clone(), settings).gated(gate).lettered(letter.clone());
         let codec = guard.codec.clone();
         let tuning = Tuning::default().max_pending(PENDING);
         let (parcels, unusable) =
@@ -91,7 +93,7 @@ impl Retry {
         let letters = TopicSink::new(
             self.delivery.producer.clone(),
             &self.delivery.settings.dead_letters,
-            |unusable: &Unusable| dead_letter(&unusable.record, Class::Poison, &unusable.reason),
+            move |unusable: &Unusable| letter(&unusable.record, &unusable.reason),
         );
         unusable.sink(&format!("{name}.dead-letters"), letters);
     }

@@ -51,6 +51,9 @@ pub struct SinkState {
     pressure: Option<Mutex<Pressure>>,
     share: Mutex<Share>,
     drain: Mutex<Drain>,
+    /// When the next record may come back to try the sink, and how long the one after it waits.
+    next_probe: Mutex<Duration>,
+    look: Duration,
     lag: AtomicU64,
     slow: AtomicBool,
     /// Whether records of this sink come back in this process.
@@ -91,6 +94,8 @@ impl SinkState {
             pressure: own.pressure.map(|settings| Mutex::new(Pressure::new(settings))),
             share: Mutex::new(Share::new(common.share)),
             drain: Mutex::new(Drain { per_second: common.drain_per_second, step: common.ramp_step, open: None }),
+            next_probe: Mutex::default(),
+            look: common.look_interval,
             lag: AtomicU64::new(UNKNOWN),
             slow: AtomicBool::new(false),
             retries_here: AtomicBool::new(false),
@@ -211,6 +216,17 @@ impl SinkState {
         let (now, mut share) = (self.clock.now(), lock(&self.share));
         let allowed = share.allow(now, want);
         (allowed, share.wait(now))
+    }
+
+    /// How many records may come back now to try a sink that takes [`Accepts::Probes`], and when there may be more. One
+    /// a look: the breaker refuses those that come while a probe is under way, and what is refused is parked again.
+    pub(super) fn allow_probe(&self) -> (usize, Duration) {
+        let (now, mut next) = (self.clock.now(), lock(&self.next_probe));
+        if now < *next {
+            return (0, *next - now);
+        }
+        *next = now + self.look;
+        (1, self.look)
     }
 
     /// How many of `want` parked records may go now, and when there may be more.

@@ -57,6 +57,10 @@ struct TaskHost {
 }
 
 impl Host for TaskHost {
+    fn operator(&self) -> &str {
+        &self.operator
+    }
+
     fn now_ns(&self) -> u64 {
         self.started.elapsed().as_nanos() as u64
     }

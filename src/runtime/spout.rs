@@ -253,8 +253,9 @@ impl SpoutLoop {
             partition: ticket.partition,
             epoch: ticket.epoch,
             end: ticket.end,
-            failed: failed.map(|failure| failure.class),
-            isolated: failed.is_some_and(|failure| failure.isolated),
+            failed: failed.as_ref().map(|failure| failure.class),
+            isolated: failed.as_ref().is_some_and(|failure| failure.isolated),
+            reason: failed.and_then(|failure| failure.reason),
             watermark: partition.tracker.watermark(),
         })
     }
@@ -269,7 +270,7 @@ impl SpoutLoop {
                 let spout = &self.operator;
                 tracing::warn!(spout, partition = number, end, ?self.bounds.message_timeout, "a run timed out");
                 let ticket = Ticket { partition: number, epoch: partition.epoch, end, serial };
-                let failure = Failure { class: Class::Retryable, isolated: false };
+                let failure = Failure { class: Class::Retryable, isolated: false, reason: None };
                 settled.push((ticket, Some(failure)));
             }
         }

@@ -8,6 +8,8 @@
 //! The reference count of the tree is the counter: no messages, no ledger of ids, one atomic increment and
 //! decrement per share, and shares exist per batch, not per tuple.
 
+use std::sync::OnceLock;
+
 use smallvec::SmallVec;
 
 use super::Class;
@@ -27,13 +29,16 @@ pub struct Ticket {
 }
 
 /// How a tree failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The worst class that any of its shares met.
     pub class: Class,
     /// Whether that share's batch held tuples of this tree alone. Otherwise the tuple at fault may be another
     /// tree's: poison is then a suspicion, not a verdict.
     pub isolated: bool,
+    /// What the first operator that found poison said of it: its name and the chain of causes. `None` for other
+    /// failures.
+    pub reason: Option<Box<str>>,
 }
 
 /// Is told, once per tree and on whatever thread let the last share go, how it ended.
@@ -49,6 +54,8 @@ struct Tree {
     ticket: Ticket,
     /// 0 while nothing failed, otherwise the code of the worst class so far.
     failed: AtomicU8,
+    /// Written by a share before it is gone, at most once; a thing of the slow path.
+    reason: OnceLock<Box<str>>,
     ledger: std::sync::Arc<dyn Ledger>,
 }
 
@@ -56,7 +63,9 @@ impl Drop for Tree {
     fn drop(&mut self) {
         // The decrement that brought us here synchronises with all others: a relaxed load sees every store.
         let code = self.failed.load(Ordering::Relaxed);
-        self.ledger.settled(self.ticket, failure_of(code));
+        let reason = self.reason.take();
+        let failed = failure_of(code).map(|(class, isolated)| Failure { class, isolated, reason });
+        self.ledger.settled(self.ticket, failed);
     }
 }
 
@@ -71,16 +80,15 @@ fn code_of(class: Class, isolated: bool) -> u8 {
     }
 }
 
-fn failure_of(code: u8) -> Option<Failure> {
-    let (class, isolated) = match code {
-        0 => return None,
-        1 => (Class::Refused, false),
-        2 => (Class::Retryable, false),
-        3 => (Class::Poison, false),
-        4 => (Class::Poison, true),
-        _ => (Class::Fatal, false),
-    };
-    Some(Failure { class, isolated })
+fn failure_of(code: u8) -> Option<(Class, bool)> {
+    match code {
+        0 => None,
+        1 => Some((Class::Refused, false)),
+        2 => Some((Class::Retryable, false)),
+        3 => Some((Class::Poison, false)),
+        4 => Some((Class::Poison, true)),
+        _ => Some((Class::Fatal, false)),
+    }
 }
 
 struct Share {
@@ -112,7 +120,7 @@ pub struct Shares(SmallVec<[Share; 1]>);
 impl Shares {
     /// Opens a tree and returns its first share.
     pub fn open(ticket: Ticket, ledger: std::sync::Arc<dyn Ledger>) -> Self {
-        let tree = Arc::new(Tree { ticket, failed: AtomicU8::new(0), ledger });
+        let tree = Arc::new(Tree { ticket, failed: AtomicU8::new(0), reason: OnceLock::new(), ledger });
         Self(smallvec::smallvec![Share { tree, acked: false }])
     }
 
@@ -146,6 +154,16 @@ impl Shares {
             share.tree.failed.fetch_max(code, Ordering::Relaxed);
             share.acked = true;
         }
+    }
+
+    /// [`fail`](Self::fail), with the reason that the ledger is to hear if it is poison.
+    pub fn fail_because(self, class: Class, reason: &str) {
+        if class == Class::Poison {
+            for share in &self.0 {
+                share.tree.reason.get_or_init(|| reason.into());
+            }
+        }
+        self.fail(class);
     }
 
     /// The runs they derive from, for people: spout, partition, end of the run.

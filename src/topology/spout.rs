@@ -19,7 +19,7 @@ pub struct Pulled<T> {
 }
 
 /// What became of one run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Partition of the run.
     pub partition: u32,
@@ -31,6 +31,8 @@ pub struct Outcome {
     pub failed: Option<Class>,
     /// For poison: whether the tuple at fault was of this run for certain, see [`Failure`](super::Failure).
     pub isolated: bool,
+    /// For poison: what the first operator that found it said, see [`Failure`](super::Failure).
+    pub reason: Option<Box<str>>,
     /// Position below which everything of the partition is settled; `None` while nothing is. The only value
     /// that may be committed.
     pub watermark: Option<u64>,

@@ -79,11 +79,13 @@ fn poison_in_company_is_a_suspicion_and_alone_a_verdict() {
     let (a, b) = (Shares::open(ticket(1), verdicts.clone()), Shares::open(ticket(2), verdicts.clone()));
     let mut both = a.split();
     both.join(&b);
-    both.fail(Class::Poison);
+    both.fail_because(Class::Poison, "together");
+    b.split().fail_because(Class::Retryable, "not heard");
     a.ack();
-    b.fail(Class::Poison);
-    let poison = |isolated| Some(Failure { class: Class::Poison, isolated });
-    assert_eq!(*verdicts.0.lock().unwrap(), [(1, poison(false)), (2, poison(true))]);
+    b.fail_because(Class::Poison, "too late");
+    let poison =
+        |isolated, reason: &str| Some(Failure { class: Class::Poison, isolated, reason: Some(reason.into()) });
+    assert_eq!(*verdicts.0.lock().unwrap(), [(1, poison(false, "together")), (2, poison(true, "together"))]);
 }
 
 #[test]

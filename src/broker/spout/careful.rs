@@ -11,7 +11,7 @@ use super::LogSpout;
 use super::assigned::InFlight;
 use super::holds::Cause;
 use super::phase::{Phase, Suspect};
-use crate::broker::dead_letter::{append_letters, dead_letter};
+use crate::broker::dead_letter::append_letters;
 use crate::broker::{Commit, Fetched, Granted, LogRecord, Note};
 use crate::topology::{Class, Classify, Error, Pulled, Result};
 
@@ -231,7 +231,7 @@ impl LogSpout {
             let letters = pending.run.records.iter().map(|record| {
                 let mut record = record.clone();
                 record.origin.attempt = deaths - 1;
-                dead_letter(&record, Class::Poison, &what)
+                (self.letters)(&record, &what)
             });
             let (letters, broker) = (letters.collect(), self.broker.clone());
             let write = async move { Ok(append_letters(&*broker.producer()?, &dead_letters, letters).await?) };

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::assigned::InFlight;
 use super::replay::Replay;
 use super::{LogSpout, LogSpoutSettings};
-use crate::broker::dead_letter::{append_letters, dead_letter};
+use crate::broker::dead_letter::append_letters;
 use crate::topology::{Class, Error, Outcome, Pulled, Result};
 
 impl LogSpout {
@@ -60,10 +60,10 @@ impl LogSpout {
         let (start, attempt) = (run.start, run.attempt);
         let range = Replay { partition, epoch, start, end, attempt, singly: false, due, gated: false };
         let records = self.replays.read_all(&self.broker, topic, range).await?;
-        let reason = "failed as poison each time it was tried; the incidents of the run say where";
-        let letters: Vec<_> = records.iter().map(|record| dead_letter(record, Class::Poison, reason)).collect();
+        let reason = outcome.reason.as_deref().unwrap_or("failed as poison each time it was tried");
+        let letters: Vec<_> = records.iter().map(|record| (self.letters)(record, reason)).collect();
         if !letters.is_empty() {
-            tracing::warn!(topic, partition, offset = run.start, "record set aside as dead letter");
+            tracing::warn!(topic, partition, offset = run.start, reason, "record set aside as dead letter");
             append_letters(&*self.broker.producer()?, dead_letters, letters).await?;
         }
         self.passed.push_back((Pulled { partition, epoch, end, tuples: Vec::new() }, run));

@@ -14,11 +14,15 @@ use super::gate::Gates;
 use super::holds::Holds;
 use super::replay::Replays;
 use super::{Gate, LogSpoutSettings};
-use crate::broker::{Broker, BrokerError, Commit, Consumer, ConsumerEvent, LogRecord, StartFrom};
+use crate::broker::dead_letter::dead_letter;
+use crate::broker::{Append, Broker, BrokerError, Commit, Consumer, ConsumerEvent, LogRecord, StartFrom};
 use crate::topology::{Class, Classify, Error, Outcome, Pulled, Result, Spout, TaskInfo};
 
 /// How often the ends of the partitions are asked for, for the lag.
 const LAG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Makes the dead letter of a record that is poison for a reason.
+pub(super) type Letters = Arc<dyn Fn(&LogRecord, &str) -> Append + Send + Sync>;
 
 const PREPARED: &str = "the runtime calls prepare before anything else";
 
@@ -26,6 +30,7 @@ const PREPARED: &str = "the runtime calls prepare before anything else";
 pub struct LogSpout {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) settings: LogSpoutSettings,
+    pub(super) letters: Letters,
     consumer: Option<Box<dyn Consumer>>,
     pub(super) ours: Assignment,
     pub(super) gates: Gates,
@@ -50,7 +55,8 @@ pub struct LogSpout {
 impl LogSpout {
     /// A spout over `broker`. Nothing is contacted before the run starts.
     pub fn new(broker: Arc<dyn Broker>, settings: LogSpoutSettings) -> Self {
-        Self::with(broker, settings, Gates::default(), Arc::new(Semaphore::new(1)))
+        let letters = Arc::new(|record: &LogRecord, reason: &str| dead_letter(record, Class::Poison, reason));
+        Self::with(broker, settings, letters, Gates::default(), Arc::new(Semaphore::new(1)))
     }
 
     /// Lets records go on only when `gate` says so; of several gates all must. The tasks of the spout share it.
@@ -60,10 +66,24 @@ impl LogSpout {
         self
     }
 
-    fn with(broker: Arc<dyn Broker>, settings: LogSpoutSettings, gates: Gates, turns: Arc<Semaphore>) -> Self {
+    /// Has dead letters made by `letter`, of the record and the reason, instead of by [`dead_letter`].
+    #[must_use]
+    pub fn lettered(mut self, letter: impl Fn(&LogRecord, &str) -> Append + Send + Sync + 'static) -> Self {
+        self.letters = Arc::new(letter);
+        self
+    }
+
+    fn with(
+        broker: Arc<dyn Broker>,
+        settings: LogSpoutSettings,
+        letters: Letters,
+        gates: Gates,
+        turns: Arc<Semaphore>,
+    ) -> Self {
         Self {
             broker,
             settings,
+            letters,
             consumer: None,
             ours: Assignment::default(),
             gates,
@@ -150,7 +170,8 @@ impl LogSpout {
 
 impl Clone for LogSpout {
     fn clone(&self) -> Self {
-        Self::with(self.broker.clone(), self.settings.clone(), self.gates.clone(), self.care.turns())
+        let (letters, gates) = (self.letters.clone(), self.gates.clone());
+        Self::with(self.broker.clone(), self.settings.clone(), letters, gates, self.care.turns())
     }
 }
 

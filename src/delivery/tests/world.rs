@@ -11,6 +11,9 @@ use crate::delivery::{Codec, Delivery, DeliverySettings, Guard, Parcel, Parked, 
 use crate::guard::{BackoffSettings, BreakerSettings, Clock, Mode, Switch};
 use crate::topology::{Class, Either, Error, Rejected, Result, ResultExt, Sink, Topology};
 
+/// What the store says when it panics.
+pub(super) const PANIC: &str = "the store lost its mind";
+
 pub(super) const SINKS: [&str; 2] = ["first", "second"];
 
 /// A log for many worlds.
@@ -107,7 +110,7 @@ impl Sink for Store {
                 Ok((0..rows.len()).filter_map(reason).collect())
             }
             Behaviour::Hangs => std::future::pending().await,
-            Behaviour::Panics => panic!("the store lost its mind"),
+            Behaviour::Panics => panic!("{PANIC}"),
         }
     }
 }

@@ -60,7 +60,7 @@ enum Verdict {
     /// Try the row again.
     Again,
     /// Give the batch up.
-    GiveUp(Class),
+    GiveUp(Class, String),
 }
 
 /// A bolt, the steps fused in front of it, and the edges behind it.
@@ -143,10 +143,10 @@ impl<B: Bolt, F: Flow<Out = B::In>> BoltPush<B, F> {
                     match self.judge(&tuples[at], panicked, halt.error).await {
                         Verdict::Again => {}
                         Verdict::Skip => (at, self.attempts) = (at + 1, 0),
-                        Verdict::GiveUp(class) => {
+                        Verdict::GiveUp(class, reason) => {
                             self.host.executed(at, self.host.now_ns().saturating_sub(started));
                             self.publish().await;
-                            return self.emitter.take_input().fail(class);
+                            return self.emitter.take_input().fail_because(class, &reason);
                         }
                     }
                 }
@@ -203,6 +203,7 @@ impl<B: Bolt, F: Flow<Out = B::In>> BoltPush<B, F> {
             }
         }
         let origin = origin_of(tuple).map_or_else(|| self.emitter.input().describe(), |origin| origin.to_string());
+        let reason = format!("{}: {}", self.host.operator(), error.chain());
         self.host.failed(Incident { class, panicked, origin, reason: error.chain() });
         match (class, &mut self.rejects) {
             (Class::Poison, Some(route)) => {
@@ -211,9 +212,9 @@ impl<B: Bolt, F: Flow<Out = B::In>> BoltPush<B, F> {
             }
             (Class::Fatal, _) => {
                 self.host.fatal(error);
-                Verdict::GiveUp(class)
+                Verdict::GiveUp(class, reason)
             }
-            _ => Verdict::GiveUp(class),
+            _ => Verdict::GiveUp(class, reason),
         }
     }
 

@@ -27,8 +27,9 @@ pub(super) fn fused<R>(host: &dyn Host, shares: Shares, run: impl FnOnce() -> R)
         Err(payload) => {
             let reason = format!("panic in a closure on the edge: {}", message(&*payload));
             let origin = shares.describe();
+            let said = format!("{}: {reason}", host.operator());
             host.failed(Incident { class: Class::Poison, panicked: true, origin, reason });
-            shares.fail(Class::Poison);
+            shares.fail_because(Class::Poison, &said);
             None
         }
     }

@@ -29,6 +29,9 @@ pub enum Fault {
 /// What a runtime lends to one task of one operator. Calls come from that task's loop only, once or a few times a
 /// batch.
 pub trait Host: Send + Sync {
+    /// The operator's name.
+    fn operator(&self) -> &str;
+
     /// Nanoseconds since the run began.
     fn now_ns(&self) -> u64;
 

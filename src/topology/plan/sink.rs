@@ -70,7 +70,8 @@ impl Write {
 struct Flush<'a, T> {
     rows: Vec<&'a T>,
     held: &'a [Batch<T>],
-    failed: Vec<Option<Class>>,
+    /// The worst class that each batch met, and the first reason of that class.
+    failed: Vec<Option<(Class, String)>>,
 }
 
 impl<'a, T> Flush<'a, T> {
@@ -145,7 +146,7 @@ impl<S: Sink, F: Flow<Out = S::In>> SinkPush<S, F> {
         for (batch, failed) in held.into_iter().zip(failed) {
             match failed {
                 None => batch.shares.ack(),
-                Some(class) => batch.shares.fail(class),
+                Some((class, reason)) => batch.shares.fail_because(class, &reason),
             }
         }
     }
@@ -249,7 +250,10 @@ impl<S: Sink, F: Flow<Out = S::In>> SinkPush<S, F> {
         let class = error.class();
         for &row in rows {
             let batch = flush.batch_of(row);
-            flush.failed[batch] = flush.failed[batch].max(Some(class));
+            let failed = &mut flush.failed[batch];
+            if failed.as_ref().is_none_or(|(known, _)| *known < class) {
+                *failed = Some((class, format!("{}: {}", self.host.operator(), error.chain())));
+            }
             let origin = origin_of(flush.rows[row])
                 .map_or_else(|| flush.held[batch].shares.describe(), |origin| origin.to_string());
             self.host.failed(Incident { class, panicked, origin, reason: error.chain() });

@@ -101,6 +101,7 @@ async fn careful_runs_go_back_to_normal() {
             end,
             failed: None,
             isolated: false,
+            reason: None,
             watermark: Some(end),
         };
         spout.settle(&[outcome]).await.unwrap();
