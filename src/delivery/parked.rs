@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::Past;
 use super::headers::{FIRST_FAILURE, LAST_FAILURE, NOT_BEFORE, SINK, VERSION};
 use crate::broker::dead_letter::{
-    ATTEMPTS, ERROR_CLASS, ERROR_REASON, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TIME, ORIGIN_TOPIC, dead_letter, letter,
+    ATTEMPTS, ERROR_CLASS, ERROR_REASON, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TIME, ORIGIN_TOPIC, dead_letter,
+    letter,
 };
 use crate::broker::{Append, LogRecord};
 use crate::topology::{Class, Headers, Origin};

@@ -78,8 +78,7 @@ impl Retry {
         settings.dead_letters = Some(self.delivery.settings.dead_letters.clone());
         let clock = *guard.state().clock();
         let letter = move |stored: &LogRecord, reason: &str| Parked::letter(stored, reason, clock.unix_ms());
-        let spout =
-            LogSpout::new(self.delivery.broker.clone(), settings).gated(gate).lettered(letter.clone());
+        let spout = LogSpout::new(self.delivery.broker.clone(), settings).gated(gate).lettered(letter.clone());
         let codec = guard.codec.clone();
         let tuning = Tuning::default().max_pending(PENDING);
         let (parcels, unusable) =

@@ -205,7 +205,15 @@ mod tests {
     use super::*;
 
     fn outcome(end: u64, epoch: u32, watermark: u64) -> Outcome {
-        Outcome { partition: 3, epoch, end, failed: None, isolated: false, reason: None, watermark: Some(watermark) }
+        Outcome {
+            partition: 3,
+            epoch,
+            end,
+            failed: None,
+            isolated: false,
+            reason: None,
+            watermark: Some(watermark),
+        }
     }
 
     #[test]

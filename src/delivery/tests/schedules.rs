@@ -13,7 +13,7 @@ use crate::topology::{Class, Settings, Tuning};
 /// Schedules that a run of the tests goes through; `SQUALL_SCHEDULES` sets another number.
 const SCHEDULES: u64 = 10_000;
 /// Worlds that share a log.
-const WORLDS_PER_LOG: u64 = 50;
+const WORLDS_PER_LOG: u64 = 10;
 /// Longest that the last round of a schedule may take, on its own clock.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
@@ -133,7 +133,9 @@ fn round(world: &World, random: &mut Random) -> (bool, Clock) {
             (Duration::from_millis(random.below(8_000)), random.below(2) as usize, mode)
         })
         .collect();
-    let lasts = Duration::from_millis(1 + random.below(20_000));
+    // Sometimes long enough for a record to climb all levels.
+    let most = if random.one_in(4) { 90_000 } else { 20_000 };
+    let lasts = Duration::from_millis(1 + random.below(most));
     let settings = settings(random);
     let base = world.clock.unix_ms();
     let runtime = runtime();

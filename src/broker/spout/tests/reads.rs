@@ -200,7 +200,15 @@ async fn a_commit_that_failed_is_made_again_and_close_commits_the_last_watermark
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (epoch, end) = (pulled.epoch, pulled.end);
     spout
-        .settle(&[Outcome { partition: 0, epoch, end, failed: None, isolated: false, reason: None, watermark: Some(end) }])
+        .settle(&[Outcome {
+            partition: 0,
+            epoch,
+            end,
+            failed: None,
+            isolated: false,
+            reason: None,
+            watermark: Some(end),
+        }])
         .await
         .unwrap();
     assert_eq!(committed().await, [Some(30)]);
