@@ -34,7 +34,7 @@ impl<S: Sink> Sink for Tripping<S> {
     }
 
     async fn write(&mut self, rows: &[&S::In]) -> Result<Rejected> {
-        let clock = self.state.clock().clone();
+        let clock = self.state.clock();
         let started = clock.now();
         let permit = self.state.breaker().acquire(started).map_err(|refusal| {
             Error::new(Class::Refused, format!("the breaker of {} is open: {refusal}", self.state.name()))

@@ -55,7 +55,7 @@ impl Delivery {
             producer: self.producer.clone(),
         };
         let timeout = settings.timeout;
-        let state = SinkState::new(name, self.clock.clone(), switch, &self.settings, settings);
+        let state = SinkState::new(name, self.clock, switch, &self.settings, settings);
         Guard { state: Arc::new(state), routes: Arc::new(routes), codec, timeout, delivery: self.clone() }
     }
 

@@ -76,9 +76,9 @@ impl Retry {
         self.topics.push(topic.clone());
         let mut settings = LogSpoutSettings::new(topic, group);
         settings.dead_letters = Some(self.delivery.settings.dead_letters.clone());
-        let clock = *guard.state().clock();
+        let clock = guard.state().clock();
         let letter = move |stored: &LogRecord, reason: &str| Parked::letter(stored, reason, clock.unix_ms());
-        let spout = LogSpout::new(self.delivery.broker.clone(), settings).gated(gate).lettered(letter.clone());
+        let spout = LogSpout::new(self.delivery.broker.clone(), settings).gated(gate).lettered(letter);
         let codec = guard.codec.clone();
         let tuning = Tuning::default().max_pending(PENDING);
         let (parcels, unusable) =

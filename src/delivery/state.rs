@@ -191,8 +191,8 @@ impl SinkState {
         self.pressure.as_ref().map_or(Duration::ZERO, |pressure| pause_of(lock(pressure).level()))
     }
 
-    pub(super) fn clock(&self) -> &Clock {
-        &self.clock
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
     }
 
     pub(super) fn breaker(&self) -> &SharedBreaker {

@@ -207,10 +207,10 @@ async fn check_nothing_is_lost(world: &World, count: u64, broken: &BTreeSet<u64>
         .filter_map(value_of)
         .collect();
     let dead = world.dead().await;
-    for sink in 0..2 {
+    for (sink, name) in SINKS.iter().enumerate() {
         let known = accounted(world, sink, &dead).await;
         let lost: Vec<_> = settled.iter().filter(|value| !known.contains(value)).collect();
-        assert!(lost.is_empty(), "{} settled without {lost:?} of {count} ({broken:?})", SINKS[sink]);
+        assert!(lost.is_empty(), "{name} settled without {lost:?} of {count} ({broken:?})");
     }
 }
 

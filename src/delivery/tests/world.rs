@@ -159,7 +159,7 @@ impl World {
     }
 
     pub(super) fn delivery(&self) -> Delivery {
-        Delivery::new(&self.name, self.broker.clone(), self.clock.clone(), self.settings()).unwrap()
+        Delivery::new(&self.name, self.broker.clone(), self.clock, self.settings()).unwrap()
     }
 
     pub(super) fn guard(&self, at: usize) -> Guard<u64> {
@@ -171,7 +171,7 @@ impl World {
     pub(super) fn store(&self, at: usize, script: impl Fn(u64) -> Behaviour + Send + Sync + 'static) -> Store {
         Store {
             shelf: self.shelves[at].clone(),
-            clock: self.clock.clone(),
+            clock: self.clock,
             script: Arc::new(script),
             poison: self.poison.clone(),
             writes: Arc::default(),
