@@ -103,9 +103,7 @@ impl LogSpout {
         }
         self.next_commit = now + self.settings.commit_interval;
         let commits = self.ours.take_commits();
-        if commits.is_empty() {
-            return Ok(());
-        }
+        // Also without anything to commit: only the next call tells that the last one failed.
         match self.consumer().commit(&commits) {
             Err(error) if error.class() == Class::Retryable => {
                 // Which commit failed is unknown, and a partition at rest has no later one that would make it good.

@@ -25,8 +25,9 @@ pub(super) struct Seen {
     pub(super) lost: usize,
     /// Cursors that were opened.
     pub(super) cursors: usize,
-    /// This many commits that do not wait fail.
+    /// This many commits that do not wait fail, of which the next one tells, as with a client of a cluster.
     pub(super) fail_commits: usize,
+    failed_commit: bool,
     /// This many releases fail.
     pub(super) fail_releases: usize,
     /// Offsets at which partition 0 has no record, which are passed over in a fetch that brings none.
@@ -157,11 +158,14 @@ impl Consumer for CheckedConsumer {
     fn commit(&mut self, commits: &[Commit]) -> Result<(), BrokerError> {
         let mut seen = self.log.seen.lock().unwrap();
         seen.commits.push(commits.to_vec());
+        let failed = std::mem::take(&mut seen.failed_commit);
         if seen.fail_commits > 0 {
             seen.fail_commits -= 1;
-            return Err(failure());
+            seen.failed_commit = true;
+        } else {
+            self.inner.commit(commits)?;
         }
-        self.inner.commit(commits)
+        if failed { Err(failure()) } else { Ok(()) }
     }
 
     fn release<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
