@@ -3,10 +3,11 @@
 PROFILE ?= embedded
 DEMO_ARGS ?=
 BENCH ?=
+MUTANTS ?=
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check audit loom bench kafka install-test services-up services-down services-status
+.PHONY: help demo test check audit loom mutants bench kafka install-test services-up services-down services-status
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +32,9 @@ audit: ## Licences, banned crates and sources of all dependencies
 
 loom: ## Every interleaving of the ack tree and the shared breaker
 	$(CARGO) test -p loom-tests
+
+mutants: install-test ## Takes one rule after another out of the code and lists the tests that notice; MUTANTS=name picks
+	scripts/mutants.sh $(MUTANTS)
 
 bench: install-test kafka ## Benchmarks beside bare loops; BENCH=identity, wordcount or pipeline runs one
 ifeq ($(filter pipeline%,$(BENCH)),)
