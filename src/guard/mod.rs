@@ -15,12 +15,14 @@
 //! | [`Share`] | how many retries may go beside fresh rows |
 //! | [`Ramp`] | which share of the load a store that came back gets |
 //! | [`Levels`] | where a retry waits, how long, and when it is the last |
+//! | [`LoopGuard`] | whether dead letters that are sent back die again |
 //! | [`Clock`] | what `now` is, in a process and on paused time |
 
 mod auto_switch;
 mod backoff;
 mod breaker;
 mod clock;
+mod loop_guard;
 mod pressure;
 mod ramp;
 mod rate;
@@ -37,6 +39,7 @@ pub use breaker::{
     Breaker, BreakerSettings, BreakerState, BreakerStatus, Permit, Refusal, SharedBreaker, SharedPermit, Verdict,
 };
 pub use clock::Clock;
+pub use loop_guard::{LoopGuard, LoopGuardSettings, Looped};
 pub use pressure::{Level, Load, Pressure, PressureSettings};
 pub use ramp::Ramp;
 pub use rate::Rate;

@@ -4,6 +4,7 @@ mod auto_switch;
 mod backoff;
 mod breaker;
 mod breaker_model;
+mod loop_guard;
 mod pressure;
 mod ramp;
 mod rate;
