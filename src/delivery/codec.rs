@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::parked::redriven;
 use crate::broker::LogRecord;
 use crate::topology::Result;
 
@@ -27,12 +28,15 @@ pub struct Past {
     pub attempts: u32,
     /// When the first of them failed, in milliseconds since the Unix epoch.
     pub first_failure_ms: Option<i64>,
+    /// How often an operator sent it back from the dead letters.
+    pub redriven: u32,
 }
 
 impl<T> Parcel<T> {
-    /// A record that comes from the source.
+    /// A record that comes from the source: for the first time, or again from the dead letters, as its header says.
     pub fn fresh(record: LogRecord, value: T) -> Self {
-        Self { record, value, past: Past::default() }
+        let past = Past { redriven: redriven(&record), ..Past::default() };
+        Self { record, value, past }
     }
 }
 

@@ -174,6 +174,7 @@ where
             not_before_ms,
             first_failure_ms: past.first_failure_ms.unwrap_or(now),
             last_failure_ms: now,
+            redriven: past.redriven,
         };
         (target, parked)
     }

@@ -8,5 +8,8 @@ pub const NOT_BEFORE: &str = "squall-not-before-ms";
 pub const VERSION: &str = "squall-version";
 /// Header with the time of the first failure, in milliseconds since the Unix epoch, in decimal.
 pub const FIRST_FAILURE: &str = "squall-first-failure-ms";
+/// Header with how often an operator sent the record back from the dead letters, in decimal; none for a record that never
+/// was.
+pub const REDRIVEN: &str = "squall-redriven";
 /// Header with the time of the last failure, in milliseconds since the Unix epoch, in decimal.
 pub const LAST_FAILURE: &str = "squall-last-failure-ms";

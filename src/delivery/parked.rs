@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Past;
-use super::headers::{FIRST_FAILURE, LAST_FAILURE, NOT_BEFORE, SINK, VERSION};
+use super::headers::{FIRST_FAILURE, LAST_FAILURE, NOT_BEFORE, REDRIVEN, SINK, VERSION};
 use crate::broker::dead_letter::{
     ATTEMPTS, ERROR_CLASS, ERROR_REASON, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TIME, ORIGIN_TOPIC, dead_letter,
     letter,
@@ -35,6 +35,8 @@ pub struct Parked {
     pub first_failure_ms: i64,
     /// When it failed last, in milliseconds since the Unix epoch.
     pub last_failure_ms: i64,
+    /// How often an operator sent it back from the dead letters.
+    pub redriven: u32,
 }
 
 /// A record in a retry or dead-letter topic that does not say where it comes from.
@@ -68,6 +70,10 @@ impl Parked {
         ];
         for (name, ms) in times.into_iter().filter(|(_, ms)| *ms > 0) {
             headers.push(name, Bytes::from(ms.to_string()));
+        }
+        // A record that came from the source again has the header already.
+        if self.redriven != redriven(&self.record) {
+            headers.push(REDRIVEN, Bytes::from(self.redriven.to_string()));
         }
         append
     }
@@ -111,6 +117,7 @@ impl Parked {
             not_before_ms: fields.optional(NOT_BEFORE)?.unwrap_or_default(),
             first_failure_ms: fields.optional(FIRST_FAILURE)?.unwrap_or(stored.timestamp_ms),
             last_failure_ms: fields.optional(LAST_FAILURE)?.unwrap_or(stored.timestamp_ms),
+            redriven: redriven(stored),
         })
     }
 
@@ -128,13 +135,23 @@ impl Parked {
 
     /// What happened to it, for the tuple that is made of it.
     pub fn past(&self) -> Past {
-        Past { attempts: self.record.origin.attempt, first_failure_ms: Some(self.first_failure_ms) }
+        Past {
+            attempts: self.record.origin.attempt,
+            first_failure_ms: Some(self.first_failure_ms),
+            redriven: self.redriven,
+        }
     }
 }
 
 /// When a record in a retry level may be tried again, in milliseconds since the Unix epoch; 0 when it does not say.
 pub(super) fn not_before(stored: &LogRecord) -> i64 {
     Fields { stored }.optional(NOT_BEFORE).ok().flatten().unwrap_or_default()
+}
+
+/// How often an operator sent a record back; 0 when it does not say.
+pub(super) fn redriven(stored: &LogRecord) -> u32 {
+    let Some(value) = stored.headers.last(REDRIVEN) else { return 0 };
+    std::str::from_utf8(value).ok().and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
 /// The headers of a record, read one by one.

@@ -76,7 +76,8 @@ async fn what_fails_again_climbs_the_levels_and_ends_as_a_dead_letter() {
     let guard = world.guard(0);
     let mut sink = guard.over(world.store(0, |_| Behaviour::Fails));
     for attempts in 0..=4 {
-        let past = Past { attempts, first_failure_ms: (attempts > 0).then_some(START_MS - 5_000) };
+        let past =
+            Past { attempts, first_failure_ms: (attempts > 0).then_some(START_MS - 5_000), redriven: attempts };
         assert_eq!(write(&mut sink, &[parcel(7, past)]).await.unwrap(), 0);
         // The breaker must not open here: its own test is below.
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -89,6 +90,7 @@ async fn what_fails_again_climbs_the_levels_and_ends_as_a_dead_letter() {
     assert_eq!(dead.len(), 1);
     assert_eq!((dead[0].class, dead[0].record.origin.attempt), (Class::Retryable, 5));
     assert_eq!(dead[0].first_failure_ms, START_MS - 5_000, "the first failure is remembered");
+    assert_eq!(dead[0].redriven, 4, "and how often it was sent back");
 }
 
 #[tokio::test(start_paused = true)]
