@@ -16,13 +16,15 @@ pub struct Names {
     pub workers: String,
     /// Who changed what, when and why; kept for 400 days.
     pub audit: String,
+    /// Which dead letters were sent back or discarded, compacted.
+    pub letters: String,
 }
 
 impl Names {
     /// Those of `topology`.
     pub fn of(topology: &str) -> Self {
         let name = |what: &str| format!("squall.{topology}.{what}");
-        Self { control: name("control"), workers: name("workers"), audit: name("audit") }
+        Self { control: name("control"), workers: name("workers"), audit: name("audit"), letters: name("letters") }
     }
 }
 
@@ -36,6 +38,7 @@ pub async fn ensure(broker: &dyn Broker, topology: &str, replication: u16) -> Re
         TopicSpec::new(names.control, 1).compacted(),
         TopicSpec::new(names.workers, 1).compacted(),
         TopicSpec::new(names.audit, 1).retention(AUDIT_RETENTION),
+        TopicSpec::new(names.letters, 1).compacted(),
     ];
     for spec in specs {
         match broker.topic(&spec.name).await? {
