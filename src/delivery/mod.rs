@@ -27,14 +27,19 @@
 //! Retries have a budget ([`Share`](crate::guard::Share)): beside fresh rows they take at most a fifth of the writes.
 //! Parked records come back at a rate of their own, ramped up after the store returns.
 
+//!
+//! What an operator does with dead letters is in [`letters`]; [`queues`] tells what waits where.
+
 mod breaker;
 mod codec;
 mod divert;
 mod gates;
 mod guard;
 mod headers;
+pub mod letters;
 mod parked;
 mod pressure;
+mod queues;
 mod retry;
 mod settings;
 mod state;
@@ -47,9 +52,10 @@ mod topics;
 pub use codec::{Codec, Parcel, Past};
 pub use divert::Divert;
 pub use guard::{Delivery, Guard};
-pub use headers::{FIRST_FAILURE, LAST_FAILURE, NOT_BEFORE, SINK, VERSION};
+pub use headers::{FIRST_FAILURE, LAST_FAILURE, NOT_BEFORE, REDRIVEN, SINK, VERSION};
 pub use parked::{Parked, Unreadable};
+pub use queues::{Queue, queues};
 pub use retry::{Pending, Retry};
 pub use settings::{DeliverySettings, SinkSettings};
 pub use state::{Accepts, Counts, SinkState};
-pub use topics::Topics;
+pub use topics::{Place, Topics, place_of};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::gates::{LevelGate, ParkedGate};
+use super::queues::rest;
 use super::{Delivery, Guard, Parcel, Parked};
 use crate::broker::{Broker, BrokerError, Gate, GroupSettings, LogRecord, LogSpout, LogSpoutSettings, TopicSink};
 use crate::guard::Levels;
@@ -120,11 +121,8 @@ impl Pending {
     pub async fn records(&self) -> Result<u64, BrokerError> {
         let mut waiting = 0;
         for topic in &self.topics {
-            let committed = self.broker.committed(topic, topic).await?;
-            for bounds in self.broker.bounds(topic).await? {
-                let next = committed.get(bounds.partition as usize).copied().flatten();
-                waiting += bounds.latest - next.unwrap_or(bounds.earliest).clamp(bounds.earliest, bounds.latest);
-            }
+            waiting +=
+                rest(&*self.broker, topic).await?.iter().map(|rest| rest.latest - rest.earliest).sum::<u64>();
         }
         Ok(waiting)
     }

@@ -48,6 +48,46 @@ impl Topics {
     }
 }
 
+/// What a topic of a sink is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// A retry level with this delay.
+    Level(Duration),
+    /// Records that the sink has not been offered.
+    Parked,
+}
+
+impl Place {
+    /// The last part of the topic's name.
+    pub fn label(self) -> String {
+        match self {
+            Self::Level(delay) => format!("retry-{}", label(delay)),
+            Self::Parked => "parked".to_owned(),
+        }
+    }
+}
+
+/// The sink that a topic of `topology` is for, and what it holds; `None` for topics of other kinds.
+pub fn place_of<'a>(topology: &str, topic: &'a str) -> Option<(&'a str, Place)> {
+    let rest = topic.strip_prefix("squall.")?.strip_prefix(topology)?.strip_prefix('.')?;
+    let (sink, last) = rest.rsplit_once('.')?;
+    let place = match last.strip_prefix("retry-") {
+        Some(delay) => Place::Level(delay_of(delay)?),
+        None if last == "parked" => Place::Parked,
+        None => return None,
+    };
+    (!sink.is_empty()).then_some((sink, place))
+}
+
+/// The delay that [`label`] wrote.
+fn delay_of(label: &str) -> Option<Duration> {
+    let digits = label.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = label.split_at(digits);
+    let ms =
+        [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)].into_iter().find(|(name, _)| *name == unit)?.1;
+    Some(Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(ms)?))
+}
+
 /// `500ms`, `10s`, `1m`, `2h`: the largest unit that says it exactly.
 fn label(delay: Duration) -> String {
     let ms = delay.as_millis();
@@ -70,5 +110,18 @@ mod tests {
         let levels = ["500ms", "1s", "90s", "10m", "2h"].map(|label| format!("squall.shop.rows.retry-{label}"));
         assert_eq!(topics.levels, levels);
         assert_eq!(topics.all().last(), Some("squall.shop.rows.parked"));
+        let places: Vec<_> = topics.all().filter_map(|topic| place_of("shop", topic)).collect();
+        let expected =
+            delays.map(|delay| ("rows", Place::Level(delay))).into_iter().chain([("rows", Place::Parked)]);
+        assert_eq!(places, expected.collect::<Vec<_>>());
+        assert_eq!(Place::Level(delays[2]).label(), "retry-90s");
+        for other in [
+            "squall.shop.control",
+            "squall.shop.parked",
+            "squall.shopping.rows.parked",
+            "squall.shop.rows.retry-1x",
+        ] {
+            assert_eq!(place_of("shop", other), None, "{other}");
+        }
     }
 }

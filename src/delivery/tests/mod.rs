@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod gates;
+mod letters;
 mod routes;
 mod schedules;
 mod world;
