@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{AdminContext, AdminError, AuditCommand, SpoutCommand, SwitchCommand, WorkersCommand};
+use super::{
+    AdminContext, AdminError, AuditCommand, DeadLettersCommand, RetryCommand, SpoutCommand, SwitchCommand,
+    WorkersCommand,
+};
 
 /// What an operator can ask for.
 ///
@@ -40,6 +43,12 @@ pub enum AdminCommand {
     /// The processes that run the topology.
     #[command(subcommand)]
     Workers(WorkersCommand),
+    /// What was given up: look at it, send it back, discard it.
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
+    /// What waits to be tried again.
+    #[command(subcommand)]
+    Retry(RetryCommand),
     /// Who changed what, when and why.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -55,6 +64,8 @@ impl AdminCommand {
             Self::Switch(command) => command.run(context).await,
             Self::Spout(command) => command.run(context).await,
             Self::Workers(command) => command.run(context).await,
+            Self::DeadLetters(command) => command.run(context).await,
+            Self::Retry(command) => command.run(context).await,
             Self::Audit(command) => command.run(context).await,
         }
     }

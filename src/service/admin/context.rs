@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use crate::broker::Broker;
-use crate::control::Operator;
+use crate::control::{Names, Operator};
+use crate::delivery::letters::Letters;
 use crate::guard::Clock;
+
+use super::AdminError;
 
 /// A topology in its log.
 #[derive(Clone)]
@@ -21,5 +24,16 @@ impl AdminContext {
     /// The operator of the topology.
     pub fn operator(&self) -> Operator {
         Operator::new(self.broker.clone(), &self.topology, Clock::new())
+    }
+
+    /// The dead letters of the topology.
+    ///
+    /// # Errors
+    /// [`AdminError::NoDeadLetters`].
+    pub fn letters(&self) -> Result<Letters, AdminError> {
+        let topology = self.topology.clone();
+        let topic = self.dead_letters.as_ref().ok_or(AdminError::NoDeadLetters { topology })?;
+        let marks = Names::of(&self.topology).letters;
+        Ok(Letters::new(self.broker.clone(), &self.topology, topic, &marks, Clock::new()))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::broker::BrokerError;
 use crate::control::ControlError;
+use crate::delivery::letters::LettersError;
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,21 @@ pub enum AdminError {
         /// Where it should be.
         path: String,
     },
+    /// The configuration names no topic for dead letters.
+    #[error("the configuration of `{topology}` names no dead-letter topic; set source.dead_letters")]
+    NoDeadLetters {
+        /// The topology.
+        topology: String,
+    },
+    /// A command line that contradicts itself, or a file that cannot be read.
+    #[error("{0}")]
+    Invalid(String),
+    /// What was asked for would do harm.
+    #[error("{0}")]
+    Refused(String),
+    /// Something about dead letters.
+    #[error(transparent)]
+    Letters(#[from] LettersError),
     /// The change or the look at it failed.
     #[error(transparent)]
     Control(#[from] ControlError),

@@ -7,16 +7,20 @@
 //! | [`open_log`] | opens the log of a topology for a command line alone |
 //!
 //! A command prints a table for people, or one JSON object with `--json`. The status is 0 when all went well, 5 when a
-//! change is made and some live worker has not applied it in time, and 1 for errors.
+//! change is made and some live worker has not applied it in time, 6 when a redrive was stopped because its letters die again, and
+//! 1 for errors.
 
 mod audit;
 mod change;
 mod command;
 mod context;
 mod error;
+mod letters;
 mod list;
+mod moment;
 mod open;
 mod output;
+mod retry;
 mod spout;
 mod switch;
 mod time;
@@ -31,8 +35,12 @@ pub use change::ChangeArgs;
 pub use command::AdminCommand;
 pub use context::AdminContext;
 pub use error::AdminError;
+pub use letters::{
+    ActionArgs, DeadLettersCommand, DiscardArgs, FilterArgs, LettersListArgs, RedriveArgs, SelectArgs, ShowArgs,
+};
 pub use list::ListArgs;
 pub use open::open_log;
+pub use retry::RetryCommand;
 pub use spout::SpoutCommand;
 pub use switch::SwitchCommand;
 pub use workers::WorkersCommand;

@@ -1,0 +1,99 @@
+//! What an action would do, for people and programs, and the trace that it leaves.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::SelectArgs;
+use super::list::{tally, tally_as_json};
+use crate::control::AuditRecord;
+use crate::delivery::letters::{Intent, LetterId, Letters, Plan, Refusal, Which};
+use crate::guard::Clock;
+use crate::service::admin::who::who;
+use crate::service::admin::{AdminContext, AdminError};
+
+/// What all actions on letters have.
+#[derive(Debug, Clone, Args)]
+pub struct ActionArgs {
+    #[command(flatten)]
+    pub(super) select: SelectArgs,
+    /// How many letters at most; the rest is left for another time.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) max: u32,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Who does it; the user at this host if not given.
+    #[arg(long)]
+    pub(super) who: Option<String>,
+}
+
+impl ActionArgs {
+    /// Finds out what would be done. Letters that are named and refused keep all from being done; so does it when every
+    /// one that a filter takes is refused.
+    pub(super) async fn plan(&self, letters: &Letters, intent: Intent, force: bool) -> Result<Plan, AdminError> {
+        let which = self.select.which(Clock::new().unix_ms())?;
+        let plan = letters.plan(&which, intent, force, self.max as usize).await?;
+        let named = matches!(which, Which::Ids(_));
+        if !plan.refused.is_empty() && (named || plan.letters.is_empty()) {
+            return Err(AdminError::Refused(format!("nothing was done: {}", refusals(&plan).join("; "))));
+        }
+        Ok(plan)
+    }
+
+    pub(super) fn who(&self) -> String {
+        self.who.clone().unwrap_or_else(who)
+    }
+
+    /// Notes in the audit what is about to be done, or what came of it.
+    pub(super) async fn note(
+        &self,
+        context: &AdminContext,
+        action: &str,
+        reason: &str,
+        details: Value,
+    ) -> Result<(), AdminError> {
+        let record = AuditRecord {
+            when_ms: Clock::new().unix_ms(),
+            who: self.who(),
+            action: action.to_owned(),
+            target: "dead-letters".to_owned(),
+            reason: reason.to_owned(),
+            details,
+        };
+        context.operator().record(&record).await?;
+        Ok(())
+    }
+}
+
+/// How many letters of what kind, what is refused and what is left.
+pub(super) fn as_text(plan: &Plan, colours: bool) -> String {
+    let mut text = tally(&plan.tally).show(colours);
+    for line in refusals(plan) {
+        text.push_str(&format!("left as they are: {line}\n"));
+    }
+    if plan.beyond > 0 {
+        text.push_str(&format!("{} more are left for another time; --max takes more at once\n", plan.beyond));
+    }
+    text
+}
+
+pub(super) fn as_json(plan: &Plan) -> Value {
+    let refused = |(refusal, (first, count)): (&Refusal, &(LetterId, u64))| json!({ "reason": refusal.to_string(), "first": first.to_string(), "letters": count });
+    json!({
+        "letters": plan.letters.len(),
+        "summary": tally_as_json(&plan.tally),
+        "refused": plan.refused.iter().map(refused).collect::<Vec<_>>(),
+        "beyond": plan.beyond,
+    })
+}
+
+fn refusals(plan: &Plan) -> Vec<String> {
+    let line = |(refusal, (first, count)): (&Refusal, &(LetterId, u64))| match count {
+        1 => format!("{first}: {refusal}"),
+        _ => format!("{first} and {} more: {refusal}", count - 1),
+    };
+    plan.refused.iter().map(line).collect()
+}
