@@ -43,7 +43,7 @@ pub enum LettersError {
         /// How many were to be.
         of: u64,
         /// What happened.
-        source: BrokerError,
+        source: Box<BrokerError>,
     },
     /// The log failed.
     #[error(transparent)]

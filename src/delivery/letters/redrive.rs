@@ -113,7 +113,7 @@ impl Letters {
         for ids in ids.chunks(BATCH as usize) {
             let mark = |id: &&LetterId| (**id, self.next_mark(MarkState::Discarded, who, reason, marks.get(*id)));
             let marked = self.mark(ids.iter().map(mark)).await;
-            marked.map_err(|source| LettersError::Interrupted { done, of, source })?;
+            marked.map_err(|error| LettersError::Interrupted { done, of, source: Box::new(error) })?;
             done += ids.len() as u64;
         }
         Ok(done)
@@ -205,7 +205,7 @@ impl Letters {
 
 impl Redriven {
     fn interrupted(&self, source: BrokerError) -> LettersError {
-        LettersError::Interrupted { done: self.sent, of: self.of, source }
+        LettersError::Interrupted { done: self.sent, of: self.of, source: Box::new(source) }
     }
 }
 

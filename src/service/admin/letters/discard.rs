@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::plan::{ActionArgs, as_json, as_text};
+use super::plan::{ActionArgs, as_json, as_text, letters, span};
 use crate::delivery::letters::Intent;
 use crate::service::admin::output::{colours, say};
 use crate::service::admin::{AdminContext, AdminError};
@@ -22,13 +22,13 @@ pub struct DiscardArgs {
 
 impl DiscardArgs {
     pub(super) async fn run(&self, context: &AdminContext) -> Result<ExitCode, AdminError> {
-        let letters = context.letters()?;
+        let own = context.letters()?;
         let Self { action, reason } = self;
-        let plan = action.plan(&letters, Intent::Discard, false).await?;
+        let plan = action.plan(&own, Intent::Discard, false).await?;
         let count = plan.letters.len();
         if !action.dry_run && count > 0 {
-            action.note(context, "discard", reason, json!({ "letters": count, "beyond": plan.beyond })).await?;
-            letters.discard(&plan, &action.who(), reason).await?;
+            action.note(context, "discard", reason, json!({ "letters": count, "which": span(&plan), "beyond": plan.beyond })).await?;
+            own.discard(&plan, &action.who(), reason).await?;
         }
         if action.json {
             let mut json = as_json(&plan);
@@ -38,7 +38,7 @@ impl DiscardArgs {
             say("no open dead letter is like that");
         } else {
             let done = if action.dry_run { "would discard" } else { "discarded" };
-            say(&format!("{done} {count} letters\n{}", as_text(&plan, colours())));
+            say(&format!("{done} {}\n{}", letters(count), as_text(&plan, colours())));
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -7,6 +7,8 @@ mod plan;
 mod redrive;
 mod select;
 mod show;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use command::DeadLettersCommand;

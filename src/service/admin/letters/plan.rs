@@ -80,6 +80,15 @@ pub(super) fn as_text(plan: &Plan, colours: bool) -> String {
     text
 }
 
+/// The ends of what is meant, for the audit; the marks say it of each letter.
+pub(super) fn span(plan: &Plan) -> Value {
+    let name = |id: Option<&LetterId>| id.map(ToString::to_string);
+    match (name(plan.letters.first()), name(plan.letters.last())) {
+        (first, last) if first == last => first.into(),
+        (first, last) => format!("{}..{}", first.unwrap_or_default(), last.unwrap_or_default()).into(),
+    }
+}
+
 pub(super) fn as_json(plan: &Plan) -> Value {
     let refused = |(refusal, (first, count)): (&Refusal, &(LetterId, u64))| json!({ "reason": refusal.to_string(), "first": first.to_string(), "letters": count });
     json!({
@@ -88,6 +97,11 @@ pub(super) fn as_json(plan: &Plan) -> Value {
         "refused": plan.refused.iter().map(refused).collect::<Vec<_>>(),
         "beyond": plan.beyond,
     })
+}
+
+/// `1 letter`, `2 letters`.
+pub(super) fn letters(count: usize) -> String {
+    format!("{count} letter{}", if count == 1 { "" } else { "s" })
 }
 
 fn refusals(plan: &Plan) -> Vec<String> {

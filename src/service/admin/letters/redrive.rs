@@ -7,8 +7,8 @@ use bytes::Bytes;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::plan::{ActionArgs, as_json, as_text};
-use crate::delivery::letters::{Intent, Letters, Plan, Redrive, Redriven};
+use super::plan::{ActionArgs, as_json, as_text, letters, span};
+use crate::delivery::letters::{Intent, Letters, LettersError, Plan, Redrive, Redriven};
 use crate::guard::LoopGuardSettings;
 use crate::service::admin::output::{Cell, Tone, colours, say};
 use crate::service::admin::{AdminContext, AdminError};
@@ -67,11 +67,15 @@ impl RedriveArgs {
             max_redrives: self.max_redrives,
         };
         let plan = self.action.plan(&letters, intent, self.force).await?;
+        let count = plan.letters.len();
+        if payload.is_some() && count > 1 {
+            return Err(LettersError::NotOne { count }.into());
+        }
         if self.action.dry_run || plan.letters.is_empty() {
             return Ok(Outcome { plan, done: None });
         }
         let details = json!({
-            "letters": plan.letters.len(), "rate": self.rate, "to_source": self.to_source,
+            "letters": plan.letters.len(), "which": span(&plan), "rate": self.rate, "to_source": self.to_source,
             "new_payload": payload.is_some(), "beyond": plan.beyond,
         });
         let how = Redrive {
@@ -131,10 +135,11 @@ impl Outcome {
         let Some(done) = &self.done else {
             return match self.plan.letters.len() {
                 0 => "no open dead letter is like that".to_owned(),
-                count => format!("would send back {count} letters\n{plan}"),
+                count => format!("would send back {}\n{plan}", letters(count)),
             };
         };
-        let mut text = format!("sent back {} of {} letters\n{plan}", done.sent, done.of);
+        let plan_size = self.plan.letters.len();
+        let mut text = format!("sent back {} of {}\n{plan}", done.sent, letters(plan_size));
         if !done.too_large.is_empty() {
             let names: Vec<_> = done.too_large.iter().take(10).map(ToString::to_string).collect();
             let count = done.too_large.len();
