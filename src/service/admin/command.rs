@@ -45,7 +45,7 @@ pub enum AdminCommand {
     Workers(WorkersCommand),
     /// What was given up: look at it, send it back, discard it.
     #[command(subcommand)]
-    DeadLetters(DeadLettersCommand),
+    DeadLetters(Box<DeadLettersCommand>),
     /// What waits to be tried again.
     #[command(subcommand)]
     Retry(RetryCommand),
