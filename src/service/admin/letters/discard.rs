@@ -27,7 +27,8 @@ impl DiscardArgs {
         let plan = action.plan(&own, Intent::Discard, false).await?;
         let count = plan.letters.len();
         if !action.dry_run && count > 0 {
-            action.note(context, "discard", reason, json!({ "letters": count, "which": span(&plan), "beyond": plan.beyond })).await?;
+            let details = json!({ "letters": count, "which": span(&plan), "beyond": plan.beyond });
+            action.note(context, "discard", reason, details).await?;
             own.discard(&plan, &action.who(), reason).await?;
         }
         if action.json {

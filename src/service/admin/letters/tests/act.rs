@@ -122,6 +122,8 @@ async fn what_is_discarded_is_gone_from_the_list_and_audited() {
         stage.audit().await.iter().map(|record| record.action.as_str()).collect::<Vec<_>>(),
         ["discard", "discard"]
     );
+    let which: Vec<_> = stage.audit().await.into_iter().map(|record| record.details["which"].clone()).collect();
+    assert_eq!(which, ["0:4", "0:0..1:0"]);
     assert!(refused(stage.run("dead-letters discard 0:0 --reason again").await).contains("discarded before"));
     stage.run("dead-letters discard --sink none --reason none").await.unwrap();
     assert_eq!(stage.audit().await.len(), 2, "nothing was done");
