@@ -56,8 +56,10 @@
 //!
 //! 1. A commit never passes a tuple that is not settled.
 //!    (`runtime::tracker::tests::it_agrees_with_the_rule`, `broker::spout::tests`)
-//! 2. A tuple settles only when every sink has stored it, or a dead letter of it is durable.
-//!    (`runtime::tests::failures::random_faults_lose_nothing`, `system::embedded::a_worker_killed_again_and_again_…`)
+//! 2. A tuple settles only when every sink has stored it, or a retry or dead-letter record of it is durable.
+//!    (`runtime::tests::failures::random_faults_lose_nothing`,
+//!    `delivery::tests::schedules::the_input_is_stored_or_dead_or_waiting_under_any_schedule`,
+//!    `system::embedded::a_worker_killed_again_and_again_…`)
 //! 3. An unresolved share that is dropped fails its tree.
 //!    (`topology::tests`, `tests/loom`)
 //! 4. Every store write is idempotent and guarded by a version. (the conformance suites of
@@ -70,8 +72,14 @@
 //! 7. The thread that polls Kafka never waits for a store. (`kafka_broker`: a consumer that nobody polls stays a member)
 //! 8. On revocation: drain to a deadline, commit, release; acks of an old assignment are ignored.
 //!    (`broker::spout::tests`, `kafka_broker`, `system::cluster::clean_stops_leave_no_duplicates`)
+//! 9. A switch that is on parks data durably; it never drops, and it never acknowledges what is not parked.
+//!    (`delivery::tests::routes::a_sink_that_is_switched_off_is_not_touched_and_its_rows_are_parked` and
+//!    `a_log_that_cannot_take_them_fails_the_write_and_nothing_is_acknowledged`, `schedules` there)
 //! 10. The switches work while Redis, MySQL or both are down, and survive a restart of everything.
 //!     (`control::tests::away::switches_survive_a_restart_of_everything_with_the_log_away`)
+//! 13. A retry is never early, never blocks fresh data, never runs for ever. (`delivery::tests::schedules`,
+//!     `delivery::tests::gates::retries_beside_fresh_rows_have_a_fifth_of_the_writes`,
+//!     `delivery::tests::routes::what_fails_again_climbs_the_levels_and_ends_as_a_dead_letter`)
 //! 16. Secrets never reach a log, a metric or an error.
 //!     (`system::bad_input::an_unreachable_server_is_one_line_with_address_and_remedy`)
 
