@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::SinkState;
-use crate::guard::Load;
 use crate::topology::{Layer, Rejected, Result, Sink, TaskInfo};
 
 /// Measures how long writes take, and waits before each as long as the sink's gauge asks for.
@@ -40,7 +39,7 @@ impl<S: Sink> Sink for Paced<S> {
         let started = self.state.clock().now();
         let result = self.inner.write(rows).await;
         let latency = self.state.clock().now().saturating_sub(started);
-        self.state.observe(Load { latency, threads_running: None, replication_lag: None });
+        self.state.observe(latency);
         result
     }
 

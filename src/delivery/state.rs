@@ -49,6 +49,7 @@ pub struct SinkState {
     breaker: SharedBreaker,
     breaker_changes: AtomicU64,
     pressure: Option<Mutex<Pressure>>,
+    server: Mutex<ServerSays>,
     share: Mutex<Share>,
     drain: Mutex<Drain>,
     /// When the next record may come back to try the sink, and how long the one after it waits.
@@ -64,6 +65,13 @@ pub struct SinkState {
     retried: AtomicU64,
     parked: AtomicU64,
     dead: AtomicU64,
+}
+
+/// What the store's server last said of itself.
+#[derive(Debug, Clone, Copy, Default)]
+struct ServerSays {
+    threads_running: Option<u64>,
+    replication_lag: Option<Duration>,
 }
 
 /// The rate at which parked records come back.
@@ -92,6 +100,7 @@ impl SinkState {
             breaker: SharedBreaker::new(own.breaker),
             breaker_changes: AtomicU64::new(0),
             pressure: own.pressure.map(|settings| Mutex::new(Pressure::new(settings))),
+            server: Mutex::default(),
             share: Mutex::new(Share::new(common.share)),
             drain: Mutex::new(Drain { per_second: common.drain_per_second, step: common.ramp_step, open: None }),
             next_probe: Mutex::default(),
@@ -173,9 +182,17 @@ impl SinkState {
         self.pressure.as_ref().is_some_and(|pressure| lock(pressure).level() == Level::Paused)
     }
 
-    /// Takes a reading of the store's load, and says how long the next write waits.
-    pub fn observe(&self, load: Load) -> Duration {
-        let Some(pressure) = &self.pressure else { return Duration::ZERO };
+    /// What the store's server says of itself, for the gauge: threads that run, and how far the slowest replica is
+    /// behind. It holds until the next call; `None` counts for nothing.
+    pub fn set_server_load(&self, threads_running: Option<u64>, replication_lag: Option<Duration>) {
+        *lock(&self.server) = ServerSays { threads_running, replication_lag };
+    }
+
+    /// Takes a reading of the store's load: a call took `latency`.
+    pub(super) fn observe(&self, latency: Duration) {
+        let Some(pressure) = &self.pressure else { return };
+        let ServerSays { threads_running, replication_lag } = *lock(&self.server);
+        let load = Load { latency, threads_running, replication_lag };
         let mut pressure = lock(pressure);
         let level = pressure.observe(self.clock.now(), load);
         let slow = level != Level::Free;
@@ -183,7 +200,6 @@ impl SinkState {
             let reason = pressure.reason().unwrap_or_else(|| "all signals are low".to_owned());
             tracing::warn!(sink = self.name, ?level, reason, "the load of the store changes the pace");
         }
-        pause_of(level)
     }
 
     /// How long the next write waits for the store's sake.

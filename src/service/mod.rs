@@ -2,13 +2,14 @@
 //!
 //! The smallest binary is [`main`] with a function that builds a topology. One with commands of its own takes the
 //! parts: [`CommonArgs`] and [`config`] for its settings, [`connect`] for log and stores, [`run_until_signal`] to run,
-//! [`Live`] to watch, [`admin`] for the operator's commands.
+//! [`Live`] to watch, [`watch_load`] to know how busy a server is, [`admin`] for the operator's commands.
 
 pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod connect;
 mod live;
+mod load;
 mod logging;
 mod main;
 mod progress;
@@ -16,6 +17,7 @@ mod signal;
 
 pub use cli::{CommonArgs, GraphFormat};
 pub use live::Live;
+pub use load::watch_load;
 pub use logging::{LogArgs, init_logging};
 pub use main::main;
 pub use progress::{ProgressBar, progress_bytes, progress_count};

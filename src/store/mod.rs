@@ -16,5 +16,5 @@ pub mod row;
 pub mod timeline;
 
 pub use error::StoreError;
-pub use row::{RowSink, Rows};
+pub use row::{RowSink, Rows, ServerLoad};
 pub use timeline::{TimelineSink, Timelines};

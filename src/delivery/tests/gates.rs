@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::world::{Log, World};
+use super::world::{Behaviour, Log, World, codec};
 use crate::broker::{Gate, LogRecord};
-use crate::delivery::gates::{LevelGate, ParkedGate};
-use crate::delivery::{Guard, NOT_BEFORE};
-use crate::guard::{Clock, Mode};
-use crate::topology::{Headers, Origin};
+use crate::delivery::gates::{LevelGate, ParkedGate, PressureGate};
+use crate::delivery::{Guard, NOT_BEFORE, Parcel, SinkSettings};
+use crate::guard::{Clock, Mode, PressureSettings, Switch};
+use crate::topology::{Headers, Origin, Sink};
 
 const START_MS: i64 = 1_700_000_000_000;
 const LOOK: Duration = Duration::from_millis(200);
@@ -108,4 +108,39 @@ async fn parked_records_wait_for_the_switch_and_come_back_on_a_ramp() {
     }
     let within = |rate: usize, of: usize| rate * 10 >= of * 9 && rate * 10 <= of * 13;
     assert!(within(rates[0], 500) && within(rates[1], 2_500) && within(rates[2], 5_000), "{rates:?}");
+}
+
+/// A server that says that it has much to do slows the writes down, then holds fresh records back, and frees both when it
+/// says that it has not; the writes themselves take no time.
+#[tokio::test(start_paused = true)]
+async fn a_busy_server_slows_writes_then_pauses_the_spout_until_it_is_not() {
+    let log = Log::open();
+    let world = World::new(&log, "busy", Clock::at(START_MS), BTreeSet::new());
+    world.fill(std::iter::empty()).await;
+    for busy in [(Some(64), None), (None, Some(Duration::from_secs(10)))] {
+        let settings = SinkSettings { pressure: Some(PressureSettings::default()), ..SinkSettings::default() };
+        let guard = world.delivery().guard("first", Switch::new(Mode::Off), codec(), settings);
+        let (state, gate) = (guard.state().clone(), PressureGate { state: guard.state().clone(), look: LOOK });
+        let mut stack = guard.over(world.store(0, |_| Behaviour::Works));
+        let row = Arc::new(Parcel::fresh(waiting(7, 0), 7));
+        let mut write = async || stack.write(&[&row]).await.map(|rejected| assert!(rejected.is_empty())).unwrap();
+        write().await;
+        assert_eq!((state.pause(), gate.admit(&[waiting(0, 0), waiting(1, 0)]).now), (Duration::ZERO, 2));
+
+        state.set_server_load(busy.0, busy.1);
+        let mut pauses = Vec::new();
+        while !state.is_under_pressure() {
+            pauses.push(state.pause());
+            write().await;
+        }
+        assert!(pauses.is_sorted() && pauses.contains(&Duration::from_millis(500)), "{pauses:?}");
+        let admission = gate.admit(&[waiting(0, 0), waiting(1, 0)]);
+        assert_eq!((admission.now, admission.wait), (1, LOOK), "one goes on, to measure by");
+
+        state.set_server_load(None, None);
+        while state.pause() > Duration::ZERO {
+            write().await;
+        }
+        assert_eq!(gate.admit(&[waiting(0, 0), waiting(1, 0)]).now, 2);
+    }
 }

@@ -9,6 +9,9 @@ use crate::delivery::{DeliverySettings, SinkSettings};
 use crate::guard::{Mode, PressureSettings};
 use crate::topology::{Error, Result};
 
+/// Milliseconds between two questions to a server, how busy it is, unless the configuration says otherwise.
+const SAMPLE_MS: u64 = 1_000;
+
 /// What surrounds all sinks; see [`DeliverySettings`].
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -72,6 +75,15 @@ pub struct PressureConfig {
     pub slow_step_ms: Option<u64>,
     pub slow_max_ms: Option<u64>,
     pub step_every_ms: Option<u64>,
+    pub smoothing: Option<f64>,
+    /// 0: they do not count.
+    pub threads_running_high: Option<u64>,
+    pub threads_running_low: Option<u64>,
+    /// 0: it does not count.
+    pub replication_lag_high_ms: Option<u64>,
+    pub replication_lag_low_ms: Option<u64>,
+    /// How often the server is asked how busy it is; 1,000 ms.
+    pub sample_ms: Option<u64>,
 }
 
 impl DeliveryConfig {
@@ -158,8 +170,22 @@ impl SinkConfig {
         if let Some(pressure) = &settings.pressure {
             let marks = pressure.latency_low <= pressure.latency_high;
             check(&of("pressure.latency_low_ms"), "at most latency_high_ms", marks)?;
+            let smoothing = pressure.smoothing > 0.0 && pressure.smoothing <= 1.0;
+            check(&of("pressure.smoothing"), "more than 0, at most 1", smoothing)?;
+            let high = pressure.threads_running_high;
+            let marks = high.is_none() || pressure.threads_running_low <= high;
+            check(&of("pressure.threads_running_low"), "at most threads_running_high", marks)?;
+            let high = pressure.replication_lag_high;
+            let marks = high.is_none() || pressure.replication_lag_low <= high;
+            check(&of("pressure.replication_lag_low_ms"), "at most replication_lag_high_ms", marks)?;
+            check(&of("pressure.sample_ms"), "1 or more", self.sample().is_none_or(|every| !every.is_zero()))?;
         }
         Ok(settings)
+    }
+
+    /// How often the server is asked how busy it is; `None` without a gauge.
+    pub fn sample(&self) -> Option<Duration> {
+        self.pressure.as_ref().map(|pressure| Duration::from_millis(pressure.sample_ms.unwrap_or(SAMPLE_MS)))
     }
 }
 
@@ -171,6 +197,17 @@ impl PressureConfig {
         set_ms(&mut settings.slow_step, self.slow_step_ms);
         set_ms(&mut settings.slow_max, self.slow_max_ms);
         set_ms(&mut settings.step_every, self.step_every_ms);
+        set(&mut settings.smoothing, self.smoothing);
+        let mark = |into: &mut Option<u64>, value: Option<u64>| {
+            set(into, value.map(|mark| Some(mark).filter(|mark| *mark > 0)));
+        };
+        mark(&mut settings.threads_running_high, self.threads_running_high);
+        mark(&mut settings.threads_running_low, self.threads_running_low);
+        let mark = |into: &mut Option<Duration>, ms: Option<u64>| {
+            set(into, ms.map(|ms| Some(Duration::from_millis(ms)).filter(|mark| !mark.is_zero())));
+        };
+        mark(&mut settings.replication_lag_high, self.replication_lag_high_ms);
+        mark(&mut settings.replication_lag_low, self.replication_lag_low_ms);
         settings
     }
 }
@@ -209,12 +246,19 @@ mod tests {
         };
         assert_eq!(sink("").unwrap(), SinkSettings::default());
         assert_eq!(sink("switch = \"auto\"").unwrap().switch, Mode::Auto);
+        let off = sink("pressure.threads_running_high = 0\npressure.replication_lag_high_ms = 0").unwrap();
+        let off = off.pressure.unwrap();
+        assert_eq!((off.threads_running_high, off.replication_lag_high), (None, None));
         for (text, key) in [
             ("timeout_ms = 0", "guards.rows.timeout_ms"),
             ("breaker.failure_rate = 0.0", "guards.rows.breaker.failure_rate"),
             ("breaker.open_for_max_ms = 1", "guards.rows.breaker.open_for_max_ms"),
             ("auto_lag_high = 5\nauto_lag_low = 6", "guards.rows.auto_lag_low"),
             ("pressure.latency_low_ms = 9000", "guards.rows.pressure.latency_low_ms"),
+            ("pressure.smoothing = 0.0", "guards.rows.pressure.smoothing"),
+            ("pressure.threads_running_low = 65", "guards.rows.pressure.threads_running_low"),
+            ("pressure.replication_lag_low_ms = 10001", "guards.rows.pressure.replication_lag_low_ms"),
+            ("pressure.sample_ms = 0", "guards.rows.pressure.sample_ms"),
         ] {
             assert!(sink(text).unwrap_err().starts_with(key), "{text}");
         }

@@ -58,6 +58,7 @@ pub struct SqliteConfig {
 #[allow(missing_docs, reason = "each field is described at the settings it overrides")]
 pub struct MySqlConfig {
     pub url: Secret,
+    pub replicas: Vec<Secret>,
     pub pool_size: Option<u32>,
     pub acquire_timeout_ms: Option<u64>,
     pub statement_timeout_ms: Option<u64>,
@@ -110,6 +111,7 @@ impl SqliteConfig {
 impl MySqlConfig {
     fn settings(&self) -> MySqlSettings {
         let mut settings = MySqlSettings::new(self.url.expose());
+        settings.replicas = self.replicas.iter().map(|url| url.expose().to_owned()).collect();
         set(&mut settings.pool_size, self.pool_size);
         set_ms(&mut settings.acquire_timeout, self.acquire_timeout_ms);
         set_ms(&mut settings.statement_timeout, self.statement_timeout_ms);

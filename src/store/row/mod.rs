@@ -22,8 +22,19 @@ mod upsert;
 pub use sink::RowSink;
 pub use table::{Cell, Column, ColumnType, Table, Value};
 
+use std::time::Duration;
+
 use super::StoreError;
 use crate::topology::BoxFuture;
+
+/// How busy the server of a store is, as far as it says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ServerLoad {
+    /// Threads that work at this moment.
+    pub threads_running: Option<u64>,
+    /// How far the slowest of the replicas that could be asked is behind.
+    pub replication_lag: Option<Duration>,
+}
 
 /// A store of versioned rows of one table. Shared by all lanes of a sink and by readers; every method may be
 /// called at any time. Waiting for a connection and every statement are bounded by the configured timeouts.
@@ -73,4 +84,12 @@ pub trait Rows: Send + Sync + 'static {
 
     /// Answers when the store can be used.
     fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// How busy the server is. The default: nothing is known, as of an embedded store.
+    ///
+    /// # Errors
+    /// When the server itself cannot be asked; a replica that cannot be says nothing.
+    fn load(&self) -> BoxFuture<'_, Result<ServerLoad, StoreError>> {
+        Box::pin(std::future::ready(Ok(ServerLoad::default())))
+    }
 }

@@ -1,5 +1,6 @@
 //! MariaDB.
 
+mod load;
 mod outage;
 mod rows;
 
@@ -69,9 +70,12 @@ fn settings(url: &str) -> MySqlSettings {
 }
 
 fn open(settings: MySqlSettings) -> (Arc<MySqlRows>, impl Sink<In = Line>) {
-    let table = Table::new("tuples").key("name", Text(64)).value("number", Int).value("text", Text(4 << 20));
-    let store = Arc::new(MySqlRows::lazy(settings, table, mysql_migrations()).unwrap());
+    let store = Arc::new(MySqlRows::lazy(settings, table(), mysql_migrations()).unwrap());
     (Arc::clone(&store), RowSink::new(store, cells))
+}
+
+fn table() -> Table {
+    Table::new("tuples").key("name", Text(64)).value("number", Int).value("text", Text(4 << 20))
 }
 
 async fn number(admin: &mut MySqlConnection, query: String) -> i64 {

@@ -104,6 +104,8 @@ pub struct Built {
     pub pending: Pending,
     /// The states of both stores' guards.
     pub guards: [Arc<SinkState>; 2],
+    /// The store of rows, whose load is of interest to its guards.
+    pub store: Arc<dyn Rows>,
 }
 
 /// Wires the topology over any spout and sinks: the real ones, or those of a test.
@@ -150,7 +152,8 @@ pub fn build(parts: &Parts, wiring: Wiring) -> Result<Built, BrokerError> {
     let retry = Retry::new(&delivery, source.group).sink(&timelines, to_timelines.clone());
     let (retry, pending) = retry.sink(&rows, to_rows.clone()).topology();
     let main = wire(format, spout, letters, to_timelines, to_rows);
-    Ok(Built { main, retry, pending, guards: [timelines.state().clone(), rows.state().clone()] })
+    let guards = [timelines.state().clone(), rows.state().clone()];
+    Ok(Built { main, retry, pending, guards, store: parts.rows.clone() })
 }
 
 /// The topology over nothing: for its graph.

@@ -21,6 +21,7 @@
 //! whose call was given up, or failed for another reason than the server's refusal, is closed.
 
 mod error;
+mod load;
 mod migrations;
 mod packet;
 mod settings;

@@ -11,7 +11,9 @@ use sqlx::{AssertSqlSafe, Executor};
 pub struct MySqlSettings {
     /// `mysql://user[:password]@host[:port]/database`. May hold a password: never shown.
     pub url: String,
-    /// Connections at most.
+    /// Replicas whose lag is asked for, as URLs like `url`; only [`Rows::load`](crate::store::row::Rows::load) uses them.
+    pub replicas: Vec<String>,
+    /// Connections at most; one more, and one to each replica, for asking how busy the server is.
     pub pool_size: u32,
     /// Bound of waiting for a connection, opening one included.
     pub acquire_timeout: Duration,
@@ -32,11 +34,12 @@ pub struct MySqlSettings {
 }
 
 impl MySqlSettings {
-    /// 8 connections, 5 s to get one, 10 s a statement, 10 min to migrate, 3 s for a lock; 30 min of life, 10 min
+    /// No replicas, 8 connections, 5 s to get one, 10 s a statement, 10 min to migrate, 3 s for a lock; 30 min of life, 10 min
     /// idle; statements of 512 rows and 4 MiB.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            replicas: Vec::new(),
             pool_size: 8,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
@@ -73,6 +76,7 @@ impl MySqlSettings {
 impl fmt::Debug for MySqlSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MySqlSettings")
+            .field("replicas", &self.replicas.len())
             .field("pool_size", &self.pool_size)
             .field("acquire_timeout", &self.acquire_timeout)
             .field("statement_timeout", &self.statement_timeout)

@@ -13,8 +13,9 @@ use super::super::lease::{Ended, Lease, timed_out, within};
 use super::super::sql::Dialect;
 use super::super::statements::Statements;
 use super::super::upsert::{Bounds, Pieces, upsert};
-use super::super::{Cell, Rows, Table, Value, schema};
+use super::super::{Cell, Rows, ServerLoad, Table, Value, schema};
 use super::error::{STORE, classify, wants_new_connection};
+use super::load::Monitor;
 use super::migrations;
 use super::packet::Packet;
 use super::settings::MySqlSettings;
@@ -35,6 +36,8 @@ pub struct MySqlRows {
     statements: Statements,
     migrator: Migrator,
     packet: Packet,
+    monitor: Monitor,
+    replicas: Vec<Monitor>,
 }
 
 impl MySqlRows {
@@ -60,7 +63,13 @@ impl MySqlRows {
         // The client's own text would repeat the URL.
         let invalid =
             |_| config("the URL is not valid, expected mysql://user[:password]@host[:port]/database".into());
-        let options = MySqlConnectOptions::from_str(&settings.url).map_err(invalid)?;
+        let parse =
+            |url: &String| MySqlConnectOptions::from_str(url).map(ConnectOptions::disable_statement_logging);
+        let options = parse(&settings.url).map_err(invalid)?;
+        let monitor = Monitor::new(options.clone(), &settings);
+        let replicas: Vec<MySqlConnectOptions> =
+            settings.replicas.iter().map(parse).collect::<Result<_, _>>().map_err(invalid)?;
+        let replicas = replicas.into_iter().map(|replica| Monitor::new(replica, &settings)).collect();
         let address = match options.get_socket() {
             Some(socket) => socket.display().to_string(),
             None => format!("{}:{}", options.get_host(), options.get_port()),
@@ -69,11 +78,11 @@ impl MySqlRows {
             .charset("utf8mb4")
             .pipes_as_concat(false)
             .no_engine_substitution(false)
-            .statement_cache_capacity(64)
-            .disable_statement_logging();
+            .statement_cache_capacity(64);
         let pool = settings.pool_options().connect_lazy_with(options);
         let statements = Statements::new(Dialect::MySql, table);
-        Ok(Self { pool, settings, address, statements, migrator, packet: Packet::default() })
+        let packet = Packet::default();
+        Ok(Self { pool, settings, address, statements, migrator, packet, monitor, replicas })
     }
 
     /// Connects past the pool, which would try a refused connection again until its timeout and not say why.
@@ -268,6 +277,17 @@ impl Rows for MySqlRows {
             let mut lease = self.lease().await?;
             let answered = self.within("a ping", lease.connection().ping()).await;
             self.finish(lease, answered)
+        })
+    }
+
+    fn load(&self) -> BoxFuture<'_, Result<ServerLoad, StoreError>> {
+        Box::pin(async move {
+            let threads_running = self.monitor.threads_running().await.map_err(|ended| self.error(ended))?;
+            let mut replication_lag = None;
+            for replica in &self.replicas {
+                replication_lag = replication_lag.max(replica.replication_lag().await);
+            }
+            Ok(ServerLoad { threads_running, replication_lag })
         })
     }
 }

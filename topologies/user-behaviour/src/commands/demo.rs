@@ -8,7 +8,7 @@ use squall::runtime::{Report, Running, Snapshot};
 use squall::service::{Live, run_beside};
 
 use super::cli::DemoArgs;
-use super::run::{begin, conclude_all, plain, start_retry};
+use super::run::{begin, conclude_all, plain, start_retry, watch_rows};
 use super::{Failure, generate, once, topology};
 use crate::generate::{GenerateSettings, Generator};
 use crate::open::{open, open_control};
@@ -24,6 +24,7 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
     let control = open_control(parts.broker.clone(), data_dir, "all").await;
     let built = topology::build(&parts, config.wiring(Handles::of(&control)).map_err(plain)?)?;
     eprintln!("{} records a second; Ctrl-C stops", args.rate);
+    watch_rows(config, &built);
     let beside = start_retry(config, built.retry)?;
     let running = begin(config, built.main, &built.guards)?;
     let metrics = running.metrics();

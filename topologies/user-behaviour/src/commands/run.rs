@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use squall::delivery::SinkState;
 use squall::runtime::{Ended, Options, Report, Running, start};
-use squall::service::{GraphFormat, run_beside, run_until_signal};
+use squall::service::{GraphFormat, run_beside, run_until_signal, watch_load};
 use squall::{Settings, Topology};
 
 use super::cli::{ReportFormat, Role};
@@ -31,8 +31,14 @@ pub(super) async fn run(
     let built = topology::build(&parts, config.wiring(Handles::of(&control)).map_err(plain)?)?;
     let reports = match role {
         Role::All => work(config, built, std::future::ready(())).await?,
-        Role::Worker => vec![run_until_signal(begin(config, built.main, &built.guards)?).await?],
-        Role::Retry => vec![run_until_signal(start_retry(config, built.retry)?).await?],
+        Role::Worker => {
+            watch_rows(config, &built);
+            vec![run_until_signal(begin(config, built.main, &built.guards)?).await?]
+        }
+        Role::Retry => {
+            watch_rows(config, &built);
+            vec![run_until_signal(start_retry(config, built.retry)?).await?]
+        }
     };
     control.close().await;
     parts.timelines.flush().await?;
@@ -49,6 +55,7 @@ pub(super) async fn work(
     built: Built,
     last: impl Future<Output = ()>,
 ) -> Result<Vec<Report>, Failure> {
+    watch_rows(config, &built);
     let beside = start_retry(config, built.retry)?;
     let main = begin(config, built.main, &built.guards)?;
     let (main, beside) = run_beside(main, beside, last).await?;
@@ -69,6 +76,14 @@ pub(super) fn begin(config: &Config, main: Topology, guards: &[Arc<SinkState>]) 
         }
     });
     Ok(running)
+}
+
+/// Where the rows have a gauge, has their server asked how busy it is until the process ends.
+pub(super) fn watch_rows(config: &Config, built: &Built) {
+    if let Some(every) = config.guards.rows.sample() {
+        let [_, rows] = &built.guards;
+        watch_load(built.store.clone(), rows.clone(), every);
+    }
 }
 
 /// Starts what brings records back. The bounds of all operators apply to it; those of single ones name others.
