@@ -94,11 +94,16 @@ impl KafkaOptions {
     fn properties_text(&self, place: &Place) -> String {
         let (port, controller) = (place.port, place.second_port);
         let own = format!("127.0.0.1:{port}");
-        let advertised = self.advertised.as_ref().unwrap_or(&own);
+        let (mut listeners, mut advertised) = (format!("PLAINTEXT://{own}"), format!("PLAINTEXT://{own}"));
+        if let Some(named) = &self.advertised {
+            let direct = format!(",DIRECT://127.0.0.1:{}", place.third_port);
+            advertised = format!("PLAINTEXT://{named}{direct}");
+            listeners.push_str(&direct);
+        }
         let mut text = format!(
             "controller.quorum.voters=1@127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://{own},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=PLAINTEXT://{advertised}\n\
+             listeners={listeners},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners={advertised}\n\
              log.dirs={}\n{PROPERTIES}",
             place.data().display()
         );
@@ -112,7 +117,8 @@ impl KafkaOptions {
 
 impl Server<KafkaOptions> {
     /// A new broker that sends its clients to a proxy, and the proxy. Clients start from
-    /// [`FaultProxy::address`]; `url()` still leads to the broker itself, and from there to the proxy.
+    /// [`FaultProxy::address`]; `url()` still leads to the broker itself, and from there to the proxy. A client that
+    /// starts from [`direct_address`](Self::direct_address) stays off the proxy.
     ///
     /// ```no_run
     /// # use squall::testing::{Fault, servers::{Kafka, KafkaOptions, ServerError}};
@@ -135,6 +141,13 @@ impl Server<KafkaOptions> {
         proxy.lead_to(server.socket_address()?);
         Ok((server, proxy))
     }
+
+    /// Where a broker that advertises another address than its own is reached without going there, by clients that
+    /// must see it whatever happens to the others. `None` for one that advertises itself.
+    pub fn direct_address(&self) -> Option<String> {
+        self.options().advertised.as_ref()?;
+        Some(format!("127.0.0.1:{}", self.place()?.third_port))
+    }
 }
 
 const CLUSTER_ID: &str = "c3F1YWxsLXRlc3RzLTAwMQ";
@@ -143,7 +156,7 @@ const PROPERTIES: &str = "\
 process.roles=broker,controller
 node.id=1
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1

@@ -20,6 +20,8 @@ pub struct Place {
     pub port: u16,
     /// A second free port, for servers that need one.
     pub second_port: u16,
+    /// A third one.
+    pub third_port: u16,
 }
 
 impl Place {
@@ -42,13 +44,13 @@ impl Place {
     }
 }
 
-/// Two ports that nobody listens on at this moment.
-pub(super) fn free_ports() -> Result<(u16, u16), ServerError> {
-    let bind = || TcpListener::bind(("127.0.0.1", 0)).and_then(|l| Ok((l.local_addr()?.port(), l)));
-    // Both are held until both are known, or the second could be the first again.
-    let (first, second) =
-        bind().and_then(|a| Ok((a, bind()?))).map_err(ServerError::io("cannot find a free port"))?;
-    Ok((first.0, second.0))
+/// Three ports that nobody listens on at this moment.
+pub(super) fn free_ports() -> Result<[u16; 3], ServerError> {
+    // All are held until all are known, or the second could be the first again.
+    let bind = |_| TcpListener::bind(("127.0.0.1", 0)).and_then(|l| Ok((l.local_addr()?.port(), l)));
+    let bound: io::Result<Vec<_>> = (0..3).map(bind).collect();
+    let bound = bound.map_err(ServerError::io("cannot find a free port"))?;
+    Ok([bound[0].0, bound[1].0, bound[2].0])
 }
 
 /// A temporary directory, removed on drop; what a killed process left behind goes at the next start.

@@ -75,8 +75,8 @@ impl<K: ServerKind> Server<K> {
 
     async fn start_owned(options: K) -> Result<Self, ServerError> {
         let directory = Directory::create(K::NAME)?;
-        let (port, second_port) = free_ports()?;
-        let place = Place { dir: directory.path().to_path_buf(), port, second_port };
+        let [port, second_port, third_port] = free_ports()?;
+        let place = Place { dir: directory.path().to_path_buf(), port, second_port, third_port };
         let url = options.url(port);
         let mut server = Self { options, url, owned: Some(Owned { process: None, place, _directory: directory }) };
         server.fill().await?;
@@ -120,6 +120,11 @@ impl<K: ServerKind> Server<K> {
     /// Last lines of what it printed; empty for a server that the environment named.
     pub fn log_tail(&self) -> String {
         self.owned.as_ref().map(|o| o.place.log_tail()).unwrap_or_default()
+    }
+
+    /// Where it lives; `None` for a server that the environment named.
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.owned.as_ref().map(|owned| &owned.place)
     }
 
     /// Ends it with SIGKILL, as a crash does, and waits until it is gone. Data and port stay reserved for

@@ -135,6 +135,9 @@ async fn clients_reach_a_kafka_behind_a_proxy_only_through_it() {
     assert!(carried > 0);
     proxy.set(Fault::Cut);
     assert!(server.options().probe(&through).await.is_err());
+    let direct = server.direct_address().unwrap();
+    server.options().probe(&direct).await.unwrap();
+    assert_eq!(proxy.bytes(), carried, "the direct way stays off the proxy");
     proxy.set(Fault::None);
     server.kill().unwrap();
     server.restart().await.unwrap();
