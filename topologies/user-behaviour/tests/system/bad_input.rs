@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::process::{Process, binary, last_line, run};
-use super::verifier::{config, verify};
+use super::support::cluster::config;
+use super::support::process::{Process, binary, last_line, run};
+use super::support::verify::verify;
 
 /// Runs a command that must fail, and demands that its one line says all of `expected`.
 fn refused(data_dir: &Path, args: &[&str], expected: &[&str]) {

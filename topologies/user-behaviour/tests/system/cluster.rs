@@ -8,8 +8,9 @@ use squall::testing::servers::{Kafka, MariaDb, Redis};
 use user_behaviour::settings::Config;
 
 use super::embedded::{pulled, taobao_file};
-use super::process::{Process, last_line, run};
-use super::verifier::{config, verify};
+use super::support::cluster::{args, config, overrides};
+use super::support::process::{Process, last_line, run};
+use super::support::verify::verify;
 
 /// Longest that the workers may take for the records of a test.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -24,16 +25,8 @@ impl Cluster {
     async fn start(topic: &str) -> Self {
         let (kafka, redis, mariadb) =
             (Kafka::start().await.unwrap(), Redis::start().await.unwrap(), MariaDb::start().await.unwrap());
-        let overrides = vec![
-            format!("broker.kafka.bootstrap={}", kafka.address()),
-            format!("timelines.redis.url={}", redis.url()),
-            format!("timelines.redis.prefix={topic}:"),
-            format!("rows.mysql.url={}", mariadb.database(topic).await.unwrap()),
-            format!("source.topic={topic}"),
-            format!("source.dead_letters={topic}.dead"),
-            format!("source.group={topic}"),
-            "source.partitions=8".to_owned(),
-        ];
+        let database = mariadb.database(topic).await.unwrap();
+        let overrides = overrides(topic, kafka.address(), redis.url(), &database);
         Self { _servers: (kafka, redis, mariadb), overrides }
     }
 
@@ -42,10 +35,7 @@ impl Cluster {
     }
 
     fn args<'a>(&'a self, command: &[&'a str]) -> Vec<&'a str> {
-        let mut args = command.to_vec();
-        args.extend(["--profile", "cluster"]);
-        args.extend(self.overrides.iter().flat_map(|text| ["--set", text.as_str()]));
-        args
+        args(command, &self.overrides)
     }
 
     fn worker(&self, dir: &Path) -> Process {

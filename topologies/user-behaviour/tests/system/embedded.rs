@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::data::taobao_lines;
-use super::process::{Process, last_line, run};
-use super::verifier::{config, verify};
+use super::support::cluster::config;
+use super::support::process::{Process, last_line, run};
+use super::support::verify::verify;
 
 /// The real records, or generated ones of their shape, as a file.
 pub(crate) fn taobao_file(dir: &Path) -> PathBuf {

@@ -6,8 +6,9 @@ mod bad_input;
 mod cluster;
 mod embedded;
 mod operate;
-mod process;
-mod verifier;
 
 #[path = "../oracle/data.rs"]
 mod data;
+
+#[path = "../support/mod.rs"]
+mod support;
