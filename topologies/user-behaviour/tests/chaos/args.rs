@@ -1,0 +1,117 @@
+//! The command line.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use super::scenarios::Scenario;
+
+/// Faults while records flow, and the proof that nothing was lost.
+#[derive(Debug, Parser)]
+pub(crate) struct Args {
+    /// Full size: minutes instead of seconds, and times are part of the verdict.
+    #[arg(long)]
+    full: bool,
+    /// Which scenarios, by their numbers; all if not given.
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
+    scenario: Vec<u32>,
+    /// Chooses the records and the moments.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Names the scenarios and runs none.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Runs only scenarios with one of these texts in their names.
+    filters: Vec<String>,
+    /// The part of scenario 13 that runs where the disk is small.
+    #[arg(long, hide = true)]
+    pub(crate) inside_full_disk: Option<PathBuf>,
+    /// The part of it that fills the disk.
+    #[arg(long, hide = true)]
+    pub(crate) fill: Option<PathBuf>,
+    #[command(flatten)]
+    libtest: Libtest,
+}
+
+/// What `cargo test -- …` passes to every test of a workspace.
+#[derive(Debug, clap::Args)]
+struct Libtest {
+    #[arg(long, hide = true)]
+    exact: bool,
+    #[arg(long, hide = true)]
+    ignored: bool,
+    #[arg(long, hide = true)]
+    include_ignored: bool,
+    #[arg(long, hide = true, alias = "no-capture")]
+    nocapture: bool,
+    #[arg(long, hide = true)]
+    show_output: bool,
+    #[arg(long, short, hide = true)]
+    quiet: bool,
+    #[arg(long, hide = true)]
+    test_threads: Option<String>,
+    #[arg(long, hide = true)]
+    format: Option<String>,
+    #[arg(long, hide = true)]
+    color: Option<String>,
+    #[arg(long, hide = true)]
+    skip: Vec<String>,
+}
+
+/// How large a scenario is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A minute at most; only states are judged.
+    Short,
+    /// As the table of scenarios says; times are judged too.
+    Full,
+}
+
+impl Form {
+    /// One value for the short form, one for the full one.
+    pub(crate) fn pick<T>(self, short: T, full: T) -> T {
+        match self {
+            Self::Short => short,
+            Self::Full => full,
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.pick("short", "full"))
+    }
+}
+
+impl Args {
+    pub(crate) fn form(&self) -> Form {
+        if self.full { Form::Full } else { Form::Short }
+    }
+
+    /// The seed; 1 if none was given, so that two runs meet the same records.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
+    /// The scenarios to run, in the order of their numbers.
+    pub(crate) fn chosen(&self) -> Result<Vec<Scenario>, String> {
+        let mut chosen = Vec::new();
+        for number in &self.scenario {
+            let known = || Scenario::ALL.map(|scenario| scenario.number().to_string()).join(", ");
+            let found = Scenario::ALL.into_iter().find(|scenario| scenario.number() == *number);
+            chosen.push(found.ok_or_else(|| format!("there is no scenario {number}; known are {}", known()))?);
+        }
+        if chosen.is_empty() {
+            chosen.extend(Scenario::ALL.into_iter().filter(|scenario| self.full || scenario.is_usual()));
+        }
+        let Libtest { exact, ignored, skip, .. } = &self.libtest;
+        let matches = |text: &String, name: &str| if *exact { text == name } else { name.contains(text.as_str()) };
+        chosen.retain(|scenario| {
+            let name = scenario.name();
+            let wanted = self.filters.is_empty() || self.filters.iter().any(|text| matches(text, name));
+            wanted && !ignored && !skip.iter().any(|text| matches(text, name))
+        });
+        Ok(chosen)
+    }
+}

@@ -1,0 +1,188 @@
+//! How long a record takes from its append until it can be read, in each store.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use squall::broker::Producer;
+use squall::store::row::Cell;
+use squall::store::{Rows, Timelines};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use user_behaviour::record::{Attributes, Behaviour, Channel};
+use user_behaviour::topology::now_ms;
+
+use super::ledger::Ledger;
+use super::traffic::made;
+
+/// How often a record is sent whose way is followed.
+const EVERY: Duration = Duration::from_millis(200);
+/// Their users, so that all partitions and lanes have some.
+const USERS: u64 = 64;
+/// Records followed at once at most: an outage must not make the harness the busiest client of a store.
+const FOLLOWED: usize = 300;
+/// How soon a store is asked again at least; later ever more rarely, so that a figure is right to an eighth.
+const SOON: Duration = Duration::from_millis(5);
+const LINE: &str = "probe";
+
+/// Which part of a scenario a figure belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Before,
+    During,
+    After,
+}
+
+/// A store that is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Store {
+    Timelines,
+    Rows,
+}
+
+struct Shared {
+    producer: Arc<dyn Producer>,
+    topic: String,
+    timelines: Arc<dyn Timelines>,
+    rows: Arc<dyn Rows>,
+    ledger: Arc<Ledger>,
+    phase: Mutex<Phase>,
+    followed: AtomicUsize,
+    samples: Mutex<Vec<(Phase, Store, Duration)>>,
+}
+
+/// The task that sends such records.
+pub(crate) struct Probe {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+impl Probe {
+    pub(crate) fn start(
+        producer: Arc<dyn Producer>,
+        topic: &str,
+        (timelines, rows): (Arc<dyn Timelines>, Arc<dyn Rows>),
+        ledger: Arc<Ledger>,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            producer,
+            topic: topic.to_owned(),
+            timelines,
+            rows,
+            ledger,
+            phase: Mutex::new(Phase::Before),
+            followed: AtomicUsize::new(0),
+            samples: Mutex::default(),
+        });
+        let sender = shared.clone();
+        let task = tokio::spawn(async move {
+            let mut ticks = interval(EVERY);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            for n in 0.. {
+                ticks.tick().await;
+                send(&sender, n).await;
+            }
+        });
+        Self { shared, task }
+    }
+
+    /// Records sent from now on belong to `phase`.
+    pub(crate) fn phase(&self, phase: Phase) {
+        *self.shared.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+    }
+
+    /// Sends no more; waits for those on their way, at most `limit`, and says how many never arrived.
+    pub(crate) async fn stop(&self, limit: Duration) -> usize {
+        self.task.abort();
+        let deadline = Instant::now() + limit;
+        while self.shared.followed.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+            sleep(SOON).await;
+        }
+        self.shared.followed.load(Ordering::Relaxed)
+    }
+
+    /// The time that 99 of 100 took at most, in milliseconds; `None` without any.
+    pub(crate) fn p99_ms(&self, phase: Phase, store: Store) -> Option<u64> {
+        let samples = self.shared.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = samples.iter().filter(|(p, s, _)| (*p, *s) == (phase, store));
+        let mut took: Vec<u64> = of.map(|(_, _, took)| took.as_millis() as u64).collect();
+        took.sort_unstable();
+        let at = (took.len() * 99).div_ceil(100);
+        took.get(at.saturating_sub(1)).copied()
+    }
+
+    /// Both stores' figure of a phase, and how many it rests on.
+    pub(crate) fn figure(&self, phase: Phase) -> Value {
+        json!({
+            "timelines": self.p99_ms(phase, Store::Timelines),
+            "rows": self.p99_ms(phase, Store::Rows),
+            "samples": self.count(phase, Store::Timelines),
+        })
+    }
+
+    /// How many were read in `store` so far that were sent in `phase`.
+    pub(crate) fn count(&self, phase: Phase, store: Store) -> usize {
+        let samples = self.shared.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        samples.iter().filter(|(p, s, _)| (*p, *s) == (phase, store)).count()
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn send(shared: &Arc<Shared>, n: u64) {
+    if shared.followed.load(Ordering::Relaxed) >= FOLLOWED {
+        return;
+    }
+    let record = record(n);
+    let made = made(&record);
+    let phase = *shared.phase.lock().unwrap_or_else(PoisonError::into_inner);
+    let began = Instant::now();
+    let Ok(positions) = shared.producer.append(&shared.topic, vec![made.append]).await else { return };
+    shared.ledger.note(positions.into_iter().map(|position| (position, made.version)));
+    let record = Arc::new(record);
+    for store in [Store::Timelines, Store::Rows] {
+        shared.followed.fetch_add(1, Ordering::Relaxed);
+        let (shared, record) = (shared.clone(), record.clone());
+        tokio::spawn(async move {
+            while !arrived(&shared, store, &record).await {
+                sleep(SOON.max(began.elapsed() / 8)).await;
+            }
+            let mut samples = shared.samples.lock().unwrap_or_else(PoisonError::into_inner);
+            samples.push((phase, store, began.elapsed()));
+            shared.followed.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+}
+
+/// Whether it can be read. A store that does not answer does not have it yet.
+async fn arrived(shared: &Shared, store: Store, record: &Behaviour) -> bool {
+    match store {
+        Store::Timelines => {
+            let found = shared.timelines.timeline(&record.user_id, Some(LINE), FOLLOWED).await;
+            found.is_ok_and(|entries| entries.iter().any(|entry| entry.id == record.event_id.as_str()))
+        }
+        Store::Rows => {
+            let key = [Cell::Text(&record.user_id), Cell::Text(&record.event_id)];
+            shared.rows.find(&key).await.is_ok_and(|row| row.is_some())
+        }
+    }
+}
+
+fn record(n: u64) -> Behaviour {
+    Behaviour {
+        event_id: format!("probe-{n}").into(),
+        user_id: format!("probe-{}", n % USERS).into(),
+        app_id: LINE.into(),
+        channel: Channel::App,
+        business: LINE.into(),
+        action: "view".into(),
+        item_id: String::new().into(),
+        occurred_at: now_ms(),
+        attributes: Attributes::default(),
+    }
+}

@@ -1,0 +1,112 @@
+//! The faults, one file each, numbered as in the table of scenarios.
+//!
+//! | number | fault | must hold |
+//! | --- | --- | --- |
+//! | 1 | a worker is killed every 10 s | nothing lost or stale, few duplicates, caught up within 60 s |
+//! | 2 | a worker is stopped for twice the session timeout | nothing is overwritten by what it still held |
+//! | 3 | the broker is killed | flowing again within 30 s of its return, nothing lost |
+//! | 4 | the group's coordinator is black-holed for 60 s | commits only grow |
+//! | 5 | MariaDB is killed, away for 60 s | timelines as fresh as before, caught up within 60 s |
+//! | 6 | replies of MariaDB are dropped | nothing is counted twice |
+//! | 9 | both stores are away for 5 min | memory flat, no dead letters, everything stored afterwards |
+//! | 10 | a switch is flipped every second while its store is down | the last value survives a restart |
+//! | 13 | the disk is full | a clear error, nothing acknowledged that is not stored |
+//! | 14 | one record in a thousand is poison | dead letters exact, one attempt each, throughput kept |
+
+mod both_stores_down;
+mod broker_killed;
+mod coordinator_black_holed;
+pub(crate) mod disk_full;
+mod mysql_killed;
+mod poison;
+mod replies_dropped;
+mod switch_flipped;
+mod worker_killed;
+mod worker_stopped;
+
+use super::outcome::Outcome;
+use super::servers::Lab;
+
+/// One of the scenarios.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scenario {
+    WorkerKilled,
+    WorkerStopped,
+    BrokerKilled,
+    CoordinatorBlackHoled,
+    MysqlKilled,
+    RepliesDropped,
+    BothStoresDown,
+    SwitchFlipped,
+    DiskFull,
+    Poison,
+}
+
+impl Scenario {
+    /// All, by number.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::WorkerKilled,
+        Self::WorkerStopped,
+        Self::BrokerKilled,
+        Self::CoordinatorBlackHoled,
+        Self::MysqlKilled,
+        Self::RepliesDropped,
+        Self::BothStoresDown,
+        Self::SwitchFlipped,
+        Self::DiskFull,
+        Self::Poison,
+    ];
+
+    /// Its number in the table of scenarios.
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::WorkerKilled => 1,
+            Self::WorkerStopped => 2,
+            Self::BrokerKilled => 3,
+            Self::CoordinatorBlackHoled => 4,
+            Self::MysqlKilled => 5,
+            Self::RepliesDropped => 6,
+            Self::BothStoresDown => 9,
+            Self::SwitchFlipped => 10,
+            Self::DiskFull => 13,
+            Self::Poison => 14,
+        }
+    }
+
+    /// What a filter of `cargo test` is compared with.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::WorkerKilled => "chaos_01_a_worker_is_killed_again_and_again",
+            Self::WorkerStopped => "chaos_02_a_worker_is_stopped_and_comes_back",
+            Self::BrokerKilled => "chaos_03_the_broker_is_killed_again_and_again",
+            Self::CoordinatorBlackHoled => "chaos_04_the_coordinator_is_black_holed",
+            Self::MysqlKilled => "chaos_05_mysql_is_killed_and_comes_back",
+            Self::RepliesDropped => "chaos_06_replies_of_mysql_are_dropped",
+            Self::BothStoresDown => "chaos_09_both_stores_are_down",
+            Self::SwitchFlipped => "chaos_10_a_switch_is_flipped_every_second",
+            Self::DiskFull => "chaos_13_the_disk_is_full",
+            Self::Poison => "chaos_14_one_record_in_a_thousand_is_poison",
+        }
+    }
+
+    /// Whether the short form is part of a run that names no scenario: those that rest on switches and retry queues
+    /// are run by number.
+    pub(crate) fn is_usual(self) -> bool {
+        !matches!(self, Self::MysqlKilled | Self::BothStoresDown | Self::SwitchFlipped)
+    }
+
+    pub(crate) async fn run(self, lab: &mut Lab) -> Outcome {
+        match self {
+            Self::WorkerKilled => worker_killed::run(lab).await,
+            Self::WorkerStopped => worker_stopped::run(lab).await,
+            Self::BrokerKilled => broker_killed::run(lab).await,
+            Self::CoordinatorBlackHoled => coordinator_black_holed::run(lab).await,
+            Self::MysqlKilled => mysql_killed::run(lab).await,
+            Self::RepliesDropped => replies_dropped::run(lab).await,
+            Self::BothStoresDown => both_stores_down::run(lab).await,
+            Self::SwitchFlipped => switch_flipped::run(lab).await,
+            Self::DiskFull => disk_full::run(lab).await,
+            Self::Poison => poison::run(lab).await,
+        }
+    }
+}

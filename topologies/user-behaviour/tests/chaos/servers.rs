@@ -1,0 +1,88 @@
+//! The servers of a run, and its folder.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::{Connection, MySqlConnection, Row};
+use squall::testing::FaultProxy;
+use squall::testing::servers::{Kafka, KafkaOptions, MariaDb, MariaDbOptions, Redis, RedisOptions};
+use tempfile::TempDir;
+
+use super::args::Form;
+use super::support::cluster::overrides;
+
+/// What the scenarios of a run have in common. The servers are started when the first scenario needs them.
+pub(crate) struct Lab {
+    pub(crate) form: Form,
+    pub(crate) seed: u64,
+    dir: TempDir,
+    servers: Option<Servers>,
+}
+
+impl Lab {
+    pub(crate) fn new(form: Form, seed: u64) -> Self {
+        Self { form, seed, dir: tempfile::tempdir().unwrap(), servers: None }
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The servers, all of them up.
+    pub(crate) async fn servers(&mut self) -> &mut Servers {
+        if self.servers.is_none() {
+            self.servers = Some(Servers::start().await);
+        }
+        self.servers.as_mut().expect("just started")
+    }
+}
+
+/// Servers that survive a kill with all that they acknowledged.
+pub(crate) struct Servers {
+    pub(crate) kafka: Kafka,
+    /// What workers reach Kafka through, where a scenario says so.
+    pub(crate) kafka_proxy: FaultProxy,
+    pub(crate) redis: Redis,
+    pub(crate) mariadb: MariaDb,
+}
+
+impl Servers {
+    async fn start() -> Self {
+        eprintln!("starting Kafka, Redis and MariaDB");
+        // A killed process leaves what it wrote with the operating system: no sync is needed to survive that.
+        let redis = RedisOptions {
+            append_only: true,
+            arguments: vec!["--appendfsync".into(), "no".into()],
+            ready_timeout: Duration::from_secs(60),
+            ..RedisOptions::default()
+        };
+        let mariadb = MariaDbOptions { flush_log_at_commit: 2, buffer_pool_mib: 256, ..MariaDbOptions::default() };
+        let (kafka, kafka_proxy) = Kafka::start_behind_proxy(KafkaOptions::default()).await.unwrap();
+        let redis = Redis::start_own(redis).await.unwrap();
+        let mariadb = MariaDb::start_own(mariadb).await.unwrap();
+        Self { kafka, kafka_proxy, redis, mariadb }
+    }
+
+    /// Overrides for a scenario with topics, keys and a database called `name`, past all proxies.
+    pub(crate) async fn overrides(&self, name: &str) -> Vec<String> {
+        let database = self.mariadb.database(name).await.unwrap();
+        let kafka = self.kafka.direct_address().expect("it stands behind a proxy");
+        overrides(name, &kafka, self.redis.url(), &database)
+    }
+}
+
+/// How many rows the server at `url` was asked to write since it started; `None` when it does not answer.
+pub(crate) async fn row_writes(url: &str) -> Option<u64> {
+    let mut connection = MySqlConnection::connect(url).await.ok()?;
+    let row = sqlx::query("show global status like 'Handler_write'").fetch_one(&mut connection).await.ok()?;
+    row.try_get::<String, _>(1).ok()?.parse().ok()
+}
+
+/// Rows in the table of the database at `url`, and the sum of their times; `None` when the server does not answer.
+pub(crate) async fn rows_and_times(url: &str) -> Option<(u64, i128)> {
+    let mut connection = MySqlConnection::connect(url).await.ok()?;
+    let sql = "select cast(count(*) as char), cast(coalesce(sum(occurred_at), 0) as char) from behaviour";
+    let row = sqlx::query(sql).fetch_one(&mut connection).await.ok()?;
+    let text = |column: usize| row.try_get::<String, _>(column).ok();
+    Some((text(0)?.parse().ok()?, text(1)?.parse().ok()?))
+}

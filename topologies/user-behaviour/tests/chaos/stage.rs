@@ -1,0 +1,254 @@
+//! Everything that a scenario over real servers needs, and the reckoning at its end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use squall::broker::Broker;
+use tokio::time::{Instant, sleep};
+use user_behaviour::open::{create_data_dir, ensure_topics, open_rows, open_timelines};
+use user_behaviour::settings::Config;
+
+use super::args::Form;
+use super::ledger::Ledger;
+use super::load::Load;
+use super::outcome::Outcome;
+use super::probe::{Phase, Probe};
+use super::servers::{Lab, row_writes, rows_and_times};
+use super::support::cluster::config;
+use super::support::verify::{Verdict, verify, verify_seeing};
+use super::traffic::{Mix, Traffic};
+use super::watch::Watch;
+use super::workers::Crew;
+
+/// What a scenario wants.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// Of its topics, group, keys and database; `[a-z0-9_]`.
+    pub(crate) name: String,
+    pub(crate) workers: usize,
+    /// Records a second.
+    pub(crate) rate: u64,
+    pub(crate) users: u64,
+    /// Shares of newer versions of recent records, and of records that no decoder takes.
+    pub(crate) revised: f64,
+    pub(crate) broken: f64,
+    pub(crate) session: Duration,
+    /// Whether records are set aside while a store is away, so that their commit does not say that they are stored.
+    pub(crate) parks: bool,
+    /// Further overrides for the workers alone: the ways through proxies.
+    pub(crate) overrides: Vec<String>,
+}
+
+impl Plan {
+    /// Three workers, a session of 3 s, one record in ten a newer version of a recent one, one in a thousand broken.
+    pub(crate) fn new(name: &str, rate: u64) -> Self {
+        Self {
+            name: name.to_owned(),
+            workers: 3,
+            rate,
+            users: 5000,
+            revised: 0.1,
+            broken: 0.001,
+            session: Duration::from_secs(3),
+            parks: false,
+            overrides: Vec::new(),
+        }
+    }
+}
+
+/// A scenario in progress.
+pub(crate) struct Stage {
+    pub(crate) form: Form,
+    pub(crate) config: Config,
+    /// What the workers were told.
+    pub(crate) overrides: Vec<String>,
+    pub(crate) dir: PathBuf,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) crew: Crew,
+    pub(crate) load: Load,
+    pub(crate) watch: Watch,
+    pub(crate) probe: Probe,
+    ledger: Arc<Ledger>,
+    parks: bool,
+    /// Row writes that the server counted before the scenario; `None` once its count is no good.
+    writes_before: Option<u64>,
+}
+
+/// How long the stores may take for what is left when the load ends. Only a bound: the verdict has its own.
+const DRAIN: [Duration; 2] = [Duration::from_secs(90), Duration::from_secs(600)];
+/// How soon a store is asked again whether it has all.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How the topics begin that the topology has for itself.
+const TOPICS: &str = "squall.user-behaviour.";
+/// How long the first records may take.
+const START: Duration = Duration::from_secs(60);
+
+impl Stage {
+    /// Starts workers, load, watch and probe, and waits until records flow.
+    pub(crate) async fn open(lab: &mut Lab, plan: Plan) -> Self {
+        let dir = lab.dir().join(&plan.name);
+        create_data_dir(&dir).unwrap();
+        let (form, seed) = (lab.form, lab.seed);
+        let mut overrides = lab.servers().await.overrides(&plan.name).await;
+        overrides.push(format!("source.session_timeout_ms={}", plan.session.as_millis()));
+        let mut own = overrides.clone();
+        // The harness wants to know soon.
+        own.extend(
+            ["broker.kafka.request_timeout_ms=3000", "broker.kafka.delivery_timeout_ms=10000"].map(Into::into),
+        );
+        own.extend(["rows.mysql.acquire_timeout_ms=2000"].map(Into::into));
+        overrides.extend(plan.overrides);
+        let config = config("cluster", &own);
+        let broker = config.broker.open(&dir).await.unwrap();
+        forget_earlier(&*broker).await;
+        ensure_topics(&*broker, &config).await.unwrap();
+        let rows = open_rows(&config, &dir).await.unwrap();
+        rows.migrate().await.unwrap();
+        let timelines = open_timelines(&config, &dir).await.unwrap();
+        let writes_before = row_writes(config.rows.mysql.url.expose()).await;
+        let (ledger, topic) = (Arc::new(Ledger::default()), &config.source.topic);
+        let producer = broker.producer().unwrap();
+        let mix = Mix { seed, users: plan.users, revised: plan.revised, broken: plan.broken };
+        let crew = Crew::start(&dir, plan.workers, overrides.clone());
+        let load = Load::start(producer.clone(), topic, ledger.clone(), Traffic::new(mix), plan.rate);
+        let watch = Watch::start(broker.clone(), &config.source.group, topic);
+        let began = watch.until(START, |sample| sample.done() > 0).await;
+        assert!(began.is_some(), "nothing was committed within {START:?}");
+        let probe = Probe::start(producer, topic, (timelines, rows), ledger.clone());
+        let parks = plan.parks;
+        Self { form, config, overrides, dir, broker, crew, load, watch, probe, ledger, parks, writes_before }
+    }
+
+    /// Adds a burst, and waits until it is in the log and part of it is not yet committed; the lag.
+    pub(crate) async fn make_busy(&self, records: u64) -> u64 {
+        let ends: u64 = self.watch.now().await.ends.iter().sum();
+        self.load.burst(records);
+        let arrived = |sample: &super::watch::Sample| sample.ends.iter().sum::<u64>() >= ends + records / 2;
+        self.watch.until(START, arrived).await;
+        self.watch.now().await.lag()
+    }
+
+    /// Waits until all is committed that the log holds now; how long that takes.
+    pub(crate) async fn recovery(&self) -> Option<Duration> {
+        let ends = self.watch.now().await.ends;
+        self.watch.until(self.form.pick(DRAIN[0], DRAIN[1]), |sample| sample.passed(&ends)).await
+    }
+
+    /// Waits until the rows hold all that the log has acknowledged up to now; how long that takes.
+    pub(crate) async fn rows_complete(&self) -> Option<Duration> {
+        let (began, (rows, times)) = (Instant::now(), self.ledger.newest());
+        while began.elapsed() < self.form.pick(DRAIN[0], DRAIN[1]) {
+            let found = self.rows_now().await;
+            if found.is_some_and(|found| found.0 >= rows && found.1 >= times) {
+                return Some(began.elapsed());
+            }
+            sleep(AGAIN).await;
+        }
+        None
+    }
+
+    /// How many rows there are and the sum of their times; `None` while the server does not answer.
+    pub(crate) async fn rows_now(&self) -> Option<(u64, i128)> {
+        rows_and_times(self.config.rows.mysql.url.expose()).await
+    }
+
+    /// Records in the topics where those wait whose store was away.
+    pub(crate) async fn parked(&self) -> u64 {
+        let mut parked = 0;
+        for topic in self.broker.topics().await.unwrap_or_default() {
+            let waits = topic.name.contains(".retry-") || topic.name.ends_with(".parked");
+            if topic.name.starts_with(TOPICS) && waits {
+                let bounds = self.broker.bounds(&topic.name).await.unwrap_or_default();
+                parked += bounds.iter().map(|bounds| bounds.latest - bounds.earliest).sum::<u64>();
+            }
+        }
+        parked
+    }
+
+    /// From now on the row writes cannot be told: their server starts to count anew.
+    pub(crate) fn forget_writes(&mut self) {
+        self.writes_before = None;
+    }
+
+    /// Lets records flow for a while, as part of `phase`.
+    pub(crate) async fn flow(&self, phase: Phase, time: Duration) {
+        self.probe.phase(phase);
+        sleep(time).await;
+    }
+
+    /// Ends the load, waits until nothing is left, stops the workers, and compares ledger, log, stores and dead letters.
+    pub(crate) async fn conclude(mut self, outcome: &mut Outcome) -> Verdict {
+        let unanswered = self.load.stop().await;
+        let unread = self.probe.stop(Duration::from_secs(60)).await;
+        let drained = self.watch.until(self.form.pick(DRAIN[0], DRAIN[1]), |sample| sample.lag() == 0).await;
+        outcome.demand(drained.is_some(), "records are left that nobody commits");
+        outcome.set_seconds("drained_s", drained);
+        if self.parks {
+            outcome.set("parked", self.parked().await);
+            outcome.demand(self.parked_are_stored().await, "what was set aside was not stored in time");
+        }
+        for wrong in self.crew.stop() {
+            outcome.demand(false, wrong);
+        }
+        let writes = match self.writes_before {
+            Some(before) => {
+                row_writes(self.config.rows.mysql.url.expose()).await.map(|now| now.saturating_sub(before))
+            }
+            None => None,
+        };
+        let mut audit = self.ledger.audit();
+        let verdict = verify_seeing(&self.config, &self.dir, |seen| audit.see(seen)).await;
+        let lost = verdict.lost() + audit.lost();
+        outcome.set("records", verdict.records);
+        outcome.set("acknowledged", self.ledger.len());
+        outcome.set("unanswered_appends", unanswered);
+        outcome.set("lost", lost);
+        outcome.set("stale", verdict.stale());
+        outcome.set("dead_letters", verdict.dead_letters);
+        outcome.set("repeated_letters", verdict.repeated_letters);
+        self.set_duplicates(outcome, writes, &verdict);
+        for (name, phase) in [("before", Phase::Before), ("during", Phase::During), ("after", Phase::After)] {
+            outcome.set(&format!("fresh_p99_ms_{name}"), self.probe.figure(phase));
+        }
+        outcome.set("peak_rss_mib", self.crew.peak_mib());
+        outcome.set("worker_exits", self.crew.exits());
+        outcome.set("commit_regressions", self.watch.regressions());
+        outcome.demand(lost == 0, format!("{lost} records are lost"));
+        outcome.demand(verdict.is_complete(), format!("{verdict:?}"));
+        outcome.demand(unread == 0, format!("{unread} reads of new records never found theirs"));
+        outcome.demand(self.watch.regressions() == 0, "a commit went back");
+        verdict
+    }
+
+    /// Waits until the stores hold everything, while workers drain what was set aside and nothing new comes.
+    async fn parked_are_stored(&self) -> bool {
+        let began = Instant::now();
+        while !verify(&self.config, &self.dir).await.is_complete() {
+            if began.elapsed() > self.form.pick(DRAIN[0], DRAIN[1]) {
+                return false;
+            }
+            sleep(AGAIN).await;
+        }
+        true
+    }
+
+    /// Row writes beyond one a record. Versions of one record that met in a batch were merged, so this is the least.
+    fn set_duplicates(&self, outcome: &mut Outcome, writes: Option<u64>, verdict: &Verdict) {
+        let decodable = verdict.records - verdict.undecodable;
+        outcome.set("row_writes", writes);
+        let duplicates = writes.map(|writes| writes.saturating_sub(decodable));
+        outcome.set("duplicates", duplicates);
+        let ratio = duplicates.zip(writes).map(|(duplicates, writes)| duplicates as f64 / writes.max(1) as f64);
+        outcome.set("duplicate_ratio", ratio.map(|ratio| (ratio * 10_000.0).round() / 10_000.0));
+    }
+}
+
+/// Takes away what an earlier scenario left to be retried or switched.
+async fn forget_earlier(broker: &dyn Broker) {
+    for topic in broker.topics().await.unwrap() {
+        if topic.name.starts_with(TOPICS) {
+            broker.delete_topic(&topic.name).await.unwrap();
+        }
+    }
+}
