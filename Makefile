@@ -4,10 +4,12 @@ PROFILE ?= embedded
 DEMO_ARGS ?=
 BENCH ?=
 MUTANTS ?=
+CHAOS ?=
+CHAOS_ARGS ?=
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check audit loom mutants bench kafka install-test services-up services-down services-status
+.PHONY: help demo test chaos check audit loom mutants bench kafka install-test services-up services-down services-status
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +20,9 @@ demo: ## The user-behaviour system with generated traffic; PROFILE=cluster uses 
 
 test: install-test kafka ## All tests, the ones against real servers included
 	$(CARGO) test --workspace
+
+chaos: install-test kafka ## Faults while records flow, full size, a line of JSON each; CHAOS=1,5 runs some, CHAOS_ARGS=--seed=7
+	@$(CARGO) test --release -p user-behaviour --test chaos -- --full $(if $(CHAOS),--scenario $(CHAOS)) $(CHAOS_ARGS)
 
 check: ## Format, lints, documentation and its examples
 	@scripts/install.sh demo

@@ -26,6 +26,12 @@ impl Outcome {
         self.figures.insert(name.to_owned(), value.into());
     }
 
+    /// Adds to a figure that counts.
+    pub(crate) fn add(&mut self, name: &str, more: u64) {
+        let before = self.figures.get(name).and_then(Value::as_u64).unwrap_or_default();
+        self.set(name, before + more);
+    }
+
     /// A figure that was set before; `None` when it is unknown.
     pub(crate) fn number(&self, name: &str) -> Option<f64> {
         self.figures.get(name)?.as_f64()

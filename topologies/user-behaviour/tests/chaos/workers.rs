@@ -25,6 +25,7 @@ struct Inner {
     slots: Vec<Slot>,
     overrides: Vec<String>,
     exits: u32,
+    unclean_stops: u64,
     memory: Vec<(Instant, u64)>,
     peak_kib: u64,
 }
@@ -41,7 +42,7 @@ impl Crew {
     pub(crate) fn start(dir: &Path, workers: usize, overrides: Vec<String>) -> Self {
         let slot = |n| Slot { dir: dir.join(format!("worker-{n}")), process: None, due: None };
         let slots = (0..workers).map(slot).collect();
-        let mut inner = Inner { slots, overrides, exits: 0, memory: Vec::new(), peak_kib: 0 };
+        let mut inner = Inner { slots, overrides, exits: 0, unclean_stops: 0, memory: Vec::new(), peak_kib: 0 };
         (0..workers).for_each(|n| inner.spawn(n));
         let inner = Arc::new(Mutex::new(inner));
         let kept = inner.clone();
@@ -96,22 +97,23 @@ impl Crew {
         within.map(|(_, kib)| kib / 1024).max().unwrap_or_default()
     }
 
-    /// SIGTERM to all; waits for their ends and says what was wrong with them.
-    pub(crate) fn stop(&mut self) -> Vec<String> {
+    /// SIGTERM to all, and waits for their ends.
+    pub(crate) fn stop(&mut self) {
         self.task.abort();
         let mut inner = lock(&self.inner);
         let processes: Vec<_> = inner.slots.iter_mut().filter_map(|slot| slot.process.take()).collect();
         processes.iter().for_each(Process::terminate);
-        let mut wrong = Vec::new();
         block_in_place(|| {
             for mut process in processes {
-                let (status, _) = process.wait();
-                if !status.success() {
-                    wrong.push(format!("a worker ended with {status} when told to stop"));
-                }
+                inner.unclean_stops += u64::from(!process.wait().0.success());
             }
         });
-        wrong
+    }
+
+    /// How many of those that were told to stop ended with an error. Nothing is lost by that; what they had not
+    /// committed comes again.
+    pub(crate) fn unclean_stops(&self) -> u64 {
+        lock(&self.inner).unclean_stops
     }
 }
 

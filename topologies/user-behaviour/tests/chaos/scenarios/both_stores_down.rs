@@ -19,6 +19,7 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     let plan = Plan { workers: 2, broken: 0.0, parks: true, ..Plan::new("chaos9", form.pick(300, 1000)) };
     let mut stage = Stage::open(lab, plan).await;
     stage.flow(Phase::Before, form.pick(Duration::from_secs(3), Duration::from_secs(30))).await;
+    stage.probe.phase(Phase::During);
     let lag = stage.make_busy(form.pick(500, 5000)).await;
     let servers = lab.servers().await;
     servers.mariadb.kill().unwrap();
@@ -26,10 +27,11 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     stage.forget_writes();
     outcome.fault(lag > 0);
     eprintln!("both stores killed, {lag} records not committed");
-    let (began, before) = (Instant::now(), stage.watch.now().await.done());
-    let away = form.pick(Duration::from_secs(15), Duration::from_secs(300));
-    stage.flow(Phase::During, away).await;
-    outcome.demand(stage.watch.now().await.done() > before, "nothing was set aside while both stores were away");
+    let (began, away) = (Instant::now(), form.pick(Duration::from_secs(15), Duration::from_secs(300)));
+    stage.flow(Phase::During, away / 2).await;
+    let half = stage.watch.now().await.done();
+    stage.flow(Phase::During, away / 2).await;
+    outcome.demand(stage.watch.now().await.done() > half, "nothing was set aside while both stores were away");
     let of_third =
         |third: u32| stage.crew.peak_mib_between(began + away * third / 3, began + away * (third + 1) / 3);
     let (middle, last) = (of_third(1), of_third(2));

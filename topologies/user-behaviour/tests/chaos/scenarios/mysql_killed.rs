@@ -16,16 +16,20 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     let plan = Plan { workers: 2, parks: true, ..Plan::new("chaos5", form.pick(300, 1000)) };
     let mut stage = Stage::open(lab, plan).await;
     stage.flow(Phase::Before, form.pick(Duration::from_secs(5), Duration::from_secs(60))).await;
+    stage.probe.phase(Phase::During);
     let lag = stage.make_busy(form.pick(500, 1000)).await;
     lab.servers().await.mariadb.kill().unwrap();
     stage.forget_writes();
     outcome.fault(lag > 0);
     eprintln!("MariaDB killed, {lag} records not committed");
-    let before = stage.watch.now().await.done();
-    stage.flow(Phase::During, form.pick(Duration::from_secs(10), Duration::from_secs(60))).await;
-    let read = stage.probe.count(Phase::During, Store::Timelines);
-    outcome.demand(read > 0, "no timeline grew while MariaDB was away");
-    outcome.demand(stage.watch.now().await.done() > before, "nothing was committed while MariaDB was away");
+    let half = form.pick(Duration::from_secs(5), Duration::from_secs(30));
+    stage.flow(Phase::During, half).await;
+    // What was under way at the kill is through or stuck by now.
+    let (read, done) = (stage.probe.count(Phase::During, Store::Timelines), stage.watch.now().await.done());
+    stage.flow(Phase::During, half).await;
+    let grew = stage.probe.count(Phase::During, Store::Timelines) > read;
+    outcome.demand(grew, "no timeline grew while MariaDB was away");
+    outcome.demand(stage.watch.now().await.done() > done, "nothing was committed while MariaDB was away");
     outcome.set("parked_during", stage.parked().await);
     lab.servers().await.mariadb.restart().await.unwrap();
     stage.probe.phase(Phase::After);
