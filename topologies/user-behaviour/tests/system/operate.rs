@@ -1,6 +1,6 @@
 //! The operator's commands on the binary, and what a run leaves for them.
 
-use super::process::{Process, last_line, run};
+use crate::support::process::{Process, last_line, run};
 
 #[test]
 fn a_switch_that_is_set_while_nothing_runs_holds_for_the_next_run() {
