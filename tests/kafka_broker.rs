@@ -254,46 +254,109 @@ async fn a_member_that_was_frozen_loses_its_partitions_and_commits_nothing() {
     let kafka = shared().await;
     let broker = broker(kafka.url()).await;
     broker.create_topic(&TopicSpec::new("frozen", 1)).await.unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let log = dir.path().join("log");
-    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_member_that_was_frozen_loses_its_partitions_and_commits_nothing"])
-        .env(CHILD, format!("{} {}", kafka.url(), log.display()))
-        .spawn()
-        .unwrap();
-    let said = async |word: &str| {
-        let deadline = Instant::now() + DEADLINE;
-        while !std::fs::read_to_string(&log).unwrap_or_default().contains(word) {
-            assert!(Instant::now() < deadline, "the member says {word}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    said("assigned").await;
-    signal(&child, Signal::STOP);
-    let mut other = broker.subscribe("frozen", &frozen()).unwrap();
+    let mut child = Child::start(kafka, "a_member_that_was_frozen_loses_its_partitions_and_commits_nothing");
+    child.said("assigned").await;
+    child.signal(Signal::STOP);
+    let mut other = broker.subscribe("frozen", &frozen("frozen")).unwrap();
     assert_eq!(assigned(&mut other).await.len(), 1, "the group takes it away");
-    signal(&child, Signal::CONT);
-    said("lost").await;
-    said("committed").await;
+    child.signal(Signal::CONT);
+    child.said("lost").await;
+    child.said("committed").await;
     assert_eq!(broker.committed("frozen", "frozen").await.unwrap(), [None]);
-    child.kill().unwrap();
-    child.wait().unwrap();
     other.close(&[]).await.unwrap();
 }
 
-fn frozen() -> GroupSettings {
-    GroupSettings { session_timeout: Duration::from_secs(1), ..GroupSettings::new("frozen") }
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_leaves_without_an_error_when_the_group_has_moved_on() {
+    if let Ok(place) = std::env::var(CHILD) {
+        return leave_after_the_frost(&place).await;
+    }
+    let kafka = shared().await;
+    let broker = broker(kafka.url()).await;
+    broker.create_topic(&TopicSpec::new("late", 1)).await.unwrap();
+    let mut child = Child::start(kafka, "a_member_leaves_without_an_error_when_the_group_has_moved_on");
+    child.said("assigned").await;
+    child.signal(Signal::STOP);
+    let mut other = broker.subscribe("late", &frozen("late")).unwrap();
+    assert_eq!(assigned(&mut other).await.len(), 1, "the group takes it away");
+    child.signal(Signal::CONT);
+    let said = child.said("left").await;
+    assert!(said.contains("left Ok"), "{said}");
+    assert_eq!(broker.committed("late", "late").await.unwrap(), [None]);
+    other.close(&[]).await.unwrap();
 }
 
-fn signal(child: &std::process::Child, signal: Signal) {
-    kill_process(Pid::from_child(child), signal).unwrap();
+/// A member in a process of its own: this test again, told to be one.
+struct Child {
+    process: std::process::Child,
+    log: tempfile::NamedTempFile,
+}
+
+impl Child {
+    fn start(kafka: &Kafka, test: &str) -> Self {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let process = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test])
+            .env(CHILD, format!("{} {}", kafka.url(), log.path().display()))
+            .spawn()
+            .unwrap();
+        Self { process, log }
+    }
+
+    /// Waits until it has said `word`; all that it said.
+    async fn said(&self, word: &str) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let said = std::fs::read_to_string(self.log.path()).unwrap_or_default();
+            if said.contains(word) {
+                return said;
+            }
+            assert!(Instant::now() < deadline, "the member says {word}, not {said}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+/// How long the group waits for a member.
+const SESSION: Duration = Duration::from_secs(1);
+
+fn frozen(group: &str) -> GroupSettings {
+    GroupSettings { session_timeout: SESSION, ..GroupSettings::new(group) }
+}
+
+/// Leaves as soon as the clock says that it was frozen, before it can know that the group went on without it.
+async fn leave_after_the_frost(place: &str) {
+    let (url, log) = place.split_once(' ').unwrap();
+    let broker = broker(url).await;
+    let mut consumer = broker.subscribe("late", &frozen("late")).unwrap();
+    assigned(&mut consumer).await;
+    std::fs::write(log, "assigned").unwrap();
+    let mut last = Instant::now();
+    while last.elapsed() < SESSION / 2 {
+        last = Instant::now();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let left = consumer.close(&[Commit::clean(0, 99)]).await;
+    std::fs::write(log, format!("left {left:?}")).unwrap();
 }
 
 /// Writes down what happens to it, and tries to commit what it has lost.
 async fn be_the_member(place: &str) {
     let (url, log) = place.split_once(' ').unwrap();
     let broker = broker(url).await;
-    let mut consumer = broker.subscribe("frozen", &frozen()).unwrap();
+    let mut consumer = broker.subscribe("frozen", &frozen("frozen")).unwrap();
     let mut said = String::new();
     loop {
         match consumer.poll(10).await.unwrap() {

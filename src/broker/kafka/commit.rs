@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Instant;
 
 use rdkafka::consumer::{CommitMode, Consumer};
-use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::inbox::Stamped;
@@ -27,6 +27,18 @@ impl Poller {
         }
     }
 
+    /// [`commit_and_wait`](Self::commit_and_wait) for partitions that are given back. That the group has moved on
+    /// meanwhile is no failure then: their heir begins at the commit before, and what lies between comes again.
+    pub(super) fn commit_last(&mut self, commits: &[Stamped]) -> Result<(), BrokerError> {
+        match self.commit_and_wait(commits) {
+            Err(BrokerError::Kafka { source, .. }) if has_moved_on(&source) => {
+                tracing::debug!(topic = &*self.topic, error = %source, "the group gave partitions away before a last commit");
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
     /// Commits and waits for the answer, at most the request time-out.
     pub(super) fn commit_and_wait(&mut self, commits: &[Stamped]) -> Result<(), BrokerError> {
         let list = self.current(commits);
@@ -40,11 +52,13 @@ impl Poller {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
-            // Between the leave of one member and the join of the next the group refuses for a moment.
-            let passing = matches!(
-                error.rdkafka_error_code(),
-                Some(Code::RebalanceInProgress | Code::CoordinatorLoadInProgress | Code::NotCoordinator)
-            );
+            // Between the leave of one member and the join of the next the group refuses for a moment; it refuses the
+            // generation that is just over until this member has heard of the next, in which it keeps its partitions.
+            let passing = match error.rdkafka_error_code() {
+                Some(Code::RebalanceInProgress | Code::CoordinatorLoadInProgress | Code::NotCoordinator) => true,
+                Some(Code::IllegalGeneration) => !self.consumer.assignment_lost(),
+                _ => false,
+            };
             if !passing || Instant::now() >= deadline {
                 return Err(error::failed(&self.settings, "cannot commit", error));
             }
@@ -69,4 +83,10 @@ impl Poller {
         }
         list
     }
+}
+
+/// Whether the group refuses a commit because its partitions are, or may be, somebody else's by now.
+fn has_moved_on(error: &KafkaError) -> bool {
+    let moved = [Code::IllegalGeneration, Code::UnknownMemberId, Code::RebalanceInProgress];
+    error.rdkafka_error_code().is_some_and(|code| moved.contains(&code))
 }

@@ -188,12 +188,12 @@ impl Poller {
                     let _ = reply.send(self.commit_and_wait(&commits));
                 }
                 Command::Release(commits, reply) => {
-                    let result = self.commit_and_wait(&commits);
+                    let result = self.commit_last(&commits);
                     self.work.released = true;
                     let _ = reply.send(result);
                 }
                 Command::Close(commits, reply) => {
-                    let result = self.commit_and_wait(&commits);
+                    let result = self.commit_last(&commits);
                     self.closing = Some((reply, result));
                     return;
                 }
