@@ -1,4 +1,8 @@
 //! The outermost layer: what the sink did not store becomes durable elsewhere.
+//!
+//! A failure that finds the breaker open, or opens it, is the store's: its rows are parked and no attempt of theirs is
+//! counted. Otherwise the rows that find out whether a store works again, in a long outage the same few, would climb
+//! to the longest levels and at last be given up for what was never their fault.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -120,9 +124,9 @@ where
     /// Writes rows elsewhere, and returns once all of them are durable.
     async fn divert(&mut self, rows: &[&Arc<Parcel<T>>], failed: impl Iterator<Item = Failed<'_>>) -> Result<()> {
         let mut targets: BTreeMap<Target, Vec<Append>> = BTreeMap::new();
-        let now = self.state.clock().unix_ms();
+        let (now, left_alone) = (self.state.clock().unix_ms(), self.state.is_left_alone());
         for failed in failed {
-            let (target, parked) = self.route(rows[failed.row], &failed, now);
+            let (target, parked) = self.route(rows[failed.row], &failed, now, left_alone);
             targets.entry(target).or_default().push(parked.to_append());
         }
         for (target, appends) in targets {
@@ -147,13 +151,18 @@ where
     }
 
     /// Where a row goes, and as what.
-    fn route(&mut self, row: &Parcel<T>, failed: &Failed<'_>, now: i64) -> (Target, Parked) {
+    fn route(&mut self, row: &Parcel<T>, failed: &Failed<'_>, now: i64, left_alone: bool) -> (Target, Parked) {
         let past = row.past;
-        // Nothing was attempted when it was refused.
-        let attempts = past.attempts + u32::from(failed.class != Class::Refused);
+        // Nothing was attempted when it was refused, nothing that says anything about the row when the store is away.
+        let is_parked = match failed.class {
+            Class::Refused => true,
+            Class::Retryable => left_alone,
+            Class::Poison | Class::Fatal => false,
+        };
+        let attempts = past.attempts + u32::from(!is_parked);
         let (target, not_before_ms) = match failed.class {
-            Class::Refused => (Target::Parked, 0),
-            Class::Retryable => match self.routes.levels.level_of(attempts) {
+            _ if is_parked => (Target::Parked, 0),
+            Class::Refused | Class::Retryable => match self.routes.levels.level_of(attempts) {
                 Some(level) => {
                     self.diverted += 1;
                     let entropy = self.entropy.hash_one(self.diverted);

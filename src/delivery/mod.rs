@@ -13,6 +13,7 @@
 //! | what happened | where the record goes |
 //! | --- | --- |
 //! | refused: switched off, breaker open | the sink's *parked* topic, until the sink takes rows again |
+//! | retryable, and the breaker is or becomes open | the same: it is the store that fails, not the record |
 //! | retryable | a *retry level* of the sink: 1 s, 10 s, 1 min, 10 min; each level is a topic of its own |
 //! | retryable, once more than the attempts allow | the dead letters |
 //! | poison | the dead letters, at once |

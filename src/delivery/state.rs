@@ -167,6 +167,11 @@ impl SinkState {
         status.state == BreakerState::HalfOpen && now.saturating_sub(status.since) < self.probe_grace
     }
 
+    /// Whether the breaker keeps rows from the store, but for those that find out whether it works again.
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.breaker.status(self.clock.now()).state != BreakerState::Closed
+    }
+
     /// Records of this sink come back in this process.
     pub(super) fn has_retries(&self) {
         self.retries_here.store(true, Ordering::Relaxed);

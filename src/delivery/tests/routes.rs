@@ -120,7 +120,8 @@ async fn a_store_that_fails_again_and_again_is_left_alone_then_probed_and_taken_
         assert_eq!(write(&mut sink, &fresh(value..value + 1)).await.unwrap(), 0);
     }
     assert_eq!(world.shelves[0].lock().unwrap().offers.len(), 4, "after four failures it is left alone");
-    assert_eq!(world.records(&guard.topics().parked).await.len(), 16);
+    assert_eq!(world.records(&guard.topics().levels[0]).await.len(), 3);
+    assert_eq!(world.records(&guard.topics().parked).await.len(), 17, "the fourth opened the breaker");
     // It opens for probes, closes, and lets a growing share through.
     for value in 20..200 {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -130,6 +131,26 @@ async fn a_store_that_fails_again_and_again_is_left_alone_then_probed_and_taken_
     let stored = world.shelves[0].lock().unwrap().stored.len() as u64;
     let waiting = world.waiting(0).await.len() as u64;
     assert!(stored + waiting >= 200, "{stored} stored and {waiting} waiting of 200");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_find_the_store_still_away_neither_climb_nor_are_given_up() {
+    let log = Log::open();
+    let world = world(&log, "outage", &[]).await;
+    let guard = world.guard(0);
+    let mut sink = guard.over(world.store(0, |_| Behaviour::Fails));
+    // More probes than a row has attempts: the store is away for ten minutes.
+    for _ in 0..600 {
+        let again = Past { attempts: 1, first_failure_ms: Some(START_MS), ..Past::default() };
+        assert_eq!(write(&mut sink, &[parcel(7, again)]).await.unwrap(), 0);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(world.shelves[0].lock().unwrap().offers.len() > 10, "it was tried");
+    assert_eq!(world.records(&guard.topics().levels[1]).await.len(), 3, "before the breaker opened");
+    let waiting = parked(&world, &guard.topics().parked).await;
+    assert_eq!(waiting.len(), 597);
+    assert!(waiting.iter().all(|parked| parked.record.origin.attempt == 1 && parked.not_before_ms == 0));
+    assert!(world.dead().await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
