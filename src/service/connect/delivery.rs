@@ -56,6 +56,7 @@ pub struct BreakerConfig {
     pub slow_call_rate: Option<f64>,
     pub slow_call_ms: Option<u64>,
     pub window_ms: Option<u64>,
+    pub window_calls: Option<usize>,
     pub minimum_calls: Option<usize>,
     pub open_for_ms: Option<u64>,
     pub open_for_max_ms: Option<u64>,
@@ -141,6 +142,7 @@ impl SinkConfig {
         set(&mut breaker.slow_call_rate, own.slow_call_rate);
         set_ms(&mut breaker.slow_call, own.slow_call_ms);
         set_ms(&mut breaker.window, own.window_ms);
+        set(&mut breaker.window_calls, own.window_calls);
         set(&mut breaker.minimum_calls, own.minimum_calls);
         set_ms(&mut breaker.open_for, own.open_for_ms);
         set_ms(&mut breaker.open_for_max, own.open_for_max_ms);
@@ -161,6 +163,7 @@ impl SinkConfig {
         check(&of("breaker.failure_rate"), "more than 0, at most 1", rate(breaker.failure_rate))?;
         check(&of("breaker.slow_call_rate"), "more than 0, at most 1", rate(breaker.slow_call_rate))?;
         check(&of("breaker.minimum_calls"), "1 or more", breaker.minimum_calls > 0)?;
+        check(&of("breaker.window_calls"), "1 or more", breaker.window_calls > 0)?;
         check(&of("breaker.open_for_ms"), "1 or more", !breaker.open_for.is_zero())?;
         check(&of("breaker.open_for_max_ms"), "open_for_ms or more", breaker.open_for_max >= breaker.open_for)?;
         check(&of("breaker.probes"), "1 or more", breaker.probes > 0)?;
@@ -252,6 +255,7 @@ mod tests {
         for (text, key) in [
             ("timeout_ms = 0", "guards.rows.timeout_ms"),
             ("breaker.failure_rate = 0.0", "guards.rows.breaker.failure_rate"),
+            ("breaker.window_calls = 0", "guards.rows.breaker.window_calls"),
             ("breaker.open_for_max_ms = 1", "guards.rows.breaker.open_for_max_ms"),
             ("auto_lag_high = 5\nauto_lag_low = 6", "guards.rows.auto_lag_low"),
             ("pressure.latency_low_ms = 9000", "guards.rows.pressure.latency_low_ms"),
