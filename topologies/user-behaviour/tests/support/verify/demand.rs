@@ -95,7 +95,12 @@ impl Demand {
 
 /// Stands for user and event id.
 pub(crate) fn key(record: &Behaviour) -> u128 {
-    xxh3_128(format!("{}\0{}", record.user_id, record.event_id).as_bytes())
+    key_of(&record.user_id, &record.event_id)
+}
+
+/// [`key`] of the record with these ids.
+pub(super) fn key_of(user_id: &str, event_id: &str) -> u128 {
+    xxh3_128(format!("{user_id}\0{event_id}").as_bytes())
 }
 
 pub(super) fn content(record: &Behaviour) -> u64 {

@@ -9,12 +9,14 @@ use user_behaviour::settings::Config;
 
 use super::Verdict;
 use super::demand::{content, key};
+use super::waiting::Waiting;
 
 /// `demand` holds the newest version and its content, by key.
 pub(super) async fn check(
     config: &Config,
     data_dir: &Path,
     mut demand: HashMap<u128, (i64, u64)>,
+    waiting: &Waiting,
     verdict: &mut Verdict,
 ) {
     let rows = open_rows(config, data_dir).await.unwrap();
@@ -35,4 +37,5 @@ pub(super) async fn check(
         page = next;
     }
     verdict.missing_rows = demand.len() as u64;
+    verdict.waiting_rows = demand.keys().filter(|key| waiting.rows.contains(key)).count() as u64;
 }

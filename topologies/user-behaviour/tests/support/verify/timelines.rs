@@ -6,21 +6,28 @@ use squall::store::Timelines;
 use squall::store::timeline::{LineProfile, StoredEntry};
 
 use super::Verdict;
-use super::demand::{DAY_MS, Line, User};
+use super::demand::{DAY_MS, Line, User, key_of};
+use super::waiting::Waiting;
 
 const KEEP: usize = 200;
 const MAX_AGE_MS: i64 = 90 * DAY_MS;
 const COUNT_DAYS: i64 = 30;
 
-pub(super) async fn check(timelines: &dyn Timelines, name: &str, user: &User, verdict: &mut Verdict) {
+pub(super) async fn check(
+    timelines: &dyn Timelines,
+    name: &str,
+    user: &User,
+    waiting: &Waiting,
+    verdict: &mut Verdict,
+) {
     for (business, line) in &user.lines {
         let stored = timelines.timeline(name, Some(business), KEEP + 1).await.unwrap();
-        check_line(line, &stored, verdict);
+        check_line(line, &stored, |id| waiting.timelines.contains(&key_of(name, id)), verdict);
     }
     check_profile(timelines, name, user, verdict).await;
 }
 
-fn check_line(line: &Line, stored: &[StoredEntry], verdict: &mut Verdict) {
+fn check_line(line: &Line, stored: &[StoredEntry], waits: impl Fn(&str) -> bool, verdict: &mut Verdict) {
     let mut expected: Vec<(i64, &str)> = line.events.iter().map(|(id, at)| (*at, id.as_str())).collect();
     expected.sort_unstable_by(|a, b| b.cmp(a));
     let newest = expected[0].0;
@@ -34,7 +41,10 @@ fn check_line(line: &Line, stored: &[StoredEntry], verdict: &mut Verdict) {
     let found: BTreeMap<&str, i64> = stored.iter().map(|(at, id)| (*id, *at)).collect();
     for (at, id) in expected {
         match found.get(id) {
-            None => verdict.missing_entries += 1,
+            None => {
+                verdict.missing_entries += 1;
+                verdict.waiting_entries += u64::from(waits(id));
+            }
             Some(stands) => verdict.stale_entries += u64::from(*stands != at),
         }
     }

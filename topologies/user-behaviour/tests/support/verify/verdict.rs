@@ -14,13 +14,20 @@ pub(crate) struct Verdict {
     pub(crate) wrong_letters: u64,
     /// Dead letters of records that were tried more than once: a failing store has others of their batch replayed.
     pub(crate) retried_letters: u64,
+    /// Records in the retry levels and among the parked ones that have yet to be brought back. One that was stored
+    /// all the same, by a write without an answer, may be among them.
+    pub(crate) waiting: u64,
     pub(crate) missing_rows: u64,
+    /// Those of them that wait to be brought back.
+    pub(crate) waiting_rows: u64,
     pub(crate) stale_rows: u64,
     pub(crate) extra_rows: u64,
     /// Users and businesses whose timeline is not exactly the newest entries.
     pub(crate) wrong_timelines: u64,
     /// Entries that should stand in a timeline and do not.
     pub(crate) missing_entries: u64,
+    /// Those of them that wait to be brought back.
+    pub(crate) waiting_entries: u64,
     /// Entries that stand in a timeline in another than their newest version.
     pub(crate) stale_entries: u64,
     pub(crate) wrong_profiles: u64,
@@ -31,10 +38,10 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// What it must be like, given what the log holds.
     fn complete(&self) -> Self {
-        let Self { records, distinct, undecodable, repeated_letters, retried_letters, .. } = *self;
+        let Self { records, distinct, undecodable, repeated_letters, retried_letters, waiting, .. } = *self;
         let dead_letters = undecodable;
         let told = Self { records, distinct, undecodable, dead_letters, ..Self::default() };
-        Self { repeated_letters, retried_letters, ..told }
+        Self { repeated_letters, retried_letters, waiting, ..told }
     }
 
     /// Whether everything is where it should be.
@@ -47,9 +54,10 @@ impl Verdict {
         assert_eq!(*self, self.complete());
     }
 
-    /// Records that are neither stored nor among the dead letters, by store the greater number.
+    /// Records that are neither stored nor waiting nor among the dead letters, by store the greater number.
     pub(crate) fn lost(&self) -> u64 {
-        self.missing_rows.max(self.missing_entries) + self.undecodable.saturating_sub(self.dead_letters)
+        let (rows, entries) = (self.missing_rows - self.waiting_rows, self.missing_entries - self.waiting_entries);
+        rows.max(entries) + self.undecodable.saturating_sub(self.dead_letters)
     }
 
     /// Rows and entries that are older than what the log holds.
