@@ -110,8 +110,7 @@ impl Crew {
         });
     }
 
-    /// How many of those that were told to stop ended with an error. Nothing is lost by that; what they had not
-    /// committed comes again.
+    /// How many of those that were told to stop ended with an error.
     pub(crate) fn unclean_stops(&self) -> u64 {
         lock(&self.inner).unclean_stops
     }

@@ -16,7 +16,7 @@ const MAX_MIB: u64 = 512;
 pub(super) async fn run(lab: &mut Lab) -> Outcome {
     let (form, mut outcome) = (lab.form, Outcome::default());
     // Nothing broken: there must be no dead letter at all.
-    let plan = Plan { workers: 2, broken: 0.0, parks: true, ..Plan::new("chaos9", form.pick(300, 1000)) };
+    let plan = Plan { workers: 2, broken: 0.0, ..Plan::new("chaos9", form.pick(300, 1000)) };
     let mut stage = Stage::open(lab, plan).await;
     stage.flow(Phase::Before, form.pick(Duration::from_secs(3), Duration::from_secs(30))).await;
     stage.probe.phase(Phase::During);
@@ -40,7 +40,7 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     // A tenth and a little: an allocator does not give everything back at once.
     let flat = form == Form::Short || last <= middle + middle / 10 + 8;
     outcome.demand(flat, format!("memory grew from {middle} to {last} MiB while the stores were away"));
-    outcome.set("parked_during", stage.parked().await);
+    outcome.set("waiting_during", stage.waiting().await);
     let servers = lab.servers().await;
     servers.redis.restart().await.unwrap();
     servers.mariadb.restart().await.unwrap();

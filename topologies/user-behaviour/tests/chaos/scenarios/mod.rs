@@ -89,12 +89,6 @@ impl Scenario {
         }
     }
 
-    /// Whether the short form is part of a run that names no scenario: those that rest on switches and retry queues
-    /// are run by number.
-    pub(crate) fn is_usual(self) -> bool {
-        !matches!(self, Self::MysqlKilled | Self::BothStoresDown | Self::SwitchFlipped)
-    }
-
     pub(crate) async fn run(self, lab: &mut Lab) -> Outcome {
         match self {
             Self::WorkerKilled => worker_killed::run(lab).await,

@@ -94,6 +94,8 @@ async fn work_off(lab: &mut Lab, name: &str, records: usize, share: f64, outcome
         outcome.set("letters_of_more_than_one_attempt", again);
         outcome.demand(again == 0, format!("{again} dead letters of more than one attempt"));
     }
-    outcome.add("unclean_stops", crew.unclean_stops());
+    let unclean = crew.unclean_stops();
+    outcome.demand(unclean == 0, format!("{unclean} workers that were told to stop ended with an error"));
+    outcome.add("unclean_stops", unclean);
     (rate, crew.peak_mib())
 }

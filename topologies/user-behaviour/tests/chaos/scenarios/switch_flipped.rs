@@ -22,7 +22,7 @@ const DWELL: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(lab: &mut Lab) -> Outcome {
     let (form, mut outcome) = (lab.form, Outcome::default());
-    let mut stage = Stage::open(lab, Plan { parks: true, ..Plan::new("chaos10", form.pick(200, 500)) }).await;
+    let mut stage = Stage::open(lab, Plan::new("chaos10", form.pick(200, 500))).await;
     stage.flow(Phase::Before, Duration::from_secs(3)).await;
     let lag = stage.make_busy(500).await;
     lab.servers().await.mariadb.kill().unwrap();
