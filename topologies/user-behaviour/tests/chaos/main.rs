@@ -34,7 +34,7 @@ mod workers;
 mod support;
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use args::{Args, Form};
 use clap::Parser;
@@ -74,12 +74,13 @@ async fn run(chosen: &[Scenario], form: Form, seed: u64) -> bool {
     let (mut lab, mut passed) = (Lab::new(form, seed), true);
     for scenario in chosen.iter().copied() {
         eprintln!("=== {}, {form} form, seed {seed}", scenario.name());
+        let began = Instant::now();
         let task = tokio::spawn(async move {
             let limit = form.pick(LIMIT[0], LIMIT[1]);
             let outcome = tokio::time::timeout(limit, scenario.run(&mut lab)).await;
             (lab, outcome.unwrap_or_else(|_| Outcome::failed(format!("not over after {limit:?}"))))
         });
-        let outcome = match task.await {
+        let mut outcome = match task.await {
             Ok((back, outcome)) => {
                 lab = back;
                 outcome
@@ -89,6 +90,7 @@ async fn run(chosen: &[Scenario], form: Form, seed: u64) -> bool {
                 Outcome::failed(panic.to_string())
             }
         };
+        outcome.set_seconds("took_s", Some(began.elapsed()));
         passed &= outcome.passed();
         println!("{}", outcome.line(scenario, form, seed));
     }
