@@ -24,6 +24,8 @@ const USERS: u64 = 64;
 const FOLLOWED: usize = 300;
 /// How soon a store is asked again at least; later ever more rarely, so that a figure is right to an eighth.
 const SOON: Duration = Duration::from_millis(5);
+/// The longest pause between two questions, however long a store has been away.
+const RARELY: Duration = Duration::from_secs(5);
 const LINE: &str = "probe";
 
 /// Which part of a scenario a figure belongs to.
@@ -150,7 +152,7 @@ async fn send(shared: &Arc<Shared>, n: u64) {
         let (shared, record) = (shared.clone(), record.clone());
         tokio::spawn(async move {
             while !arrived(&shared, store, &record).await {
-                sleep(SOON.max(began.elapsed() / 8)).await;
+                sleep((began.elapsed() / 8).clamp(SOON, RARELY)).await;
             }
             let mut samples = shared.samples.lock().unwrap_or_else(PoisonError::into_inner);
             samples.push((phase, store, began.elapsed()));
