@@ -2,17 +2,19 @@
 //!
 //! A failure that finds the breaker open, or opens it, is the store's: its rows are parked and no attempt of theirs is
 //! counted. Otherwise the rows that find out whether a store works again, in a long outage the same few, would climb
-//! to the longest levels and at last be given up for what was never their fault.
+//! to the longest levels and at last be given up for what was never their fault. Nor is a row given up by a store that
+//! has stored nothing since that row failed first: it stays in the longest level, however often it was tried.
 
 use std::collections::BTreeMap;
-use std::hash::BuildHasher;
 use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{Codec, Parcel, Parked, SinkState, Topics};
 use crate::broker::dead_letter::append_letters;
 use crate::broker::{Append, BrokerError, Producer};
 use crate::guard::Levels;
-use crate::topology::{Class, Data, Error, Rejected, Result, Sink, TaskInfo};
+use crate::topology::{Class, Data, Error, Origin, Rejected, Result, Sink, TaskInfo};
 
 /// Where rows go that the sink did not store.
 pub(super) struct Routes {
@@ -32,8 +34,6 @@ pub struct Divert<S, T> {
     state: Arc<SinkState>,
     routes: Arc<Routes>,
     codec: Codec<T>,
-    entropy: std::hash::RandomState,
-    diverted: u64,
 }
 
 /// A row that was not stored, and why.
@@ -45,7 +45,7 @@ struct Failed<'a> {
 
 impl<S, T> Divert<S, T> {
     pub(super) fn new(inner: S, state: Arc<SinkState>, routes: Arc<Routes>, codec: Codec<T>) -> Self {
-        Self { inner, state, routes, codec, entropy: std::hash::RandomState::new(), diverted: 0 }
+        Self { inner, state, routes, codec }
     }
 }
 
@@ -119,6 +119,9 @@ where
             self.state.count_recovered(again - failed);
         }
         self.state.fresh(rows.len() - again);
+        if failed.len() < rows.len() {
+            self.state.stored();
+        }
     }
 
     /// Writes rows elsewhere, and returns once all of them are durable.
@@ -151,7 +154,7 @@ where
     }
 
     /// Where a row goes, and as what.
-    fn route(&mut self, row: &Parcel<T>, failed: &Failed<'_>, now: i64, left_alone: bool) -> (Target, Parked) {
+    fn route(&self, row: &Parcel<T>, failed: &Failed<'_>, now: i64, left_alone: bool) -> (Target, Parked) {
         let past = row.past;
         // Nothing was attempted when it was refused, nothing that says anything about the row when the store is away.
         let is_parked = match failed.class {
@@ -160,16 +163,20 @@ where
             Class::Poison | Class::Fatal => false,
         };
         let attempts = past.attempts + u32::from(!is_parked);
+        let (levels, first) = (&self.routes.levels, past.first_failure_ms.unwrap_or(now));
         let (target, not_before_ms) = match failed.class {
             _ if is_parked => (Target::Parked, 0),
-            Class::Refused | Class::Retryable => match self.routes.levels.level_of(attempts) {
-                Some(level) => {
-                    self.diverted += 1;
-                    let entropy = self.entropy.hash_one(self.diverted);
-                    (Target::Level(level), self.routes.levels.due(attempts, now, entropy))
+            Class::Refused | Class::Retryable => {
+                // A store that has stored nothing since is no reason to give a row up.
+                let longest = levels.delays().len().checked_sub(1).filter(|_| !self.state.has_stored_since(first));
+                match levels.level_of(attempts).or(longest) {
+                    Some(level) => {
+                        let due = levels.due(attempts, now, entropy_of(&row.record.origin, attempts));
+                        (Target::Level(level), due)
+                    }
+                    None => (Target::Dead, 0),
                 }
-                None => (Target::Dead, 0),
-            },
+            }
             Class::Poison | Class::Fatal => (Target::Dead, 0),
         };
         let mut record = row.record.clone();
@@ -181,7 +188,7 @@ where
             reason: failed.reason.to_owned(),
             version: self.codec.version_of(&row.value),
             not_before_ms,
-            first_failure_ms: past.first_failure_ms.unwrap_or(now),
+            first_failure_ms: first,
             last_failure_ms: now,
             redriven: past.redriven,
         };
@@ -208,6 +215,13 @@ impl Routes {
             result => Ok(result.map(drop)?),
         }
     }
+}
+
+/// What the jitter of a retry is drawn from: the record and the try, so that rows that failed together spread, and a
+/// schedule that is run again is the same.
+fn entropy_of(origin: &Origin, attempts: u32) -> u64 {
+    let place = (u64::from(origin.partition) << 48) ^ origin.offset;
+    xxh3_64_with_seed(&place.to_le_bytes(), u64::from(attempts))
 }
 
 /// A place for rows that were not stored.

@@ -63,12 +63,13 @@ impl LevelGate {
 
 impl Gate for LevelGate {
     fn admit(&self, records: &[LogRecord]) -> Admission {
+        self.state.has_retries();
         let (due, wait) = self.due(records);
         if due == 0 {
             return Admission { now: 0, wait };
         }
         let (now, budget) = match self.state.accepts() {
-            Accepts::Nothing => return Admission { now: 0, wait: self.look },
+            Accepts::Nothing => return Admission { now: 0, wait: self.state.shut_for(self.look) },
             Accepts::Probes => self.state.allow_probe(),
             Accepts::Rows => self.state.allow_retries(due),
         };
@@ -88,8 +89,9 @@ pub(super) struct ParkedGate {
 
 impl Gate for ParkedGate {
     fn admit(&self, records: &[LogRecord]) -> Admission {
+        self.state.has_retries();
         match self.state.accepts() {
-            Accepts::Nothing => Admission { now: 0, wait: self.look },
+            Accepts::Nothing => Admission { now: 0, wait: self.state.shut_for(self.look) },
             Accepts::Probes => {
                 let (now, wait) = self.state.allow_probe();
                 Admission { now, wait }

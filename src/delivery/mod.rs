@@ -27,13 +27,13 @@
 //!
 //! Retries have a budget ([`Share`](crate::guard::Share)): beside fresh rows they take at most a fifth of the writes.
 //! Parked records come back at a rate of their own, ramped up after the store returns.
-
 //!
 //! What an operator does with dead letters is in [`letters`]; [`queues`] tells what waits where.
 
 mod breaker;
 mod codec;
 mod divert;
+mod drain;
 mod gates;
 mod guard;
 mod headers;

@@ -7,14 +7,11 @@ use bytes::Bytes;
 use super::Past;
 use super::headers::{FIRST_FAILURE, LAST_FAILURE, NOT_BEFORE, REDRIVEN, SINK, VERSION};
 use crate::broker::dead_letter::{
-    ATTEMPTS, ERROR_CLASS, ERROR_REASON, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TIME, ORIGIN_TOPIC, dead_letter,
-    letter,
+    ATTEMPTS, ERROR_CLASS, ERROR_REASON, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TIME, ORIGIN_TOPIC, OWN,
+    dead_letter, letter,
 };
 use crate::broker::{Append, LogRecord};
 use crate::topology::{Class, Headers, Origin};
-
-/// Names of headers that are squall's own begin with this.
-const OWN: &str = "squall-";
 
 /// A record that waits for its sink, or was given up: everything that its headers say.
 #[derive(Debug, Clone, PartialEq, Eq)]

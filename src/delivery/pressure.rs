@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::SinkState;
-use crate::topology::{Layer, Rejected, Result, Sink, TaskInfo};
+use crate::topology::{Class, Layer, Rejected, Result, Sink, TaskInfo};
 
 /// Measures how long writes take, and waits before each as long as the sink's gauge asks for.
 #[derive(Debug, Clone)]
@@ -38,8 +38,10 @@ impl<S: Sink> Sink for Paced<S> {
         }
         let started = self.state.clock().now();
         let result = self.inner.write(rows).await;
-        let latency = self.state.clock().now().saturating_sub(started);
-        self.state.observe(latency);
+        // A refusal takes no time and says nothing of the store.
+        if !matches!(&result, Err(error) if error.class() == Class::Refused) {
+            self.state.observe(self.state.clock().now().saturating_sub(started));
+        }
         result
     }
 

@@ -2,16 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::gates::{LevelGate, ParkedGate};
 use super::queues::rest;
-use super::{Delivery, Guard, Parcel, Parked};
-use crate::broker::{Broker, BrokerError, Gate, GroupSettings, LogRecord, LogSpout, LogSpoutSettings, TopicSink};
+use super::{Delivery, Guard, Parcel, Parked, Place, place_of};
+use crate::broker::{
+    Broker, BrokerError, Gate, GroupSettings, LogRecord, LogSpout, LogSpoutSettings, StartFrom, TopicSink,
+};
 use crate::guard::Levels;
 use crate::topology::{Data, Either, Result, Sink, Topology, Tuning};
 
 /// Runs pending per retry topic: few, so that retries leave the store's lanes to fresh rows.
 const PENDING: usize = 4;
+
+/// Records fetched ahead per retry topic.
+const PREFETCH: usize = 2_048;
 
 /// A topology with a spout per retry level and one for the parked records of each sink.
 ///
@@ -21,6 +27,7 @@ pub struct Retry {
     delivery: Delivery,
     group: GroupSettings,
     topics: Vec<String>,
+    existing: Vec<String>,
 }
 
 /// A record of a retry topic that cannot be made a value again.
@@ -34,22 +41,37 @@ impl Retry {
     /// each sink's own.
     pub fn new(delivery: &Delivery, group: GroupSettings) -> Self {
         let topology = Topology::new(&format!("{}.retry", delivery.topology));
-        Self { topology, delivery: delivery.clone(), group, topics: Vec::new() }
+        Self { topology, delivery: delivery.clone(), group, topics: Vec::new(), existing: Vec::new() }
+    }
+
+    /// Names of all topics that the log has, before the sinks are added: of a sink whose levels were others once, those
+    /// are read too, so that a change of the configuration leaves nothing behind.
+    #[must_use]
+    pub fn existing(mut self, topics: impl IntoIterator<Item = String>) -> Self {
+        self.existing.extend(topics);
+        self
     }
 
     /// Adds a sink: `stack` is what [`Guard::over`] made of it.
     #[must_use]
     pub fn sink<T: Data + Sync>(mut self, guard: &Guard<T>, stack: impl Sink<In = Arc<Parcel<T>>>) -> Self {
         let (state, settings) = (guard.state(), self.delivery.settings.clone());
-        state.has_retries();
         let levels = Levels::new(settings.levels.clone());
-        for (level, topic) in guard.topics().levels.clone().into_iter().enumerate() {
-            let gate = LevelGate {
-                state: state.clone(),
-                look: settings.look_interval,
-                longest: levels.longest_wait(level),
-                waiting: Mutex::new(BTreeMap::new()),
-            };
+        let own = guard.topics().levels.iter().cloned();
+        let longest = (0..own.len()).map(|level| levels.longest_wait(level));
+        let own: Vec<(String, Duration)> = own.zip(longest).collect();
+        let former: Vec<(String, Duration)> = self
+            .existing
+            .iter()
+            .filter_map(|topic| match place_of(&self.delivery.topology, topic)? {
+                (sink, Place::Level(delay)) if sink == state.name() => Some((topic.clone(), delay * 2)),
+                _ => None,
+            })
+            .filter(|(topic, _)| !guard.topics().levels.contains(topic))
+            .collect();
+        for (topic, longest) in own.into_iter().chain(former) {
+            let waiting = Mutex::new(BTreeMap::new());
+            let gate = LevelGate { state: state.clone(), look: settings.look_interval, longest, waiting };
             self.read(guard, topic, Arc::new(gate), stack.clone());
         }
         let gate = ParkedGate { state: state.clone(), look: settings.look_interval };
@@ -73,7 +95,14 @@ impl Retry {
         let name = topic.rsplit('.').next().unwrap_or(&topic);
         let name = format!("{}.{name}", guard.state().name());
         // A group of its own per topic, named like it: what happens in one moves no partition of another.
-        let group = GroupSettings { group: topic.clone(), ..self.group.clone() };
+        // It begins with the first record that waits, wherever the source began, and few are fetched ahead: there are
+        // many such readers.
+        let group = GroupSettings {
+            group: topic.clone(),
+            start_from: StartFrom::Earliest,
+            prefetch: self.group.prefetch.min(PREFETCH),
+            ..self.group.clone()
+        };
         self.topics.push(topic.clone());
         let mut settings = LogSpoutSettings::new(topic, group);
         settings.dead_letters = Some(self.delivery.settings.dead_letters.clone());

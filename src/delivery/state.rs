@@ -1,17 +1,22 @@
 //! What all tasks of one sink share: its switch, breaker, gauge and budget.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::drain::Drain;
 use super::{DeliverySettings, SinkSettings};
 use crate::guard::{
-    AutoSwitch, BreakerState, Clock, Level, Load, Mode, Pressure, Ramp, Rate, Reading, Share, SharedBreaker,
-    Switch,
+    AutoSwitch, BreakerState, Clock, Flip, Level, Load, Mode, Pressure, Reading, Share, SharedBreaker, Switch,
 };
 
+/// How many times rarer than a sink with an open breaker one is looked at that is switched off by hand.
+const LOOKS_WHILE_ON: u32 = 50;
+/// Flips that are kept until they are taken.
+const FLIPS: usize = 16;
 /// No lag is known.
 const UNKNOWN: u64 = u64::MAX;
 
@@ -45,7 +50,7 @@ pub struct SinkState {
     name: String,
     clock: Clock,
     switch: Switch,
-    auto: Mutex<AutoSwitch>,
+    auto: Mutex<Automatic>,
     breaker: SharedBreaker,
     breaker_changes: AtomicU64,
     pressure: Option<Mutex<Pressure>>,
@@ -61,6 +66,8 @@ pub struct SinkState {
     retries_here: AtomicBool,
     /// For how long probes are left to those.
     probe_grace: Duration,
+    /// When a row was stored last, in milliseconds since the Unix epoch.
+    stored_at_ms: AtomicI64,
     recovered: AtomicU64,
     retried: AtomicU64,
     parked: AtomicU64,
@@ -74,13 +81,25 @@ struct ServerSays {
     replication_lag: Option<Duration>,
 }
 
-/// The rate at which parked records come back.
+/// The automatic position of the switch.
 #[derive(Debug)]
-struct Drain {
-    per_second: u64,
-    step: Duration,
-    /// The ramp since the sink takes rows, and the rate of its present step.
-    open: Option<(Ramp, u32, Rate)>,
+struct Automatic {
+    switch: AutoSwitch,
+    /// The position that the switch had when it was last looked at.
+    last: Mode,
+    /// Flips that nobody has taken yet.
+    flips: VecDeque<Flip>,
+}
+
+impl Automatic {
+    /// Takes note of the switch's position: set to `auto` it goes on from where it was put by hand, and what was read
+    /// before that counts for nothing.
+    fn positioned(&mut self, now: Duration, mode: Mode) {
+        if mode == Mode::Auto && self.last != Mode::Auto {
+            self.switch.adopt(now, self.last == Mode::On);
+        }
+        self.last = mode;
+    }
 }
 
 impl SinkState {
@@ -94,15 +113,20 @@ impl SinkState {
         Self {
             name: name.to_owned(),
             clock,
+            auto: Mutex::new(Automatic {
+                switch: AutoSwitch::new(own.auto),
+                last: switch.mode(),
+                flips: VecDeque::new(),
+            }),
+            stored_at_ms: AtomicI64::new(i64::MIN),
             switch,
-            auto: Mutex::new(AutoSwitch::new(own.auto)),
             probe_grace: own.breaker.probe_timeout,
             breaker: SharedBreaker::new(own.breaker),
             breaker_changes: AtomicU64::new(0),
             pressure: own.pressure.map(|settings| Mutex::new(Pressure::new(settings))),
             server: Mutex::default(),
             share: Mutex::new(Share::new(common.share)),
-            drain: Mutex::new(Drain { per_second: common.drain_per_second, step: common.ramp_step, open: None }),
+            drain: Mutex::new(Drain::new(common.drain_per_second, common.ramp_step)),
             next_probe: Mutex::default(),
             look: common.look_interval,
             lag: AtomicU64::new(UNKNOWN),
@@ -139,7 +163,9 @@ impl SinkState {
             BreakerState::HalfOpen => Accepts::Probes,
             BreakerState::Open => Accepts::Nothing,
         };
-        let accepts = match self.switch.mode() {
+        let mode = self.switch.mode();
+        lock(&self.auto).positioned(now, mode);
+        let accepts = match mode {
             Mode::Off => breaker,
             Mode::On => Accepts::Nothing,
             Mode::Auto => match (self.auto_is_on(now, breaker), breaker) {
@@ -150,7 +176,7 @@ impl SinkState {
             },
         };
         if accepts == Accepts::Nothing {
-            lock(&self.drain).open = None;
+            lock(&self.drain).shut();
         }
         accepts
     }
@@ -172,6 +198,22 @@ impl SinkState {
         self.breaker.status(self.clock.now()).state != BreakerState::Closed
     }
 
+    /// Flips of the automatic switch since the last call, oldest first; the latest 16 are kept.
+    pub fn take_flips(&self) -> Vec<Flip> {
+        lock(&self.auto).flips.drain(..).collect()
+    }
+
+    /// Whether a row was stored at that time or later, in milliseconds since the Unix epoch: whether the store works,
+    /// as far as this process knows.
+    pub(super) fn has_stored_since(&self, unix_ms: i64) -> bool {
+        self.stored_at_ms.load(Ordering::Relaxed) >= unix_ms
+    }
+
+    /// Rows were stored.
+    pub(super) fn stored(&self) {
+        self.stored_at_ms.fetch_max(self.clock.unix_ms(), Ordering::Relaxed);
+    }
+
     /// Records of this sink come back in this process.
     pub(super) fn has_retries(&self) {
         self.retries_here.store(true, Ordering::Relaxed);
@@ -182,9 +224,11 @@ impl SinkState {
         self.lag.store(records.unwrap_or(UNKNOWN), Ordering::Relaxed);
     }
 
-    /// Whether the load of the store asks for fresh records to wait.
+    /// Whether the load of the store asks for fresh records to wait. A store that takes nothing, whose load nobody
+    /// measures then, holds nobody back: its rows are parked.
     pub fn is_under_pressure(&self) -> bool {
-        self.pressure.as_ref().is_some_and(|pressure| lock(pressure).level() == Level::Paused)
+        let is_paused = |pressure: &Mutex<Pressure>| lock(pressure).level() == Level::Paused;
+        self.pressure.as_ref().is_some_and(is_paused) && self.accepts() != Accepts::Nothing
     }
 
     /// What the store's server says of itself, for the gauge: threads that run, and how far the slowest replica is
@@ -208,7 +252,7 @@ impl SinkState {
     }
 
     /// How long the next write waits for the store's sake.
-    pub fn pause(&self) -> Duration {
+    pub(super) fn pause(&self) -> Duration {
         self.pressure.as_ref().map_or(Duration::ZERO, |pressure| pause_of(lock(pressure).level()))
     }
 
@@ -218,6 +262,12 @@ impl SinkState {
 
     pub(super) fn breaker(&self) -> &SharedBreaker {
         &self.breaker
+    }
+
+    /// How long a sink that takes nothing is left before it is looked at again: a switch that is on tells of its change
+    /// by itself, so it is looked at rarely.
+    pub(super) fn shut_for(&self, look: Duration) -> Duration {
+        if self.switch.mode() == Mode::On { look * LOOKS_WHILE_ON } else { look }
     }
 
     /// Resolves when the switch is in another position than at the call.
@@ -283,34 +333,15 @@ impl SinkState {
     fn auto_is_on(&self, now: Duration, breaker: Accepts) -> bool {
         let lag = Some(self.lag.load(Ordering::Relaxed)).filter(|lag| *lag != UNKNOWN);
         let mut auto = lock(&self.auto);
-        if let Some(flip) = auto.observe(now, Reading { breaker_closed: breaker == Accepts::Rows, lag }) {
+        if let Some(flip) = auto.switch.observe(now, Reading { breaker_closed: breaker == Accepts::Rows, lag }) {
             let (sink, reason) = (&self.name, &flip.reason);
             tracing::warn!(sink, on = flip.on, reason, "the automatic switch flipped");
+            if auto.flips.len() == FLIPS {
+                auto.flips.pop_front();
+            }
+            auto.flips.push_back(flip);
         }
-        auto.is_on()
-    }
-}
-
-impl Drain {
-    fn allow(&mut self, now: Duration, want: usize) -> (usize, Duration) {
-        let per_second = self.per_second;
-        let at = |percent: u32| (per_second * u64::from(percent) / 100).max(1);
-        let rate = |percent: u32| Rate::new(at(percent), (at(percent) / 10).max(1));
-        let (ramp, percent, bucket) = self.open.get_or_insert_with(|| {
-            let ramp = Ramp::new(now, self.step);
-            (ramp, ramp.percent(now), rate(ramp.percent(now)))
-        });
-        if *percent != ramp.percent(now) {
-            *percent = ramp.percent(now);
-            *bucket = rate(*percent);
-        }
-        let allowed = want.min(usize::try_from(bucket.available(now)).unwrap_or(usize::MAX));
-        match bucket.take(now, allowed as u64) {
-            Ok(()) if allowed == want => (allowed, Duration::ZERO),
-            // A tenth of a second's worth comes back at once.
-            Ok(()) => (allowed, Duration::from_millis(100)),
-            Err(wait) => (0, wait),
-        }
+        auto.switch.is_on()
     }
 }
 

@@ -8,8 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::LogSpout;
-use super::assigned::InFlight;
-use super::holds::Cause;
+use super::assigned::{Assigned, InFlight};
 use super::phase::{Phase, Suspect};
 use crate::broker::dead_letter::append_letters;
 use crate::broker::{Commit, Fetched, Granted, LogRecord, Note};
@@ -18,7 +17,7 @@ use crate::topology::{Class, Classify, Error, Pulled, Result};
 /// After how long a note is written again that could not be.
 const AGAIN: Duration = Duration::from_millis(100);
 /// After how long it is looked again whether another task's careful run is over.
-const TURN: Duration = Duration::from_millis(20);
+pub(super) const TURN: Duration = Duration::from_millis(20);
 
 /// What concerns careful runs.
 pub(super) struct Care {
@@ -151,25 +150,31 @@ impl LogSpout {
         self.give_up_turn();
     }
 
-    /// Takes the records when they are suspects, which [`next_suspect`](Self::next_suspect) sends. They may have to wait
-    /// for another careful run.
+    /// Whether fresh records of the partition are suspects that have to wait for another careful run; takes the turn when
+    /// it is free.
+    pub(super) fn waits_for_turn(&mut self, partition: u32) -> bool {
+        let busy = self.is_careful();
+        let is_normal = |assigned: &Assigned| assigned.phase.is_over(assigned.next);
+        if self.ours.of(partition).is_none_or(is_normal) {
+            return false;
+        }
+        self.care.turn = match self.care.turn.take() {
+            None if !busy => self.care.turns.clone().try_acquire_owned().ok(),
+            turn => turn,
+        };
+        busy || self.care.turn.is_none()
+    }
+
+    /// Takes the records when they are suspects, which [`next_suspect`](Self::next_suspect) sends. Their turn
+    /// has been taken.
     pub(super) fn take_suspect(&mut self, mut fetched: Fetched, max: usize) -> Result<Option<Fetched>> {
         let partition = fetched.partition;
-        let busy = self.is_careful();
         let Some(assigned) = self.ours.of_mut(partition) else { return Ok(None) };
         if assigned.phase.is_over(assigned.next) {
             assigned.phase = Phase::Normal;
             return Ok(Some(fetched));
         }
         let Some(first) = fetched.records.first() else { return Ok(Some(fetched)) };
-        self.care.turn = match self.care.turn.take() {
-            None if !busy => self.care.turns.clone().try_acquire_owned().ok(),
-            turn => turn,
-        };
-        if busy || self.care.turn.is_none() {
-            self.hold_back(partition, Instant::now() + TURN, Cause::Turn)?;
-            return Ok(None);
-        }
         // A hole before a single record is none of it, so that a note is always about the record where it stands.
         let singly = matches!(assigned.phase, Phase::Singly { .. });
         let start = if singly { first.origin.offset } else { assigned.floor };
@@ -283,7 +288,8 @@ impl LogSpout {
         self.care.is_pending() || !self.care.notes.is_empty() || self.ours.has_suspect()
     }
 
-    fn give_up_turn(&mut self) {
+    /// Lets others have their turn unless this task is using it.
+    pub(super) fn give_up_turn(&mut self) {
         if !self.is_careful() {
             self.care.turn = None;
         }

@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use super::LogSpout;
 use super::assigned::InFlight;
+use super::careful::TURN;
 use super::holds::Cause;
 use crate::broker::{ConsumerEvent, Fetched, LogRecord};
 use crate::topology::{Class, Classify, Error, Pulled, Result};
@@ -43,6 +44,11 @@ impl LogSpout {
             fetched.records.retain(|record| record.origin.offset < *end);
             fetched.next = fetched.next.min(*end);
         }
+        // Before the gates are asked, which count what they let on.
+        if !fetched.records.is_empty() && self.waits_for_turn(partition) {
+            self.hold_back(partition, Instant::now() + TURN, Cause::Turn)?;
+            return Ok(None);
+        }
         let admission = self.gates.ask(&fetched.records);
         if let Some(first) = fetched.records.get(admission.now) {
             let at = first.origin.offset;
@@ -51,6 +57,7 @@ impl LogSpout {
             fetched.records.truncate(admission.now);
             fetched.next = at;
             if admission.now == 0 {
+                self.give_up_turn();
                 return Ok(None);
             }
         }

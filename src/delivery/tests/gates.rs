@@ -90,7 +90,7 @@ async fn parked_records_wait_for_the_switch_and_come_back_on_a_ramp() {
     world.switches[0].set(Mode::On);
     let records: Vec<_> = (0..100_000).map(|offset| waiting(offset, 0)).collect();
     let admission = gate.admit(&records);
-    assert_eq!((admission.now, admission.wait), (0, LOOK));
+    assert_eq!((admission.now, admission.wait), (0, LOOK * 50), "the change is told");
     let state = Arc::clone(guard.state());
     let told = tokio::spawn(async move { state.switched().await });
     tokio::task::yield_now().await;
@@ -119,7 +119,8 @@ async fn a_busy_server_slows_writes_then_pauses_the_spout_until_it_is_not() {
     world.fill(std::iter::empty()).await;
     for busy in [(Some(64), None), (None, Some(Duration::from_secs(10)))] {
         let settings = SinkSettings { pressure: Some(PressureSettings::default()), ..SinkSettings::default() };
-        let guard = world.delivery().guard("first", Switch::new(Mode::Off), codec(), settings);
+        let switch = Switch::new(Mode::Off);
+        let guard = world.delivery().guard("first", switch.clone(), codec(), settings);
         let (state, gate) = (guard.state().clone(), PressureGate { state: guard.state().clone(), look: LOOK });
         let mut stack = guard.over(world.store(0, |_| Behaviour::Works));
         let row = Arc::new(Parcel::fresh(waiting(7, 0), 7));
@@ -136,6 +137,13 @@ async fn a_busy_server_slows_writes_then_pauses_the_spout_until_it_is_not() {
         assert!(pauses.is_sorted() && pauses.contains(&Duration::from_millis(500)), "{pauses:?}");
         let admission = gate.admit(&[waiting(0, 0), waiting(1, 0)]);
         assert_eq!((admission.now, admission.wait), (1, LOOK), "one goes on, to measure by");
+        switch.set(Mode::On);
+        assert_eq!(
+            gate.admit(&[waiting(0, 0), waiting(1, 0)]).now,
+            2,
+            "a store that takes nothing holds nobody back"
+        );
+        switch.set(Mode::Off);
 
         state.set_server_load(None, None);
         while state.pause() > Duration::ZERO {

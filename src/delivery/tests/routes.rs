@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::world::{Behaviour, Log, World, value_of};
 use crate::broker::LogRecord;
-use crate::delivery::{Counts, Parcel, Parked, Past};
+use crate::delivery::{Accepts, Counts, Parcel, Parked, Past};
 use crate::guard::{Clock, Mode};
 use crate::topology::{Class, Headers, Origin, Result, Sink};
 
@@ -74,8 +74,12 @@ async fn what_fails_again_climbs_the_levels_and_ends_as_a_dead_letter() {
     let log = Log::open();
     let world = world(&log, "climb", &[]).await;
     let guard = world.guard(0);
-    let mut sink = guard.over(world.store(0, |_| Behaviour::Fails));
+    // Between the tries of this row the store stores another one: it is the row that fails.
+    let mut sink = guard.over(world.store(0, |turn| if turn == 5 { Behaviour::Works } else { Behaviour::Fails }));
     for attempts in 0..=4 {
+        if attempts == 4 {
+            assert_eq!(write(&mut sink, &fresh(8..9)).await.unwrap(), 0);
+        }
         let past =
             Past { attempts, first_failure_ms: (attempts > 0).then_some(START_MS - 5_000), redriven: attempts };
         assert_eq!(write(&mut sink, &[parcel(7, past)]).await.unwrap(), 0);
@@ -91,6 +95,25 @@ async fn what_fails_again_climbs_the_levels_and_ends_as_a_dead_letter() {
     assert_eq!((dead[0].class, dead[0].record.origin.attempt), (Class::Retryable, 5));
     assert_eq!(dead[0].first_failure_ms, START_MS - 5_000, "the first failure is remembered");
     assert_eq!(dead[0].redriven, 4, "and how often it was sent back");
+}
+
+/// So few rows that the breaker never opens, and a store that is away for a day.
+#[tokio::test(start_paused = true)]
+async fn a_row_is_not_given_up_while_the_store_has_stored_nothing_since_it_failed() {
+    let log = Log::open();
+    let world = world(&log, "quiet", &[]).await;
+    let guard = world.guard(0);
+    let mut sink = guard.over(world.store(0, |turn| if turn == 1 { Behaviour::Works } else { Behaviour::Fails }));
+    assert_eq!(write(&mut sink, &fresh(8..9)).await.unwrap(), 0);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let first = world.clock.unix_ms();
+    for attempts in 4..100 {
+        let again = Past { attempts, first_failure_ms: Some(first), ..Past::default() };
+        assert_eq!(write(&mut sink, &[parcel(7, again)]).await.unwrap(), 0);
+        tokio::time::sleep(Duration::from_secs(900)).await;
+    }
+    assert_eq!(parked(&world, &guard.topics().levels[1]).await.len(), 96, "the longest level");
+    assert!(world.dead().await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,6 +192,36 @@ async fn a_switch_in_auto_takes_the_store_out_and_brings_it_back() {
     }
     assert!(world.shelves[0].lock().unwrap().stored.contains(&last), "it came back by itself");
     assert!(!world.records(&guard.topics().parked).await.is_empty(), "it was out of the path");
+    let flips = guard.state().take_flips();
+    assert_eq!(flips.iter().map(|flip| flip.on).collect::<Vec<_>>(), [true, false], "{flips:?}");
+    assert!(flips.iter().all(|flip| !flip.reason.is_empty()));
+    assert!(guard.state().take_flips().is_empty(), "each is told once");
+}
+
+/// What an automatic switch knew before somebody set it by hand is of no account afterwards.
+#[tokio::test(start_paused = true)]
+async fn a_switch_that_is_set_to_auto_goes_on_from_where_it_was_put_by_hand() {
+    let log = Log::open();
+    let world = world(&log, "hand", &[]).await;
+    let guard = world.guard(0);
+    let state = guard.state();
+    for (by_hand, accepts) in [(Mode::On, Accepts::Nothing), (Mode::Off, Accepts::Rows)] {
+        world.switches[0].set(by_hand);
+        assert_eq!(state.accepts(), accepts);
+        world.switches[0].set(Mode::Auto);
+        assert_eq!(state.accepts(), accepts, "auto after {by_hand}");
+    }
+    assert!(state.take_flips().is_empty());
+    // With nothing amiss it comes back by itself after the dwell.
+    world.switches[0].set(Mode::On);
+    state.accepts();
+    world.switches[0].set(Mode::Auto);
+    for _ in 0..60 {
+        state.accepts();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(state.accepts(), Accepts::Rows);
+    assert_eq!(state.take_flips().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -257,7 +257,7 @@ async fn check_the_end(world: &World, count: u64, broken: &BTreeSet<u64>, met: &
                     letter.reason
                 ),
                 Class::Retryable => {
-                    assert_eq!(letter.record.origin.attempt, 5, "{name}: given up too early");
+                    assert!(letter.record.origin.attempt >= 5, "{name}: given up too early");
                     met.exhausted += 1;
                 }
                 class => panic!("{name}: {value} died of {class}"),
