@@ -56,7 +56,7 @@ pub use guard::{Delivery, Guard};
 pub use headers::{FIRST_FAILURE, LAST_FAILURE, NOT_BEFORE, REDRIVEN, SINK, VERSION};
 pub use parked::{Parked, Unreadable};
 pub use queues::{Queue, queues};
-pub use retry::{Pending, Retry};
+pub use retry::{Gap, Pending, Retry};
 pub use settings::{DeliverySettings, SinkSettings};
 pub use state::{Accepts, Counts, SinkState};
 pub use topics::{Place, Topics, place_of};

@@ -8,7 +8,7 @@ use super::gates::{LevelGate, ParkedGate};
 use super::queues::rest;
 use super::{Delivery, Guard, Parcel, Parked, Place, place_of};
 use crate::broker::{
-    Broker, BrokerError, Gate, GroupSettings, LogRecord, LogSpout, LogSpoutSettings, StartFrom, TopicSink,
+    Bounds, Broker, BrokerError, Gate, GroupSettings, LogRecord, LogSpout, LogSpoutSettings, StartFrom, TopicSink,
 };
 use crate::guard::Levels;
 use crate::topology::{Data, Either, Result, Sink, Topology, Tuning};
@@ -142,7 +142,38 @@ pub struct Pending {
     topics: Vec<String>,
 }
 
+/// Records of a retry topic that were deleted before they came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The topic.
+    pub topic: String,
+    /// Partition of it.
+    pub partition: u32,
+    /// First offset that is gone.
+    pub from: u64,
+    /// First offset that is still there.
+    pub to: u64,
+}
+
 impl Pending {
+    /// What was deleted before it came back: between the commit of those who bring it back and the beginning of the log.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub async fn gaps(&self) -> Result<Vec<Gap>, BrokerError> {
+        let mut gaps = Vec::new();
+        for topic in &self.topics {
+            let committed = self.broker.committed(topic, topic).await?;
+            for Bounds { partition, earliest: to, .. } in self.broker.bounds(topic).await? {
+                let next = committed.get(partition as usize).copied().flatten();
+                if let Some(from) = next.filter(|next| *next < to) {
+                    gaps.push(Gap { topic: topic.clone(), partition, from, to });
+                }
+            }
+        }
+        Ok(gaps)
+    }
+
     /// Records that have not been brought back, over all levels and parked ones.
     ///
     /// # Errors

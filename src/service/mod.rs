@@ -9,16 +9,16 @@ pub mod cli;
 pub mod config;
 pub mod connect;
 mod live;
-mod load;
 mod logging;
 mod main;
 mod progress;
 mod signal;
+mod watch;
 
 pub use cli::{CommonArgs, GraphFormat};
 pub use live::Live;
-pub use load::watch_load;
 pub use logging::{LogArgs, init_logging};
 pub use main::main;
 pub use progress::{ProgressBar, progress_bytes, progress_count};
 pub use signal::{run_beside, run_until_signal};
+pub use watch::{GuardWatch, skip_deleted, watch_guards, watch_load};

@@ -11,7 +11,7 @@ use crate::service::config::Secret;
 use crate::store::StoreError;
 use crate::store::row::mysql::{MySqlRows, MySqlSettings};
 use crate::store::row::sqlite::{SqliteRows, SqliteSettings};
-use crate::store::row::{Rows, Table};
+use crate::store::row::{LateRows, Rows, Table};
 
 /// Which store of rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -88,6 +88,33 @@ impl RowsConfig {
                 Ok(Arc::new(SqliteRows::open(&path, self.sqlite.settings(), table, sqlite).await?))
             }
             RowsKind::Mysql => Ok(Arc::new(MySqlRows::connect(self.mysql.settings(), table, mysql).await?)),
+        }
+    }
+}
+
+impl RowsConfig {
+    /// Opens the store and applies its migrations. A server that is away is connected to with the first write that finds
+    /// it, and migrated then: a worker must be able to start while it is down.
+    ///
+    /// # Errors
+    /// What waiting cannot mend: settings that cannot work, a schema that this program does not know, a damaged file.
+    pub async fn open_patiently(
+        &self,
+        data_dir: &Path,
+        table: Table,
+        mysql: Migrator,
+        sqlite: Migrator,
+    ) -> Result<Arc<dyn Rows>, StoreError> {
+        match self.kind {
+            RowsKind::Sqlite => {
+                let store = self.open(data_dir, table, mysql, sqlite).await?;
+                store.migrate().await?;
+                Ok(store)
+            }
+            RowsKind::Mysql => {
+                let store = MySqlRows::lazy(self.mysql.settings(), table, mysql)?;
+                Ok(Arc::new(LateRows::open(store).await?))
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::store::StoreError;
 use crate::store::timeline::memory::{MemorySettings, MemoryTimelines};
 use crate::store::timeline::redis::{RedisSettings, RedisTimelines};
 use crate::store::timeline::{Limits, Timelines};
+use crate::topology::{Class, Classify};
 
 /// A thousand years: what "for ever" is in seconds.
 const MAX_AGE_S: u64 = 1000 * 366 * 86_400;
@@ -84,6 +85,21 @@ impl TimelinesConfig {
                 Ok(Arc::new(store))
             }
             TimelinesKind::Redis => Ok(Arc::new(RedisTimelines::connect(self.redis.settings(), limits).await?)),
+        }
+    }
+
+    /// Opens the store. A server that is away is connected to with the first call that finds it: a worker must be able to
+    /// start while it is down.
+    ///
+    /// # Errors
+    /// What waiting cannot mend: settings that cannot work, a store that is in use or damaged.
+    pub async fn open_patiently(&self, data_dir: &Path) -> Result<Arc<dyn Timelines>, StoreError> {
+        match self.open(data_dir).await {
+            Err(error) if self.kind == TimelinesKind::Redis && error.class() == Class::Retryable => {
+                tracing::warn!(%error, "the timelines are away; they are connected to when they are back");
+                Ok(Arc::new(RedisTimelines::lazy(self.redis.settings(), self.limits())?))
+            }
+            result => result,
         }
     }
 

@@ -9,6 +9,7 @@
 //! refuses a server whose migrations are not exactly the known ones.
 
 mod batch;
+mod late;
 mod lease;
 pub mod mysql;
 mod schema;
@@ -19,6 +20,7 @@ mod statements;
 mod table;
 mod upsert;
 
+pub use late::LateRows;
 pub use sink::RowSink;
 pub use table::{Cell, Column, ColumnType, Table, Value};
 

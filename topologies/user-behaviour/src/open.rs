@@ -24,7 +24,22 @@ pub async fn open(config: &Config, data_dir: &Path) -> squall::Result<Parts> {
     let timelines = open_timelines(config, data_dir).await?;
     let rows = open_rows(config, data_dir).await?;
     rows.migrate().await?;
-    Ok(Parts { broker, timelines, rows })
+    let topics = topics(&*broker).await?;
+    Ok(Parts { broker, timelines, rows, topics })
+}
+
+/// [`open`], also while the servers of the stores are away: their guards park until they are back.
+///
+/// # Errors
+/// What waiting cannot mend, and a log that cannot be reached.
+pub async fn open_patiently(config: &Config, data_dir: &Path) -> squall::Result<Parts> {
+    create_data_dir(data_dir)?;
+    let broker = config.broker.open(data_dir).await?;
+    ensure_topics(&*broker, config).await?;
+    let timelines = config.timelines.open_patiently(data_dir).await?;
+    let rows = config.rows.open_patiently(data_dir, table(), migrator_mysql(), migrator_sqlite()).await?;
+    let topics = topics(&*broker).await?;
+    Ok(Parts { broker, timelines, rows, topics })
 }
 
 /// Opens the timelines alone.
@@ -70,6 +85,10 @@ pub async fn ensure_topics(broker: &dyn Broker, config: &Config) -> squall::Resu
     }
     squall::control::ensure(broker, NAME, source.replication).await?;
     Ok(())
+}
+
+async fn topics(broker: &dyn Broker) -> squall::Result<Vec<String>> {
+    Ok(broker.topics().await?.into_iter().map(|topic| topic.name).collect())
 }
 
 /// Creates the data directory.

@@ -36,6 +36,8 @@ pub struct Parts {
     pub timelines: Arc<dyn Timelines>,
     /// The rows.
     pub rows: Arc<dyn Rows>,
+    /// Names of the topics that the log has.
+    pub topics: Vec<String>,
 }
 
 /// A record that did not decode, and why.
@@ -104,8 +106,6 @@ pub struct Built {
     pub pending: Pending,
     /// The states of both stores' guards.
     pub guards: [Arc<SinkState>; 2],
-    /// The store of rows, whose load is of interest to its guards.
-    pub store: Arc<dyn Rows>,
 }
 
 /// Wires the topology over any spout and sinks: the real ones, or those of a test.
@@ -149,11 +149,12 @@ pub fn build(parts: &Parts, wiring: Wiring) -> Result<Built, BrokerError> {
         .gated(Arc::new(handles.behaviour))
         .gated(timelines.gate())
         .gated(rows.gate());
-    let retry = Retry::new(&delivery, source.group).sink(&timelines, to_timelines.clone());
+    let retry =
+        Retry::new(&delivery, source.group).existing(parts.topics.clone()).sink(&timelines, to_timelines.clone());
     let (retry, pending) = retry.sink(&rows, to_rows.clone()).topology();
     let main = wire(format, spout, letters, to_timelines, to_rows);
     let guards = [timelines.state().clone(), rows.state().clone()];
-    Ok(Built { main, retry, pending, guards, store: parts.rows.clone() })
+    Ok(Built { main, retry, pending, guards })
 }
 
 /// The topology over nothing: for its graph.

@@ -8,7 +8,7 @@ use squall::runtime::{Report, Running, Snapshot};
 use squall::service::{Live, run_beside};
 
 use super::cli::DemoArgs;
-use super::run::{begin, conclude_all, plain, start_retry, watch_rows};
+use super::run::{begin, conclude_all, plain, start_retry, watch};
 use super::{Failure, generate, once, topology};
 use crate::generate::{GenerateSettings, Generator};
 use crate::open::{open, open_control};
@@ -24,9 +24,9 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
     let control = open_control(parts.broker.clone(), data_dir, "all").await;
     let built = topology::build(&parts, config.wiring(Handles::of(&control)).map_err(plain)?)?;
     eprintln!("{} records a second; Ctrl-C stops", args.rate);
-    watch_rows(config, &built);
+    watch(config, &parts, &built);
     let beside = start_retry(config, built.retry)?;
-    let running = begin(config, built.main, &built.guards)?;
+    let running = begin(config, built.main)?;
     let metrics = running.metrics();
     let (stop, generator) = (running.stopper(), endless(parts.broker.producer()?, config, args));
     let generating = tokio::spawn(async move {

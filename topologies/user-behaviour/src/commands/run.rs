@@ -2,22 +2,18 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 
-use squall::delivery::SinkState;
 use squall::runtime::{Ended, Options, Report, Running, start};
-use squall::service::{GraphFormat, run_beside, run_until_signal, watch_load};
+use squall::service::{
+    GraphFormat, GuardWatch, run_beside, run_until_signal, skip_deleted, watch_guards, watch_load,
+};
 use squall::{Settings, Topology};
 
 use super::cli::{ReportFormat, Role};
 use super::{Failure, topology};
-use crate::open::{open, open_control};
+use crate::open::{open_control, open_patiently};
 use crate::settings::Config;
-use crate::topology::{Built, Handles};
-
-/// How often automatic switches are told of the lag.
-const LAG_INTERVAL: Duration = Duration::from_secs(1);
+use crate::topology::{Built, Handles, NAME, Parts};
 
 /// Runs until told to stop. The report is the last measurements.
 pub(super) async fn run(
@@ -26,19 +22,17 @@ pub(super) async fn run(
     role: Role,
     format: ReportFormat,
 ) -> Result<ExitCode, Failure> {
-    let parts = open(config, data_dir).await.map_err(plain)?;
+    let parts = open_patiently(config, data_dir).await.map_err(plain)?;
     let control = open_control(parts.broker.clone(), data_dir, role.as_str()).await;
     let built = topology::build(&parts, config.wiring(Handles::of(&control)).map_err(plain)?)?;
+    watch(config, &parts, &built);
+    if role != Role::Worker {
+        skip_deleted(&parts.broker, NAME, &built.pending).await?;
+    }
     let reports = match role {
         Role::All => work(config, built, std::future::ready(())).await?,
-        Role::Worker => {
-            watch_rows(config, &built);
-            vec![run_until_signal(begin(config, built.main, &built.guards)?).await?]
-        }
-        Role::Retry => {
-            watch_rows(config, &built);
-            vec![run_until_signal(start_retry(config, built.retry)?).await?]
-        }
+        Role::Worker => vec![run_until_signal(begin(config, built.main)?).await?],
+        Role::Retry => vec![run_until_signal(start_retry(config, built.retry)?).await?],
     };
     control.close().await;
     parts.timelines.flush().await?;
@@ -55,34 +49,30 @@ pub(super) async fn work(
     built: Built,
     last: impl Future<Output = ()>,
 ) -> Result<Vec<Report>, Failure> {
-    watch_rows(config, &built);
     let beside = start_retry(config, built.retry)?;
-    let main = begin(config, built.main, &built.guards)?;
+    let main = begin(config, built.main)?;
     let (main, beside) = run_beside(main, beside, last).await?;
     Ok(vec![main, beside])
 }
 
-/// Starts the topology; automatic switches hear of its lag.
-pub(super) fn begin(config: &Config, main: Topology, guards: &[Arc<SinkState>]) -> Result<Running, Failure> {
-    let running = start(main, &config.topology, options(config))?;
-    let (metrics, guards) = (running.metrics(), guards.to_vec());
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(LAG_INTERVAL).await;
-            let snapshot = metrics.snapshot();
-            let partitions = snapshot.spouts.iter().flat_map(|spout| &spout.partitions);
-            let lag = partitions.filter_map(|partition| partition.lag).sum();
-            guards.iter().for_each(|guard| guard.set_lag(Some(lag)));
-        }
-    });
-    Ok(running)
+/// Starts the topology.
+pub(super) fn begin(config: &Config, main: Topology) -> Result<Running, Failure> {
+    Ok(start(main, &config.topology, options(config))?)
 }
 
-/// Where the rows have a gauge, has their server asked how busy it is until the process ends.
-pub(super) fn watch_rows(config: &Config, built: &Built) {
+/// Has the guards watched until the process ends: they hear of the lag, and of how busy the server of the rows is where
+/// they have a gauge; what they do by themselves is in the audit.
+pub(super) fn watch(config: &Config, parts: &Parts, built: &Built) {
+    watch_guards(GuardWatch {
+        broker: parts.broker.clone(),
+        topology: NAME.to_owned(),
+        topic: config.source.topic.clone(),
+        group: config.source.group.clone(),
+        guards: built.guards.to_vec(),
+    });
     if let Some(every) = config.guards.rows.sample() {
         let [_, rows] = &built.guards;
-        watch_load(built.store.clone(), rows.clone(), every);
+        watch_load(parts.rows.clone(), rows.clone(), every);
     }
 }
 

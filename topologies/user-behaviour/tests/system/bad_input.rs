@@ -48,11 +48,12 @@ fn an_unreachable_server_is_one_line_with_address_and_remedy() {
         &["127.0.0.1:1", "broker.kafka.bootstrap"],
     );
     let redis = ["--set", "timelines.kind=redis", "--set", "timelines.redis.url=redis://:s3cret@127.0.0.1:1/0"];
-    let mut args = vec!["run"];
+    // `run` would wait for a store that is away, so that a worker can start during an outage.
+    let mut args = vec!["demo"];
     args.extend(redis);
     refused(dir.path(), &args, &["redis", "127.0.0.1:1"]);
     let mysql = ["--set", "rows.kind=mysql", "--set", "rows.mysql.url=mysql://root:s3cret@127.0.0.1:1/x"];
-    let mut args = vec!["run", "--set", "rows.mysql.acquire_timeout_ms=1000"];
+    let mut args = vec!["demo", "--set", "rows.mysql.acquire_timeout_ms=1000"];
     args.extend(mysql);
     refused(dir.path(), &args, &["mysql", "127.0.0.1:1"]);
     for args in [["check"].iter().chain(&redis).copied().collect::<Vec<_>>(), args] {

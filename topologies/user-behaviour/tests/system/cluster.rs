@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use squall::broker::Broker;
-use squall::testing::servers::{Kafka, MariaDb, Redis};
+use squall::delivery::queues;
+use squall::testing::servers::{Kafka, MariaDb, MariaDbOptions, Redis, RedisOptions};
 use user_behaviour::settings::Config;
+use user_behaviour::topology::NAME;
 
 use super::embedded::{pulled, taobao_file};
 use super::support::cluster::{args, config, overrides};
@@ -58,6 +60,20 @@ async fn reach(broker: &dyn Broker, config: &Config, records: u64) {
     }
 }
 
+/// Waits until all is committed, and nothing waits for a store that was slow or away.
+async fn settle(broker: &dyn Broker, config: &Config, records: u64) {
+    reach(broker, config, records).await;
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let waiting: u64 = queues(broker, NAME).await.unwrap().iter().map(|queue| queue.waiting).sum();
+        if waiting == 0 {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{waiting} records still wait");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_real_records_are_all_stored() {
     let cluster = Cluster::start("taobao").await;
@@ -97,7 +113,7 @@ async fn a_million_records_survive_a_kill_and_a_stop() {
     let (status, lines) = stopped.wait();
     assert!(status.success(), "{status}");
     assert!(pulled(&lines) > 0);
-    reach(&*broker, &config, records).await;
+    settle(&*broker, &config, records).await;
     heir.terminate();
     let (status, _) = heir.wait();
     assert!(status.success(), "{status}");
@@ -124,7 +140,7 @@ async fn clean_stops_leave_no_duplicates() {
     let (status, lines) = first.wait();
     assert!(status.success(), "{status}");
     let by_first = pulled(&lines);
-    reach(&*broker, &config, records).await;
+    settle(&*broker, &config, records).await;
     second.terminate();
     let (status, lines) = second.wait();
     assert!(status.success(), "{status}");
@@ -133,4 +149,38 @@ async fn clean_stops_leave_no_duplicates() {
     verdict.assert_complete();
     assert!(verdict.undecodable > 0);
     assert_eq!(verdict.repeated_letters, 0, "nor was a dead letter written twice");
+}
+
+/// A worker that is started during an outage parks what comes, and brings its schema up to date when MariaDB is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_starts_while_both_stores_are_away_and_all_is_stored_once_they_are_back() {
+    let records = 3_000;
+    let kafka = Kafka::start().await.unwrap();
+    let mut redis = Redis::start_own(RedisOptions::default()).await.unwrap();
+    let mut mariadb = MariaDb::start_own(MariaDbOptions::default()).await.unwrap();
+    let database = mariadb.database("away").await.unwrap();
+    let mut overrides = overrides("away", kafka.address(), redis.url(), &database);
+    overrides.push("rows.mysql.acquire_timeout_ms=1000".to_owned());
+    let (config, dir) = (config("cluster", &overrides), tempfile::tempdir().unwrap());
+    redis.kill().unwrap();
+    mariadb.kill().unwrap();
+
+    let mut worker = Process::start(dir.path(), &args(&["run"], &overrides));
+    worker.wait_until_running();
+    let count = records.to_string();
+    assert!(
+        run(dir.path(), &args(&["generate", "--count", &count, "--broken", "0.01"], &overrides)).status.success()
+    );
+    let broker = config.broker.open(dir.path()).await.unwrap();
+    reach(&*broker, &config, records).await;
+    let waiting = queues(&*broker, NAME).await.unwrap();
+    assert!(waiting.iter().any(|queue| queue.waiting > 0), "what is committed waits: {waiting:?}");
+
+    redis.restart().await.unwrap();
+    mariadb.restart().await.unwrap();
+    settle(&*broker, &config, records).await;
+    worker.terminate();
+    let (status, _) = worker.wait();
+    assert!(status.success(), "{status}");
+    verify(&config, dir.path()).await.assert_complete();
 }
