@@ -116,7 +116,7 @@ where
         let again = (0..rows.len()).filter(|row| is_again(*row)).count();
         if again > 0 {
             let failed = failed.iter().filter(|(row, _)| is_again(*row)).count();
-            self.state.count_recovered(again - failed);
+            self.state.counters().recovered(again - failed);
         }
         self.state.fresh(rows.len() - again);
         if failed.len() < rows.len() {
@@ -138,15 +138,15 @@ where
                 Target::Level(level) => {
                     let topic = &self.routes.topics.levels[level];
                     self.routes.append(topic, appends).await?;
-                    self.state.count_retried(count);
+                    self.state.counters().retried(count);
                 }
                 Target::Parked => {
                     self.routes.append(&self.routes.topics.parked, appends).await?;
-                    self.state.count_parked(count);
+                    self.state.counters().parked(count);
                 }
                 Target::Dead => {
                     append_letters(&*self.routes.producer, &self.routes.dead_letters, appends).await?;
-                    self.state.count_dead(count);
+                    self.state.counters().dead(count);
                 }
             }
         }

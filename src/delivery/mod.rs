@@ -30,8 +30,10 @@
 //!
 //! What an operator does with dead letters is in [`letters`]; [`queues`] tells what waits where.
 
+mod automatic;
 mod breaker;
 mod codec;
+mod counts;
 mod divert;
 mod drain;
 mod gates;
@@ -51,6 +53,7 @@ mod timeout;
 mod topics;
 
 pub use codec::{Codec, Parcel, Past};
+pub use counts::Counts;
 pub use divert::Divert;
 pub use guard::{Delivery, Guard};
 pub use headers::{FIRST_FAILURE, LAST_FAILURE, NOT_BEFORE, REDRIVEN, SINK, VERSION};
@@ -58,5 +61,5 @@ pub use parked::{Parked, Unreadable};
 pub use queues::{Queue, queues};
 pub use retry::{Gap, Pending, Retry};
 pub use settings::{DeliverySettings, SinkSettings};
-pub use state::{Accepts, Counts, SinkState};
+pub use state::{Accepts, SinkState};
 pub use topics::{Place, Topics, place_of};

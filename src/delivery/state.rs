@@ -1,22 +1,19 @@
 //! What all tasks of one sink share: its switch, breaker, gauge and budget.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
-
+use super::automatic::Automatic;
+use super::counts::{Counters, Counts};
 use super::drain::Drain;
 use super::{DeliverySettings, SinkSettings};
 use crate::guard::{
-    AutoSwitch, BreakerState, Clock, Flip, Level, Load, Mode, Pressure, Reading, Share, SharedBreaker, Switch,
+    BreakerState, Clock, Flip, Level, Load, Mode, Pressure, Reading, Share, SharedBreaker, Switch,
 };
 
 /// How many times rarer than a sink with an open breaker one is looked at that is switched off by hand.
 const LOOKS_WHILE_ON: u32 = 50;
-/// Flips that are kept until they are taken.
-const FLIPS: usize = 16;
 /// No lag is known.
 const UNKNOWN: u64 = u64::MAX;
 
@@ -29,19 +26,6 @@ pub enum Accepts {
     Probes,
     /// Rows.
     Rows,
-}
-
-/// What became of rows since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Rows that came back from a retry level or from the parked ones and were stored.
-    pub recovered: u64,
-    /// Rows that were written to a retry level.
-    pub retried: u64,
-    /// Rows that were parked because the sink takes none.
-    pub parked: u64,
-    /// Rows that went to the dead letters.
-    pub dead: u64,
 }
 
 /// The state of one sink in this process. Never locked across an await.
@@ -68,10 +52,7 @@ pub struct SinkState {
     probe_grace: Duration,
     /// When a row was stored last, in milliseconds since the Unix epoch.
     stored_at_ms: AtomicI64,
-    recovered: AtomicU64,
-    retried: AtomicU64,
-    parked: AtomicU64,
-    dead: AtomicU64,
+    counters: Counters,
 }
 
 /// What the store's server last said of itself.
@@ -79,27 +60,6 @@ pub struct SinkState {
 struct ServerSays {
     threads_running: Option<u64>,
     replication_lag: Option<Duration>,
-}
-
-/// The automatic position of the switch.
-#[derive(Debug)]
-struct Automatic {
-    switch: AutoSwitch,
-    /// The position that the switch had when it was last looked at.
-    last: Mode,
-    /// Flips that nobody has taken yet.
-    flips: VecDeque<Flip>,
-}
-
-impl Automatic {
-    /// Takes note of the switch's position: set to `auto` it goes on from where it was put by hand, and what was read
-    /// before that counts for nothing.
-    fn positioned(&mut self, now: Duration, mode: Mode) {
-        if mode == Mode::Auto && self.last != Mode::Auto {
-            self.switch.adopt(now, self.last == Mode::On);
-        }
-        self.last = mode;
-    }
 }
 
 impl SinkState {
@@ -113,11 +73,7 @@ impl SinkState {
         Self {
             name: name.to_owned(),
             clock,
-            auto: Mutex::new(Automatic {
-                switch: AutoSwitch::new(own.auto),
-                last: switch.mode(),
-                flips: VecDeque::new(),
-            }),
+            auto: Mutex::new(Automatic::new(own.auto, switch.mode())),
             stored_at_ms: AtomicI64::new(i64::MIN),
             switch,
             probe_grace: own.breaker.probe_timeout,
@@ -132,10 +88,7 @@ impl SinkState {
             lag: AtomicU64::new(UNKNOWN),
             slow: AtomicBool::new(false),
             retries_here: AtomicBool::new(false),
-            recovered: AtomicU64::new(0),
-            retried: AtomicU64::new(0),
-            parked: AtomicU64::new(0),
-            dead: AtomicU64::new(0),
+            counters: Counters::default(),
         }
     }
 
@@ -146,13 +99,7 @@ impl SinkState {
 
     /// What became of rows since the start.
     pub fn counts(&self) -> Counts {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Counts {
-            recovered: read(&self.recovered),
-            retried: read(&self.retried),
-            parked: read(&self.parked),
-            dead: read(&self.dead),
-        }
+        self.counters.read()
     }
 
     /// What it takes now. A switch in `auto` takes a reading whenever it is asked.
@@ -200,7 +147,7 @@ impl SinkState {
 
     /// Flips of the automatic switch since the last call, oldest first; the latest 16 are kept.
     pub fn take_flips(&self) -> Vec<Flip> {
-        lock(&self.auto).flips.drain(..).collect()
+        lock(&self.auto).take_flips()
     }
 
     /// Whether a row was stored at that time or later, in milliseconds since the Unix epoch: whether the store works,
@@ -305,20 +252,8 @@ impl SinkState {
         lock(&self.drain).allow(self.clock.now(), want)
     }
 
-    pub(super) fn count_recovered(&self, rows: usize) {
-        self.recovered.fetch_add(rows as u64, Ordering::Relaxed);
-    }
-
-    pub(super) fn count_retried(&self, rows: usize) {
-        self.retried.fetch_add(rows as u64, Ordering::Relaxed);
-    }
-
-    pub(super) fn count_parked(&self, rows: usize) {
-        self.parked.fetch_add(rows as u64, Ordering::Relaxed);
-    }
-
-    pub(super) fn count_dead(&self, rows: usize) {
-        self.dead.fetch_add(rows as u64, Ordering::Relaxed);
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     fn breaker_state(&self, now: Duration) -> BreakerState {
@@ -332,16 +267,8 @@ impl SinkState {
 
     fn auto_is_on(&self, now: Duration, breaker: Accepts) -> bool {
         let lag = Some(self.lag.load(Ordering::Relaxed)).filter(|lag| *lag != UNKNOWN);
-        let mut auto = lock(&self.auto);
-        if let Some(flip) = auto.switch.observe(now, Reading { breaker_closed: breaker == Accepts::Rows, lag }) {
-            let (sink, reason) = (&self.name, &flip.reason);
-            tracing::warn!(sink, on = flip.on, reason, "the automatic switch flipped");
-            if auto.flips.len() == FLIPS {
-                auto.flips.pop_front();
-            }
-            auto.flips.push_back(flip);
-        }
-        auto.switch.is_on()
+        let reading = Reading { breaker_closed: breaker == Accepts::Rows, lag };
+        lock(&self.auto).observe(&self.name, now, reading)
     }
 }
 

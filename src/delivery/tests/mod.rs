@@ -4,6 +4,7 @@
 
 mod back;
 mod gates;
+mod judge;
 mod letters;
 mod routes;
 mod schedules;
