@@ -46,22 +46,18 @@ impl Change {
         serde_json::to_vec(self).expect("texts and numbers are always JSON").into()
     }
 
-    /// What `key` is at `now_ms`.
-    pub fn effective<'a>(&'a self, key: &Key, now_ms: i64) -> &'a str {
-        if self.has_expired(now_ms) { self.after_expiry(key) } else { &self.value }
+    /// What the key is at `now_ms`; `None` = its default.
+    pub fn effective(&self, now_ms: i64) -> Option<&str> {
+        if self.has_expired(now_ms) { self.then.as_deref() } else { Some(&self.value) }
     }
 
-    /// What `key` is once nothing more happens by itself.
-    pub fn lasting<'a>(&'a self, key: &Key) -> &'a str {
-        if self.expires_ms.is_some() { self.after_expiry(key) } else { &self.value }
+    /// What the key is once nothing more happens by itself; `None` = its default.
+    pub fn lasting(&self) -> Option<&str> {
+        if self.expires_ms.is_some() { self.then.as_deref() } else { Some(&self.value) }
     }
 
     /// Whether its time is over.
     pub fn has_expired(&self, now_ms: i64) -> bool {
         self.expires_ms.is_some_and(|expires_ms| now_ms >= expires_ms)
-    }
-
-    fn after_expiry<'a>(&'a self, key: &Key) -> &'a str {
-        self.then.as_deref().unwrap_or(key.default_value())
     }
 }

@@ -47,7 +47,7 @@ impl Key {
         }
     }
 
-    /// The value without any record.
+    /// The value without any record, unless a worker is [told another](super::ControlSettings::positions).
     pub fn default_value(&self) -> &'static str {
         match self {
             Self::Switch(_) => "off",

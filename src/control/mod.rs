@@ -17,6 +17,8 @@
 //!
 //! - The newest record of a key is its state. Records of a key that a worker does not know, and records that do not
 //!   decode, change nothing.
+//! - While no change is in force a switch has the position of the configuration; a change that ends goes back there
+//!   unless an earlier one was for good.
 //! - A change with an expiry ends by itself at that time, on every worker, also with the log away.
 //! - A worker acknowledges a change after it is in effect there and was offered to the local file.
 //! - Nothing here is waited for by the data path: a handle is read without a lock that is held across a wait.
@@ -51,7 +53,7 @@ pub use handle::Control;
 pub use host::host_name;
 pub use key::Key;
 pub use names::{Names, ensure};
-pub use operate::{Answers, AuditRecord, Changed, KeyState, Operator, WorkerAnswer, WorkerStanding};
+pub use operate::{Answers, AuditRecord, Changed, KeyState, Operator, Planned, WorkerAnswer, WorkerStanding};
 pub use running::Running;
 pub use settings::ControlSettings;
 pub use workers::{Acknowledgement, Applied, Heartbeat, Worker};

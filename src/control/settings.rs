@@ -1,11 +1,12 @@
 //! The bounds of a worker's side.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::host_name;
-use crate::guard::Clock;
+use crate::guard::{Clock, Mode};
 
 /// How a [`Control`](super::Control) works.
 #[derive(Debug, Clone)]
@@ -30,13 +31,15 @@ pub struct ControlSettings {
     pub back_off: Duration,
     /// Longest wait between tries.
     pub back_off_max: Duration,
+    /// By name, the positions that switches have here while no change of an operator is in force; `off` for others.
+    pub positions: BTreeMap<String, Mode>,
     /// The time.
     pub clock: Clock,
 }
 
 impl ControlSettings {
     /// A worker named after host, process and chance; heartbeat 2 s, fetches of 500 records within 1 s, 5 s to start,
-    /// 2 s to close, tries from 100 ms to 5 s apart.
+    /// 2 s to close, tries from 100 ms to 5 s apart; every switch off.
     pub fn new(data_dir: impl Into<PathBuf>, role: impl Into<String>) -> Self {
         Self {
             data_dir: data_dir.into(),
@@ -49,6 +52,7 @@ impl ControlSettings {
             close_timeout: Duration::from_secs(2),
             back_off: Duration::from_millis(100),
             back_off_max: Duration::from_secs(5),
+            positions: BTreeMap::new(),
             clock: Clock::new(),
         }
     }

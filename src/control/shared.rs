@@ -39,6 +39,8 @@ struct Inner {
 /// A key that this worker has to do with.
 struct Known<H> {
     handle: H,
+    /// What it is while no change is in force.
+    default: String,
     /// As the handle was turned last.
     seen: Standing,
     /// As the operator is told.
@@ -96,10 +98,11 @@ impl Shared {
 
     /// The handle of a switch; known to the operator from now on.
     pub(super) fn switch(&self, name: &str) -> Switch {
-        let now_ms = self.now_ms();
+        let (key, now_ms) = (Key::Switch(name.to_owned()), self.now_ms());
+        let default = self.settings.positions.get(name).map_or(key.default_value(), |mode| mode.as_str());
         let mut inner = self.lock();
         let Inner { state, switches, .. } = &mut *inner;
-        let handle = register(switches, state, Key::Switch(name.to_owned()), now_ms);
+        let handle = register(switches, state, key, default, now_ms);
         self.registered(inner);
         handle
     }
@@ -109,7 +112,7 @@ impl Shared {
         let now_ms = self.now_ms();
         let mut inner = self.lock();
         let Inner { state, spouts, .. } = &mut *inner;
-        let handle = register(spouts, state, Key::Spout(name.to_owned()), now_ms);
+        let handle = register(spouts, state, Key::Spout(name.to_owned()), RUNNING, now_ms);
         self.registered(inner);
         handle
     }
@@ -217,8 +220,8 @@ impl Shared {
             started_ms: self.started_ms,
             beat_ms,
             heartbeat_ms: self.settings.heartbeat.as_millis() as u64,
-            switches: inner.switches.iter().map(|(key, known)| Applied::new(key, &known.told)).collect(),
-            spouts: inner.spouts.iter().map(|(key, known)| Applied::new(key, &known.told)).collect(),
+            switches: inner.switches.iter().map(|(key, known)| known.applied(key)).collect(),
+            spouts: inner.spouts.iter().map(|(key, known)| known.applied(key)).collect(),
         }
     }
 
@@ -238,18 +241,34 @@ impl<H> Known<H> {
         self.told = self.seen.clone();
         self.told.clone()
     }
+
+    fn applied(&self, key: &Key) -> Applied {
+        let (Standing { value, offset }, default) = (self.told.clone(), Some(self.default.clone()));
+        Applied { name: key.name().to_owned(), value, offset, default }
+    }
 }
 
-fn register<H: Handle>(known: &mut BTreeMap<Key, Known<H>>, state: &State, key: Key, now_ms: i64) -> H {
-    let standing = state.standing(&key, now_ms);
-    let new = || Known { handle: H::at(&standing.value), seen: standing.clone(), told: standing.clone() };
+fn register<H: Handle>(
+    known: &mut BTreeMap<Key, Known<H>>,
+    state: &State,
+    key: Key,
+    default: &str,
+    now_ms: i64,
+) -> H {
+    let standing = state.standing(&key, default, now_ms);
+    let new = || Known {
+        handle: H::at(&standing.value),
+        default: default.to_owned(),
+        seen: standing.clone(),
+        told: standing.clone(),
+    };
     known.entry(key).or_insert_with(new).handle.clone()
 }
 
 fn turn<H: Handle>(known: &mut BTreeMap<Key, Known<H>>, state: &State, now_ms: i64) -> Vec<Key> {
     let mut changed = Vec::new();
     for (key, known) in known {
-        let standing = state.standing(key, now_ms);
+        let standing = state.standing(key, &known.default, now_ms);
         if standing == known.seen {
             continue;
         }

@@ -47,12 +47,12 @@ impl State {
         Ok(())
     }
 
-    /// What `key` is at `now_ms`.
-    pub(super) fn standing(&self, key: &Key, now_ms: i64) -> Standing {
+    /// What `key` is at `now_ms`; `default` while no change says otherwise.
+    pub(super) fn standing(&self, key: &Key, default: &str, now_ms: i64) -> Standing {
         match self.entries.get(key) {
-            None => Standing { value: key.default_value().to_owned(), offset: None },
+            None => Standing { value: default.to_owned(), offset: None },
             Some(Entry { offset, change }) => {
-                Standing { value: change.effective(key, now_ms).to_owned(), offset: *offset }
+                Standing { value: change.effective(now_ms).unwrap_or(default).to_owned(), offset: *offset }
             }
         }
     }

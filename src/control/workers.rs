@@ -6,7 +6,6 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Key;
-use super::state::Standing;
 use crate::broker::{Append, LogRecord};
 
 /// Missed intervals after which a worker does not count as live.
@@ -42,6 +41,9 @@ pub struct Applied {
     pub value: String,
     /// The control record that made it so; `None` without one.
     pub offset: Option<u64>,
+    /// What it is there while no change is in force; `None` when the worker does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
 }
 
 /// Record `<worker>/<control key>` of the workers' topic: a change is in effect there.
@@ -91,12 +93,6 @@ impl Heartbeat {
     }
 }
 
-impl Applied {
-    pub(super) fn new(key: &Key, standing: &Standing) -> Self {
-        Self { name: key.name().to_owned(), value: standing.value.clone(), offset: standing.offset }
-    }
-}
-
 /// A record of the workers' topic; `value: None` takes it back.
 pub(super) fn record<T: Serialize>(key: String, value: Option<&T>, now_ms: i64) -> Append {
     let json = |value| serde_json::to_vec(value).expect("texts and numbers are always JSON");
@@ -132,6 +128,16 @@ impl Roster {
             applied.value = ack.value;
             applied.offset = Some(ack.offset);
         }
+    }
+
+    /// What `key` is while no change is in force: what the worker says that has it, a live one rather than a silent
+    /// one, the last that started rather than earlier ones.
+    pub(super) fn default_of(&self, key: &Key, now_ms: i64) -> String {
+        let said = self.0.values().filter_map(|heartbeat| {
+            let default = heartbeat.applied(key)?.default.as_ref()?;
+            Some(((heartbeat.is_live(now_ms), heartbeat.started_ms), default))
+        });
+        said.max().map_or(key.default_value(), |(_, default)| default).to_owned()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Heartbeat)> {

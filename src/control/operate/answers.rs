@@ -17,6 +17,8 @@ pub struct Changed {
     pub change: Change,
     /// What it was.
     pub before: String,
+    /// What it is while no change is in force.
+    pub default: String,
     /// Where it stands in the control topic.
     pub offset: u64,
     pub(super) began: Instant,

@@ -8,4 +8,4 @@ mod standing;
 pub use answers::{Answers, Changed, WorkerAnswer};
 pub use audit::AuditRecord;
 pub use operator::Operator;
-pub use standing::{KeyState, WorkerStanding};
+pub use standing::{KeyState, Planned, WorkerStanding};

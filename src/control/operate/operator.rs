@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::answers::Gathering;
-use super::{Answers, AuditRecord, Changed, KeyState, WorkerStanding};
+use super::{Answers, AuditRecord, Changed, KeyState, Planned, WorkerStanding};
 use crate::broker::{Append, Broker, BrokerError};
 use crate::control::read::{Begin, read};
 use crate::control::state::State;
@@ -37,9 +37,10 @@ impl Operator {
         Self { broker, topology: topology.to_owned(), names: Names::of(topology), clock }
     }
 
-    /// What the change would be, with what the key is now. Writes nothing.
+    /// What the change would be. Writes nothing.
     ///
-    /// One that expires goes back to what the key was to be for good before it.
+    /// One that expires goes back to what the key was to be for good before it, and without that to what each worker
+    /// has for its default.
     ///
     /// # Errors
     /// [`ControlError::BadValue`]; what the log says.
@@ -50,10 +51,23 @@ impl Operator {
         who: &str,
         reason: &str,
         expiry: Option<Duration>,
-    ) -> Result<(Change, String), ControlError> {
+    ) -> Result<Planned, ControlError> {
         key.check(value)?;
+        let (roster, _) = self.read_roster().await?;
+        self.plan_with(&roster, key, value, who, reason, expiry).await
+    }
+
+    async fn plan_with(
+        &self,
+        roster: &Roster,
+        key: &Key,
+        value: &str,
+        who: &str,
+        reason: &str,
+        expiry: Option<Duration>,
+    ) -> Result<Planned, ControlError> {
         let (state, when_ms) = (self.read_state().await?, self.clock.unix_ms());
-        let lasting = state.entries.get(key).map(|entry| entry.change.lasting(key).to_owned());
+        let lasting = state.entries.get(key).and_then(|entry| entry.change.lasting()).map(ToOwned::to_owned);
         let change = Change {
             value: value.to_owned(),
             who: who.to_owned(),
@@ -62,7 +76,8 @@ impl Operator {
             expires_ms: expiry.map(|lasts| when_ms.saturating_add(lasts.as_millis() as i64)),
             then: expiry.and(lasting),
         };
-        Ok((change, state.standing(key, when_ms).value))
+        let default = roster.default_of(key, when_ms);
+        Ok(Planned { change, before: state.standing(key, &default, when_ms).value, default })
     }
 
     /// Appends a change, after the audit record of it: a change without a trace cannot be.
@@ -78,8 +93,9 @@ impl Operator {
         reason: &str,
         expiry: Option<Duration>,
     ) -> Result<Changed, ControlError> {
-        let (change, before) = self.plan(key, value, who, reason, expiry).await?;
+        key.check(value)?;
         let (roster, next) = self.read_roster().await?;
+        let Planned { change, before, default } = self.plan_with(&roster, key, value, who, reason, expiry).await?;
         let began = Instant::now();
         let details = serde_json::json!({
             "value": change.value, "before": before, "expires_ms": change.expires_ms, "then": change.then,
@@ -94,7 +110,7 @@ impl Operator {
         })
         .await?;
         let offset = self.append(&self.names.control, Some(key.to_string()), change.encode()).await?;
-        Ok(Changed { key: key.clone(), change, before, offset, began, roster, next })
+        Ok(Changed { key: key.clone(), change, before, default, offset, began, roster, next })
     }
 
     /// Waits until every live worker that has to do with the key has applied the change, or a later one, at most
@@ -139,10 +155,11 @@ impl Operator {
             }
         }
         let of = |(key, workers): (Key, Vec<WorkerStanding>)| {
-            let value = state.standing(&key, now_ms).value;
+            let default = roster.default_of(&key, now_ms);
+            let value = state.standing(&key, &default, now_ms).value;
             let entry = state.entries.get(&key);
             let (change, offset) = (entry.map(|entry| entry.change.clone()), entry.and_then(|entry| entry.offset));
-            KeyState { key, value, change, offset, workers }
+            KeyState { key, value, default, change, offset, workers }
         };
         Ok(workers.into_iter().map(of).collect())
     }

@@ -11,12 +11,25 @@ pub struct KeyState {
     pub key: Key,
     /// What it is to be now.
     pub value: String,
+    /// What it is while no change is in force, by the live worker that started last.
+    pub default: String,
     /// The change that made it so; `None` when nobody ever changed it.
     pub change: Option<Change>,
     /// Where that change stands in the control topic.
     pub offset: Option<u64>,
     /// The workers that have to do with it.
     pub workers: Vec<WorkerStanding>,
+}
+
+/// What a change would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The record.
+    pub change: Change,
+    /// What the key is now.
+    pub before: String,
+    /// What it is while no change is in force.
+    pub default: String,
 }
 
 /// How a worker has a switch or spout.

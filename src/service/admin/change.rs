@@ -11,7 +11,7 @@ use super::output::{Cell, Tone, colours, say};
 use super::time::{parse_duration, show_took, show_utc};
 use super::who::who;
 use super::{AdminContext, AdminError};
-use crate::control::{Answers, Change, Key, Operator, Worker, WorkerAnswer};
+use crate::control::{Answers, Change, Changed, Key, Operator, Planned, Worker, WorkerAnswer};
 
 /// Status of a change that some live worker has not applied in time.
 const NOT_APPLIED: u8 = 5;
@@ -65,6 +65,8 @@ pub(super) struct Outcome {
     key: Key,
     change: Change,
     before: String,
+    /// What it is while no change is in force.
+    default: String,
     /// `None` for a dry run.
     offset: Option<u64>,
     answers: Answers,
@@ -84,13 +86,15 @@ pub(super) async fn change(
     }
     let who = args.who.clone().unwrap_or_else(who);
     if args.dry_run {
-        let (change, before) = operator.plan(&key, value, &who, &args.reason, args.lasts).await?;
+        let Planned { change, before, default } =
+            operator.plan(&key, value, &who, &args.reason, args.lasts).await?;
         let answers = Answers(workers.iter().filter_map(|worker| unanswered(worker, &key)).collect());
-        return Ok(Outcome { key, change, before, offset: None, answers });
+        return Ok(Outcome { key, change, before, default, offset: None, answers });
     }
     let changed = operator.change(&key, value, &who, &args.reason, args.lasts).await?;
     let answers = operator.await_applied(&changed, Duration::from_secs(args.wait)).await?;
-    Ok(Outcome { key, change: changed.change, before: changed.before, offset: Some(changed.offset), answers })
+    let Changed { change, before, default, offset, .. } = changed;
+    Ok(Outcome { key, change, before, default, offset: Some(offset), answers })
 }
 
 fn unanswered(worker: &Worker, key: &Key) -> Option<WorkerAnswer> {
@@ -128,12 +132,17 @@ impl Outcome {
         if self.offset.is_none() || self.answers.all_applied() { 0 } else { NOT_APPLIED }
     }
 
+    /// What the key is once nothing more happens by itself.
+    fn lasting(&self) -> &str {
+        self.change.lasting().unwrap_or(&self.default)
+    }
+
     /// For people.
     pub(super) fn text(&self, colours: bool) -> String {
-        let Self { key, change, before, offset, answers } = self;
+        let Self { key, change, before, offset, answers, .. } = self;
         let (kind, name) = (key.kind(), key.name());
         let value = Cell::new(&change.value, Tone::Head).show(colours);
-        let until = change.expires_ms.map(|ms| format!(" until {}, then {}", show_utc(ms), change.lasting(key)));
+        let until = change.expires_ms.map(|ms| format!(" until {}, then {}", show_utc(ms), self.lasting()));
         let until = until.unwrap_or_default();
         if offset.is_none() {
             let live = answers.missing().count();
@@ -167,7 +176,7 @@ impl Outcome {
     /// For programs.
     pub(super) fn json(&self) -> serde_json::Value {
         let ms = |took: Duration| took.as_millis() as u64;
-        let Self { key, change, before, offset, answers } = self;
+        let Self { key, change, before, offset, answers, .. } = self;
         let worker = |answer: &WorkerAnswer| json!({ "worker": answer.worker, "live": answer.live, "after_ms": answer.after.map(ms) });
         json!({
             "key": key.to_string(),
@@ -176,7 +185,7 @@ impl Outcome {
             "who": change.who,
             "reason": change.reason,
             "expires_ms": change.expires_ms,
-            "then": change.expires_ms.map(|_| change.lasting(key)),
+            "then": change.expires_ms.map(|_| self.lasting()),
             "dry_run": offset.is_none(),
             "offset": offset,
             "applied": answers.applied().count(),

@@ -41,6 +41,7 @@ pub(super) fn as_json(state: &KeyState) -> serde_json::Value {
     json!({
         "name": state.key.name(),
         "value": state.value,
+        "default": state.default,
         "offset": state.offset,
         "change": state.change,
         "workers": state.workers,
@@ -50,7 +51,7 @@ pub(super) fn as_json(state: &KeyState) -> serde_json::Value {
 pub(super) fn as_table(states: &[KeyState], now_ms: i64) -> Table<7> {
     let mut table = Table::new(["NAME", "VALUE", "WORKERS", "SINCE", "UNTIL", "WHO", "REASON"]);
     for state in states {
-        let usual = state.value == state.key.default_value();
+        let usual = state.value == state.default;
         let tone = if usual { Tone::Plain } else { Tone::Notable };
         let change = state.change.as_ref();
         // Of a change whose time is over only its end counts.

@@ -59,9 +59,12 @@ pub async fn open_rows(config: &Config, data_dir: &Path) -> Result<Arc<dyn Rows>
 }
 
 /// Starts to follow what the operator wants, with the names that this topology has: the switches of its stores and its
-/// spout. Close it at the end of the run.
-pub async fn open_control(broker: Arc<dyn Broker>, data_dir: &Path, role: &str) -> Control {
-    let control = Control::start(broker, NAME, ControlSettings::new(data_dir, role)).await;
+/// spout. Close it at the end of the run. A switch that no operator has set is as its guard is configured.
+pub async fn open_control(config: &Config, broker: Arc<dyn Broker>, data_dir: &Path, role: &str) -> Control {
+    let guards = [(TIMELINES, &config.guards.timelines), (ROWS, &config.guards.rows)];
+    let positions = guards.map(|(name, guard)| (name.to_owned(), guard.switch.unwrap_or_default()));
+    let settings = ControlSettings { positions: positions.into(), ..ControlSettings::new(data_dir, role) };
+    let control = Control::start(broker, NAME, settings).await;
     // Known to the operator from the first heartbeat on.
     Handles::of(&control);
     control
@@ -106,7 +109,8 @@ mod tests {
 
     use squall::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
     use squall::control::{Applied, Operator, ensure};
-    use squall::guard::Clock;
+    use squall::guard::{Clock, Mode};
+    use squall::service::config::{Source, load};
 
     use super::*;
 
@@ -116,7 +120,9 @@ mod tests {
         let broker = EmbeddedBroker::open(&dir.path().join("log"), EmbeddedSettings::for_tests()).unwrap();
         let broker: Arc<dyn Broker> = Arc::new(broker);
         ensure(&*broker, NAME, 1).await.unwrap();
-        let control = open_control(broker.clone(), dir.path(), "worker").await;
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/user-behaviour.embedded.toml");
+        let config: Config = load(&Source::File(file), &["guards.rows.switch=auto".to_owned()]).unwrap();
+        let control = open_control(&config, broker.clone(), dir.path(), "worker").await;
         let operator = Operator::new(broker, NAME, Clock::new());
         tokio::time::sleep(Duration::from_secs(10)).await;
         let worker = operator.workers().await.unwrap().remove(0);
@@ -124,6 +130,8 @@ mod tests {
         assert_eq!(worker.heartbeat.role, "worker");
         assert_eq!(names(&worker.heartbeat.switches), ["rows", "timelines"]);
         assert_eq!(names(&worker.heartbeat.spouts), ["behaviour"]);
+        let switches = Handles::of(&control);
+        assert_eq!((switches.rows.mode(), switches.timelines.mode()), (Mode::Auto, Mode::Off));
         control.close().await;
         assert!(operator.workers().await.unwrap().is_empty());
     }

@@ -21,7 +21,7 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
         return once::once(config, data_dir, &bounded).await;
     }
     let parts = open(config, data_dir).await.map_err(plain)?;
-    let control = open_control(parts.broker.clone(), data_dir, "all").await;
+    let control = open_control(config, parts.broker.clone(), data_dir, "all").await;
     let built = topology::build(&parts, config.wiring(Handles::of(&control)).map_err(plain)?)?;
     eprintln!("{} records a second; Ctrl-C stops", args.rate);
     watch(config, &parts, &built);

@@ -51,7 +51,7 @@ struct LatencyMs {
 pub(super) async fn once(config: &Config, data_dir: &Path, once: &Once) -> Result<ExitCode, Failure> {
     let format = find(once.format.as_deref().unwrap_or(&config.format))?;
     let parts = open(config, data_dir).await.map_err(plain)?;
-    let control = open_control(parts.broker.clone(), data_dir, "all").await;
+    let control = open_control(config, parts.broker.clone(), data_dir, "all").await;
     let began = Instant::now();
     let rows_before = parts.rows.count().await?;
     let dead_before = records_in(&*parts.broker, &config.source.dead_letters).await?;
