@@ -7,18 +7,19 @@ use tokio::time::sleep;
 
 use super::shared::Shared;
 
-/// Turns handles at each expiry. Needs nothing but the clock.
+/// How often the clock is looked at while some change has an expiry: it may be set, and a suspended machine's other
+/// timers stand still.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Turns handles at each expiry, and back when the clock is set back before it. Needs nothing but the clock.
 pub(super) async fn expire(shared: Arc<Shared>) {
     loop {
-        match shared.next_expiry() {
+        match shared.until_expiry() {
             None => shared.expiry_moved.notified().await,
-            Some(at_ms) => {
-                let wait = Duration::from_millis(at_ms.saturating_sub(shared.now_ms()).max(0).cast_unsigned());
-                tokio::select! {
-                    () = sleep(wait) => {}
-                    () = shared.expiry_moved.notified() => {}
-                }
-            }
+            Some(wait) => tokio::select! {
+                () = sleep(wait.min(LOOK)) => {}
+                () = shared.expiry_moved.notified() => {}
+            },
         }
         let changed = shared.turn();
         if !changed.is_empty() {

@@ -15,11 +15,15 @@ use crate::broker::{Bounds, BrokerError, LogRecord};
 
 /// Unknown kinds of keys that are warned about before that ends.
 const MAX_WARNED: usize = 32;
+/// Difference between the clock here and that of who made a change, from which on it is warned about, in
+/// milliseconds. A record is read some milliseconds after it is made, and what expires is seldom meant to the second.
+const MAX_SKEW_MS: i64 = 5_000;
 
 /// Follows for ever, through every outage of the log. Says when the log was read to its end for the first time.
 pub(super) async fn follow(shared: Arc<Shared>, caught_up: watch::Sender<bool>) {
     let mut outage = Outage::of("follow the control topic", &shared.settings);
-    let mut follower = Follower { shared, caught_up, read: false, warned: BTreeSet::new(), disk_full: false };
+    let mut follower =
+        Follower { shared, caught_up, read: false, warned: BTreeSet::new(), skewed: false, disk_full: false };
     loop {
         let Err(error) = follower.session(&mut outage).await;
         sleep(outage.failed(&error)).await;
@@ -33,6 +37,8 @@ struct Follower {
     read: bool,
     /// Kinds of keys that were warned about.
     warned: BTreeSet<String>,
+    /// Whether a difference of clocks was warned about.
+    skewed: bool,
     /// Whether the last write of the file failed.
     disk_full: bool,
 }
@@ -64,7 +70,9 @@ impl Follower {
         loop {
             if let Some(fetched) = cursor.fetch(max, wait).await? {
                 let mut state = self.shared.state();
+                let next = state.next;
                 self.fold(&mut state, &fetched.records);
+                self.warn_skew(&state, next);
                 self.apply(state).await;
             }
         }
@@ -103,6 +111,21 @@ impl Follower {
         let kind = key.split('/').next().unwrap_or_default();
         if self.warned.len() < MAX_WARNED && self.warned.insert(kind.to_owned()) {
             tracing::warn!(key, "this program does not know such control records; they are ignored");
+        }
+    }
+
+    /// Warns once when a change that was made just now was made at another time by the clock here.
+    fn warn_skew(&mut self, state: &State, next: u64) {
+        let now_ms = self.shared.now_ms();
+        if let Some((key, skew_ms)) =
+            state.skew(next, now_ms).filter(|(_, ms)| !self.skewed && ms.abs() > MAX_SKEW_MS)
+        {
+            self.skewed = true;
+            tracing::warn!(
+                %key, skew_ms,
+                "the clock of who made this change differs from the clock here, which judges when it expires; set both \
+                 by one time server"
+            );
         }
     }
 

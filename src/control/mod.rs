@@ -19,7 +19,9 @@
 //!   decode, change nothing.
 //! - While no change is in force a switch has the position of the configuration; a change that ends goes back there
 //!   unless an earlier one was for good.
-//! - A change with an expiry ends by itself at that time, on every worker, also with the log away.
+//! - A change with an expiry ends by itself at that time, on every worker, also with the log away: at most a second
+//!   later by the worker's clock, which may be set meanwhile. A clock that differs by more than 5 s from that of who made
+//!   a change is warned about once.
 //! - A worker acknowledges a change after it is in effect there and was offered to the local file.
 //! - Nothing here is waited for by the data path: a handle is read without a lock that is held across a wait.
 //! - Live is a worker whose last heartbeat is at most three of its intervals old by the clock of the one who asks, so

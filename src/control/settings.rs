@@ -33,7 +33,7 @@ pub struct ControlSettings {
     pub back_off_max: Duration,
     /// By name, the positions that switches have here while no change of an operator is in force; `off` for others.
     pub positions: BTreeMap<String, Mode>,
-    /// The time.
+    /// The time. What expires is judged by its wall time at each look, so that a clock that is set right counts.
     pub clock: Clock,
 }
 
@@ -53,7 +53,7 @@ impl ControlSettings {
             back_off: Duration::from_millis(100),
             back_off_max: Duration::from_secs(5),
             positions: BTreeMap::new(),
-            clock: Clock::new(),
+            clock: Clock::wall(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -165,9 +166,12 @@ impl Shared {
         self.to_report.notify_one();
     }
 
-    pub(super) fn next_expiry(&self) -> Option<i64> {
+    /// How long until the next change expires; for ever when all have, `None` when none ever does.
+    pub(super) fn until_expiry(&self) -> Option<Duration> {
         let now_ms = self.now_ms();
-        self.lock().state.next_expiry(now_ms)
+        let inner = self.lock();
+        let ms = |at_ms: i64| Duration::from_millis(at_ms.saturating_sub(now_ms).cast_unsigned());
+        inner.state.has_expiries().then(|| inner.state.next_expiry(now_ms).map_or(Duration::MAX, ms))
     }
 
     /// Takes what the log is to be told: the acknowledgements, and a heartbeat if it is `due` or asked for.

@@ -57,6 +57,23 @@ impl State {
         }
     }
 
+    /// Of the changes from offset `from` on, the one whose time is farthest from `now_ms`, and how far it is ahead.
+    /// Those without a time do not count.
+    pub(super) fn skew(&self, from: u64, now_ms: i64) -> Option<(&Key, i64)> {
+        let made = |(_, entry): &(&Key, &Entry)| entry.offset >= Some(from) && entry.change.when_ms > 0;
+        let ahead = self
+            .entries
+            .iter()
+            .filter(made)
+            .map(|(key, entry)| (key, entry.change.when_ms.saturating_sub(now_ms)));
+        ahead.max_by_key(|(_, ahead_ms)| ahead_ms.unsigned_abs())
+    }
+
+    /// Whether some change expires, or has.
+    pub(super) fn has_expiries(&self) -> bool {
+        self.entries.values().any(|entry| entry.change.expires_ms.is_some())
+    }
+
     /// When the next change expires.
     pub(super) fn next_expiry(&self, now_ms: i64) -> Option<i64> {
         let expiries = self.entries.values().filter_map(|entry| entry.change.expires_ms);

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::broker::LogRecord;
 use crate::control::workers::Roster;
-use crate::control::{Change, Key};
+use crate::control::{Change, Heartbeat, Key};
 
 /// A change that is in the log.
 #[derive(Debug, Clone)]
@@ -32,8 +33,10 @@ pub struct Changed {
 pub struct WorkerAnswer {
     /// Its name.
     pub worker: String,
-    /// How long after the change was begun its answer was here; `None` when there was none.
+    /// How long after the change was begun it was known to have applied it; `None` when it has not.
     pub after: Option<Duration>,
+    /// What it has instead, although it has read the change: by its clock the time of the change is over.
+    pub instead: Option<String>,
     /// Whether its last heartbeat is recent.
     pub live: bool,
 }
@@ -76,22 +79,29 @@ impl<'a> Gathering<'a> {
         Self { changed, roster: changed.roster.clone(), after: BTreeMap::new() }
     }
 
-    pub(super) fn roster(&mut self) -> &mut Roster {
-        &mut self.roster
-    }
-
-    /// Looks who has answered by now.
-    pub(super) fn look(&mut self, now_ms: i64) -> Answers {
-        let Changed { key, offset, began, .. } = self.changed;
-        let mut answers = Vec::new();
+    /// Takes a record of the workers' topic in. What a worker had for a moment only counts too.
+    pub(super) fn note(&mut self, record: &LogRecord) {
+        self.roster.note(record);
+        let Changed { key, change, offset, began, .. } = self.changed;
         for (worker, heartbeat) in self.roster.iter() {
             let Some(applied) = heartbeat.applied(key) else { continue };
-            if applied.offset.is_some_and(|applied| applied >= *offset) && !self.after.contains_key(worker) {
+            let is_so = applied.offset > Some(*offset)
+                || (applied.offset == Some(*offset) && applied.value == change.value);
+            if is_so && !self.after.contains_key(worker) {
                 self.after.insert(worker.clone(), began.elapsed());
             }
-            let after = self.after.get(worker).copied();
-            answers.push(WorkerAnswer { worker: worker.clone(), after, live: heartbeat.is_live(now_ms) });
         }
-        Answers(answers)
+    }
+
+    /// Who has answered by now.
+    pub(super) fn look(&self, now_ms: i64) -> Answers {
+        let Changed { key, offset, .. } = self.changed;
+        let answer = |(worker, heartbeat): (&String, &Heartbeat)| {
+            let (applied, after) = (heartbeat.applied(key)?, self.after.get(worker).copied());
+            let other = after.is_none() && applied.offset == Some(*offset);
+            let instead = other.then(|| applied.value.clone());
+            Some(WorkerAnswer { worker: worker.clone(), after, instead, live: heartbeat.is_live(now_ms) })
+        };
+        Answers(self.roster.iter().filter_map(answer).collect())
     }
 }

@@ -114,7 +114,8 @@ impl Operator {
     }
 
     /// Waits until every live worker that has to do with the key has applied the change, or a later one, at most
-    /// `timeout`. Workers that come meanwhile count, those that leave do not.
+    /// `timeout`. Workers that come meanwhile count, those that leave do not. One that has read the change and has
+    /// another value by it, as its clock says that its time is over, has not applied it.
     ///
     /// # Errors
     /// What the log says.
@@ -129,7 +130,7 @@ impl Operator {
                 return Ok(answers);
             }
             if let Some(fetched) = cursor.fetch(1000, left.min(LOOK)).await? {
-                fetched.records.iter().for_each(|record| gathering.roster().note(record));
+                fetched.records.iter().for_each(|record| gathering.note(record));
             }
         }
     }

@@ -3,6 +3,7 @@
 
 mod away;
 mod bad;
+mod clocks;
 mod defaults;
 mod expiry;
 mod file;

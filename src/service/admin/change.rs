@@ -97,9 +97,27 @@ pub(super) async fn change(
     Ok(Outcome { key, change, before, default, offset: Some(offset), answers })
 }
 
+/// The live workers that have not applied it, each on its own line.
+fn not_applied(answers: &Answers, colours: bool) -> String {
+    let mut lines = Vec::new();
+    let silent = answers.missing().filter(|answer| answer.instead.is_none());
+    let silent: Vec<_> = silent.map(|answer| answer.worker.as_str()).collect();
+    if !silent.is_empty() {
+        lines.push(format!("not yet: {}; `workers list` shows them", silent.join(", ")));
+    }
+    for WorkerAnswer { worker, instead, .. } in answers.missing() {
+        if let Some(value) = instead {
+            lines.push(format!(
+                "{worker} has {value}: by its clock the time is over; set its clock, or give more time"
+            ));
+        }
+    }
+    lines.into_iter().map(|line| format!("\n{}", Cell::new(line, Tone::Bad).show(colours))).collect()
+}
+
 fn unanswered(worker: &Worker, key: &Key) -> Option<WorkerAnswer> {
     worker.heartbeat.applied(key)?;
-    Some(WorkerAnswer { worker: worker.worker.clone(), after: None, live: worker.live })
+    Some(WorkerAnswer { worker: worker.worker.clone(), after: None, instead: None, live: worker.live })
 }
 
 /// Refuses a name that no worker knows, with those that one does.
@@ -161,9 +179,7 @@ impl Outcome {
             }
         }
         if missing > 0 {
-            let names: Vec<_> = answers.missing().map(|answer| answer.worker.as_str()).collect();
-            let line = format!("not yet: {}; `workers list` shows them", names.join(", "));
-            text.push_str(&format!("\n{}", Cell::new(line, Tone::Bad).show(colours)));
+            text.push_str(&not_applied(answers, colours));
         }
         let silent: Vec<_> = answers.0.iter().filter(|answer| answer.after.is_none() && !answer.live).collect();
         if !silent.is_empty() {
@@ -177,7 +193,7 @@ impl Outcome {
     pub(super) fn json(&self) -> serde_json::Value {
         let ms = |took: Duration| took.as_millis() as u64;
         let Self { key, change, before, offset, answers, .. } = self;
-        let worker = |answer: &WorkerAnswer| json!({ "worker": answer.worker, "live": answer.live, "after_ms": answer.after.map(ms) });
+        let worker = |answer: &WorkerAnswer| json!({ "worker": answer.worker, "live": answer.live, "after_ms": answer.after.map(ms), "instead": answer.instead });
         json!({
             "key": key.to_string(),
             "value": change.value,

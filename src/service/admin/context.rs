@@ -23,7 +23,7 @@ pub struct AdminContext {
 impl AdminContext {
     /// The operator of the topology.
     pub fn operator(&self) -> Operator {
-        Operator::new(self.broker.clone(), &self.topology, Clock::new())
+        Operator::new(self.broker.clone(), &self.topology, Clock::wall())
     }
 
     /// The dead letters of the topology.

@@ -108,6 +108,20 @@ async fn a_change_says_who_has_applied_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_whose_clock_is_ahead_is_named_with_what_it_has() {
+    let stage = stage().await;
+    let _one = worker(&stage, "one").await;
+    let ahead = Stage { clock: Clock::at(stage.clock.unix_ms() + 3_600_000), ..stage };
+    let _two = worker(&ahead, "two").await;
+    let stage = Stage { clock: Clock::at(ahead.clock.unix_ms() - 3_600_000), ..ahead };
+    let outcome = give(&stage, "switch on rows --for 30m --wait 1").await.unwrap();
+    let text = outcome.text(false);
+    assert!(text.contains("1 of 2 workers applied it in "), "{text}");
+    assert!(text.contains("\ntwo has off: by its clock the time is over"), "{text}");
+    assert_eq!((outcome.status(), &outcome.json()["workers"][1]["instead"]), (5, &"off".into()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unknown_name_is_refused_with_the_known_ones() {
     let stage = stage().await;
     let refused = |result: Result<Outcome, AdminError>| result.err().expect("it was taken").to_string();
