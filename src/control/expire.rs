@@ -21,9 +21,6 @@ pub(super) async fn expire(shared: Arc<Shared>) {
                 () = shared.expiry_moved.notified() => {}
             },
         }
-        let changed = shared.turn();
-        if !changed.is_empty() {
-            shared.acknowledge(&changed);
-        }
+        shared.turn();
     }
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::ControlError;
 use super::outage::Outage;
 use super::shared::Shared;
 use super::state::State;
-use super::{ControlError, Key};
 use crate::broker::{Bounds, BrokerError, LogRecord};
 
 /// Unknown kinds of keys that are warned about before that ends.
@@ -51,6 +51,7 @@ impl Follower {
         let unknown = || BrokerError::UnknownPartition { topic: topic.clone(), partition: 0 };
         let bounds = *bounds.first().ok_or_else(unknown)?;
         let (mut state, lost) = self.begin(bounds);
+        let anew = lost.is_some();
         let mut cursor = self.shared.broker.cursor(&topic, &[(0, state.next)])?;
         let (max, wait) = (self.shared.settings.fetch, self.shared.settings.follow_wait);
         // Older values of a key are passed over unseen: a switch does not flap through its history.
@@ -63,7 +64,7 @@ impl Follower {
         if let Some(lost) = lost {
             state.keep(&lost);
         }
-        self.apply(state).await;
+        self.apply(state, anew).await;
         self.read = true;
         outage.over();
         self.caught_up.send_replace(true);
@@ -73,7 +74,7 @@ impl Follower {
                 let next = state.next;
                 self.fold(&mut state, &fetched.records);
                 self.warn_skew(&state, next);
-                self.apply(state).await;
+                self.apply(state, false).await;
             }
         }
     }
@@ -129,19 +130,16 @@ impl Follower {
         }
     }
 
-    async fn apply(&mut self, state: State) {
-        let stored = state.clone();
-        let changed: Vec<Key> = self.shared.apply(state);
-        self.store(stored).await;
-        if !changed.is_empty() {
-            self.shared.acknowledge(&changed);
-        }
+    async fn apply(&mut self, state: State, anew: bool) {
+        self.shared.apply(state.clone());
+        self.store(state, anew).await;
+        self.shared.stored();
     }
 
     /// Writes the last-known-good file. The switches are turned already: a disk that fails is a warning.
-    async fn store(&mut self, state: State) {
+    async fn store(&mut self, state: State, anew: bool) {
         let file = self.shared.file.clone();
-        let written = tokio::task::spawn_blocking(move || file.write(&state)).await;
+        let written = tokio::task::spawn_blocking(move || file.write(&state, anew)).await;
         let written = written.unwrap_or_else(|_| Err(std::io::Error::other("the process is ending")));
         match written {
             Ok(()) => self.disk_full = false,

@@ -35,6 +35,7 @@ mod follow;
 mod handle;
 mod host;
 mod key;
+mod known;
 mod names;
 mod operate;
 mod outage;

@@ -1,6 +1,6 @@
 //! What the tasks of a worker and its handles share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use tokio::sync::Notify;
 
 use super::file::LastKnown;
 use super::key::RUNNING;
-use super::state::{Standing, State};
+use super::known::{Known, register, turn};
+use super::state::State;
 use super::workers::record;
-use super::{Acknowledgement, Applied, ControlSettings, Heartbeat, Key, Names, Running, host_name};
+use super::{Acknowledgement, ControlSettings, Heartbeat, Key, Names, Running, host_name};
 use crate::broker::{Append, Broker};
-use crate::guard::{Mode, Switch};
+use crate::guard::Switch;
 
 pub(super) struct Shared {
     pub(super) broker: Arc<dyn Broker>,
@@ -34,50 +35,18 @@ struct Inner {
     spouts: BTreeMap<Key, Known<Running>>,
     /// Acknowledgements that the log does not have yet: at most one per known key.
     pending: BTreeMap<Key, Acknowledgement>,
+    /// Whether a state is being written to the file; until it is, nothing is acknowledged.
+    storing: bool,
+    /// Keys that were turned meanwhile.
+    turned: BTreeSet<Key>,
     beat_now: bool,
-}
-
-/// A key that this worker has to do with.
-struct Known<H> {
-    handle: H,
-    /// What it is while no change is in force.
-    default: String,
-    /// As the handle was turned last.
-    seen: Standing,
-    /// As the operator is told.
-    told: Standing,
-}
-
-/// Something that a control value turns.
-trait Handle: Clone {
-    fn at(value: &str) -> Self;
-    fn turn(&self, value: &str);
-}
-
-impl Handle for Switch {
-    fn at(value: &str) -> Self {
-        Self::new(value.parse().unwrap_or(Mode::Off))
-    }
-
-    fn turn(&self, value: &str) {
-        self.set(value.parse().unwrap_or(Mode::Off));
-    }
-}
-
-impl Handle for Running {
-    fn at(value: &str) -> Self {
-        Self::new(value == RUNNING)
-    }
-
-    fn turn(&self, value: &str) {
-        self.set(value == RUNNING);
-    }
 }
 
 impl Shared {
     pub(super) fn new(broker: Arc<dyn Broker>, topology: &str, mut settings: ControlSettings) -> Self {
         settings.worker = settings.worker.replace('/', "-");
         let file = LastKnown::new(&settings.data_dir, topology);
+        file.clean();
         let state = file.read().unwrap_or_default();
         Self {
             broker,
@@ -92,6 +61,8 @@ impl Shared {
                 switches: BTreeMap::new(),
                 spouts: BTreeMap::new(),
                 pending: BTreeMap::new(),
+                storing: false,
+                turned: BTreeSet::new(),
                 beat_now: true,
             }),
         }
@@ -128,38 +99,47 @@ impl Shared {
         self.lock().state.clone()
     }
 
-    /// Makes `state` the state and turns the handles; which keys are otherwise than before.
-    #[must_use = "what changed is to be acknowledged"]
-    pub(super) fn apply(&self, state: State) -> Vec<Key> {
-        self.lock().state = state;
-        self.expiry_moved.notify_one();
-        self.turn()
-    }
-
-    /// Turns the handles to what the state is now.
-    #[must_use = "what changed is to be acknowledged"]
-    pub(super) fn turn(&self) -> Vec<Key> {
+    /// Makes `state` the state and turns the handles. It is acknowledged once it is said to be
+    /// [`stored`](Self::stored).
+    pub(super) fn apply(&self, state: State) {
         let now_ms = self.now_ms();
         let mut inner = self.lock();
-        let Inner { state, switches, spouts, .. } = &mut *inner;
-        let mut changed = turn(switches, state, now_ms);
-        changed.extend(turn(spouts, state, now_ms));
-        changed
+        inner.state = state;
+        inner.storing = true;
+        inner.turn(now_ms);
+        drop(inner);
+        self.expiry_moved.notify_one();
     }
 
-    /// Tells the operator that these are in effect.
-    pub(super) fn acknowledge(&self, keys: &[Key]) {
+    /// The state was offered to the file: what was turned since [`apply`](Self::apply) is acknowledged.
+    pub(super) fn stored(&self) {
+        self.lock().storing = false;
+        self.acknowledge();
+    }
+
+    /// Turns the handles to what the state is now, and tells the operator of those that are otherwise than before.
+    pub(super) fn turn(&self) {
+        let now_ms = self.now_ms();
+        self.lock().turn(now_ms);
+        self.acknowledge();
+    }
+
+    /// Tells the operator what is in effect and stored.
+    fn acknowledge(&self) {
         let applied_ms = self.now_ms();
         let mut inner = self.lock();
-        for key in keys {
-            let Inner { switches, spouts, pending, .. } = &mut *inner;
-            let seen = match (switches.get_mut(key), spouts.get_mut(key)) {
+        if inner.storing || inner.turned.is_empty() {
+            return;
+        }
+        let Inner { switches, spouts, pending, turned, .. } = &mut *inner;
+        for key in std::mem::take(turned) {
+            let seen = match (switches.get_mut(&key), spouts.get_mut(&key)) {
                 (Some(known), _) => known.tell(),
                 (None, Some(known)) => known.tell(),
                 (None, None) => continue,
             };
             if let Some(offset) = seen.offset {
-                pending.insert(key.clone(), Acknowledgement { offset, value: seen.value, applied_ms });
+                pending.insert(key, Acknowledgement { offset, value: seen.value, applied_ms });
             }
         }
         drop(inner);
@@ -240,52 +220,10 @@ pub(super) struct Report {
     pub(super) heartbeat: Option<Heartbeat>,
 }
 
-impl<H> Known<H> {
-    fn tell(&mut self) -> Standing {
-        self.told = self.seen.clone();
-        self.told.clone()
+impl Inner {
+    fn turn(&mut self, now_ms: i64) {
+        let Self { state, switches, spouts, turned, .. } = self;
+        turned.extend(turn(switches, state, now_ms));
+        turned.extend(turn(spouts, state, now_ms));
     }
-
-    fn applied(&self, key: &Key) -> Applied {
-        let (Standing { value, offset }, default) = (self.told.clone(), Some(self.default.clone()));
-        Applied { name: key.name().to_owned(), value, offset, default }
-    }
-}
-
-fn register<H: Handle>(
-    known: &mut BTreeMap<Key, Known<H>>,
-    state: &State,
-    key: Key,
-    default: &str,
-    now_ms: i64,
-) -> H {
-    let standing = state.standing(&key, default, now_ms);
-    let new = || Known {
-        handle: H::at(&standing.value),
-        default: default.to_owned(),
-        seen: standing.clone(),
-        told: standing.clone(),
-    };
-    known.entry(key).or_insert_with(new).handle.clone()
-}
-
-fn turn<H: Handle>(known: &mut BTreeMap<Key, Known<H>>, state: &State, now_ms: i64) -> Vec<Key> {
-    let mut changed = Vec::new();
-    for (key, known) in known {
-        let standing = state.standing(key, &known.default, now_ms);
-        if standing == known.seen {
-            continue;
-        }
-        if standing.value != known.seen.value {
-            let (who, reason) = match state.entries.get(key) {
-                Some(entry) => (entry.change.who.as_str(), entry.change.reason.as_str()),
-                None => ("", ""),
-            };
-            tracing::info!(%key, value = standing.value, was = known.seen.value, who, reason, "turned");
-            known.handle.turn(&standing.value);
-        }
-        known.seen = standing;
-        changed.push(key.clone());
-    }
-    changed
 }
