@@ -128,7 +128,7 @@ impl Letters {
 }
 
 pub(super) fn with_mark(stored: LogRecord, marks: &Marks) -> Letter {
-    let mark = marks.get(&id_of(&stored)).cloned();
+    let mark = marks.of(id_of(&stored), stored.timestamp_ms).cloned();
     Letter::new(stored, mark)
 }
 

@@ -32,10 +32,21 @@ pub struct Mark {
     pub reason: String,
     /// How often something was done with it.
     pub times: u32,
+    /// The log's time of the letter. A letter of another time at the same place, as after its topic was made anew, is
+    /// another one, and this mark says nothing of it.
+    pub died_ms: i64,
 }
 
 /// The marks of the letters that a topic still has.
-pub(super) type Marks = BTreeMap<LetterId, Mark>;
+#[derive(Debug, Default)]
+pub(super) struct Marks(BTreeMap<LetterId, Mark>);
+
+impl Marks {
+    /// The mark of the letter that stands there since `died_ms`.
+    pub(super) fn of(&self, id: LetterId, died_ms: i64) -> Option<&Mark> {
+        self.0.get(&id).filter(|mark| mark.died_ms == died_ms)
+    }
+}
 
 impl MarkState {
     /// The word for it.
@@ -50,7 +61,7 @@ impl MarkState {
 impl Letters {
     /// The marks of the letters within `bounds`. A topic for them that does not exist has none.
     pub(super) async fn read_marks(&self, bounds: &[Bounds]) -> Result<Marks, BrokerError> {
-        let mut marks = Marks::new();
+        let mut marks = Marks::default();
         if self.broker.topic(&self.marks).await?.is_none() {
             return Ok(marks);
         }
@@ -63,8 +74,8 @@ impl Letters {
                 let there = bounds.iter().any(|b| b.partition == id.partition && b.earliest <= id.offset);
                 // What does not decode is as if it were not there.
                 match record.value.as_deref().map(serde_json::from_slice) {
-                    Some(Ok(mark)) if there => drop(marks.insert(id, mark)),
-                    None => drop(marks.remove(&id)),
+                    Some(Ok(mark)) if there => drop(marks.0.insert(id, mark)),
+                    None => drop(marks.0.remove(&id)),
                     Some(_) => {}
                 }
             }

@@ -12,7 +12,8 @@
 //! # What may be relied on
 //!
 //! - The dead-letter topic is only read. What was done with a letter is a record of a compacted topic, key
-//!   [`LetterId`], value [`Mark`]; a letter without one is *open*.
+//!   [`LetterId`], value [`Mark`]; a letter without one is *open*. A mark names the letter's time too, so that those of a
+//!   topic that was made anew are open.
 //! - A letter is marked as redriven once its record is durable where it was sent. An action that is cut off between the
 //!   two leaves the letter open, and the record may be sent twice: writes are guarded by their version.
 //! - A redrive takes the letters that were there when it was planned. What dies meanwhile is a letter of its own, and

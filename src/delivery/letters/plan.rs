@@ -1,6 +1,6 @@
 //! What an action would do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::list::{count, with_mark};
@@ -67,14 +67,21 @@ impl fmt::Display for Refusal {
 /// What an action would do.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    /// The letters to which it would be done.
-    pub letters: BTreeSet<LetterId>,
+    /// The letters to which it would be done, with the log's time of each in milliseconds since the Unix epoch.
+    pub letters: BTreeMap<LetterId, i64>,
     /// The same, counted by sink and class.
     pub tally: Tally,
     /// Why others are refused: the first of them, and how many.
     pub refused: BTreeMap<Refusal, (LetterId, u64)>,
     /// How many more there are than were asked for at most.
     pub beyond: u64,
+}
+
+impl Plan {
+    /// Whether it is one of them; another letter at the same place is not.
+    pub(super) fn has(&self, letter: &Letter) -> bool {
+        self.letters.get(&letter.id()) == Some(&letter.stored.timestamp_ms)
+    }
 }
 
 impl Letters {
@@ -96,10 +103,10 @@ impl Letters {
         let mut plan = Plan::default();
         let mut note = |letter: &Letter| match ways.refusal(letter, intent, force) {
             Some(refusal) => plan.refused.entry(refusal).or_insert((letter.id(), 0)).1 += 1,
-            None if plan.letters.contains(&letter.id()) => {}
+            None if plan.letters.contains_key(&letter.id()) => {}
             None if plan.letters.len() >= max => plan.beyond += 1,
             None => {
-                plan.letters.insert(letter.id());
+                plan.letters.insert(letter.id(), letter.stored.timestamp_ms);
                 count(&mut plan.tally, letter);
             }
         };

@@ -82,7 +82,7 @@ impl Letters {
         let mut rate = Rate::new(how.rate, batch);
         while let Some(records) = scan.next().await.map_err(|error| done.interrupted(error))? {
             let planned = records.into_iter().map(|stored| with_mark(stored, &marks));
-            let planned: Vec<_> = planned.filter(|letter| plan.letters.contains(&letter.id())).collect();
+            let planned: Vec<_> = planned.filter(|letter| plan.has(letter)).collect();
             for letters in batches(&planned, batch as usize) {
                 while let Err(wait) = rate.take(self.clock.now(), letters.len() as u64) {
                     sleep(wait).await;
@@ -108,13 +108,15 @@ impl Letters {
     pub async fn discard(&self, plan: &Plan, who: &str, reason: &str) -> Result<u64, LettersError> {
         self.check_marks().await?;
         let marks = self.read_marks(&self.bounds().await?).await?;
-        let (ids, of) = (Vec::from_iter(&plan.letters), plan.letters.len() as u64);
+        let (letters, of) = (Vec::from_iter(&plan.letters), plan.letters.len() as u64);
         let mut done = 0;
-        for ids in ids.chunks(BATCH as usize) {
-            let mark = |id: &&LetterId| (**id, self.next_mark(MarkState::Discarded, who, reason, marks.get(*id)));
-            let marked = self.mark(ids.iter().map(mark)).await;
+        for letters in letters.chunks(BATCH as usize) {
+            let mark = |&(&id, &died_ms): &(&LetterId, &i64)| {
+                (id, self.next_mark(MarkState::Discarded, who, reason, died_ms, marks.of(id, died_ms)))
+            };
+            let marked = self.mark(letters.iter().map(mark)).await;
             marked.map_err(|error| LettersError::Interrupted { done, of, source: Box::new(error) })?;
-            done += ids.len() as u64;
+            done += letters.len() as u64;
         }
         Ok(done)
     }
@@ -139,7 +141,8 @@ impl Letters {
             let sent =
                 self.append(topic, sends, how, returns, done).await.map_err(|error| done.interrupted(error))?;
             let mark = |letter: &&Letter| {
-                (letter.id(), self.next_mark(MarkState::Redriven, &how.who, &how.reason, letter.mark.as_ref()))
+                let (died_ms, before) = (letter.stored.timestamp_ms, letter.mark.as_ref());
+                (letter.id(), self.next_mark(MarkState::Redriven, &how.who, &how.reason, died_ms, before))
             };
             self.mark(sent.iter().map(mark)).await.map_err(|error| done.interrupted(error))?;
             done.sent += sent.len() as u64;
@@ -187,7 +190,7 @@ impl Letters {
     /// Reads the letters of a plan, and what stands between them.
     fn scan_plan(&self, plan: &Plan, bounds: &[Bounds]) -> Result<Scan, BrokerError> {
         let mut spans: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
-        for id in &plan.letters {
+        for id in plan.letters.keys() {
             spans.entry(id.partition).or_insert((id.offset, id.offset)).1 = id.offset;
         }
         let within = bounds.iter().filter_map(|own| {
@@ -197,9 +200,10 @@ impl Letters {
         Scan::new(&*self.broker, &self.topic, &within.collect::<Vec<_>>(), |bounds| bounds.earliest)
     }
 
-    fn next_mark(&self, state: MarkState, who: &str, reason: &str, before: Option<&Mark>) -> Mark {
+    fn next_mark(&self, state: MarkState, who: &str, reason: &str, died_ms: i64, before: Option<&Mark>) -> Mark {
         let (who, reason, when_ms) = (who.to_owned(), reason.to_owned(), self.clock.unix_ms());
-        Mark { state, who, when_ms, reason, times: before.map_or(0, |mark| mark.times).saturating_add(1) }
+        let times = before.map_or(0, |mark| mark.times).saturating_add(1);
+        Mark { state, who, when_ms, reason, times, died_ms }
     }
 }
 

@@ -78,6 +78,33 @@ async fn a_loop_by_way_of_the_source_is_seen_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_letters_of_a_topic_that_was_made_anew_are_open() {
+    let stage = stage("anew", &[]).await;
+    let dead = |value: &str, at_ms: i64| Append {
+        timestamp_ms: Some(START_MS + at_ms),
+        ..letter(&stage.world, Some("first"), value, 0).to_append()
+    };
+    stage.die([dead("1", 0), dead("2", 1), dead("3", 2)]).await;
+    let all = stage.plan(Filter::default(), Intent::Discard).await;
+    assert_eq!(stage.letters.discard(&all, "ann@desk", "no use").await.unwrap(), 3);
+    assert!(stage.open().await.is_empty());
+
+    let topic = stage.world.letters();
+    stage.world.broker.delete_topic(&topic).await.unwrap();
+    stage.world.broker.create_topic(&TopicSpec::new(&topic, 1)).await.unwrap();
+    stage.die([dead("4", 10), dead("2", 1), dead("5", 12)]).await;
+    let open: Vec<_> = stage.open().await.iter().map(|letter| letter.id().offset).collect();
+    assert_eq!(open, [0, 2], "only the one that is the same letter is marked");
+    // What was planned of the old topic is not done to the letters of the new one.
+    assert_eq!(stage.letters.redrive(&all, &how(100), |_| ()).await.unwrap().sent, 1);
+
+    let plan = stage.plan(Filter::default(), REDRIVE).await;
+    assert_eq!(stage.letters.redrive(&plan, &how(100), |_| ()).await.unwrap().sent, 2);
+    let mark = stage.letters.find(LetterId { partition: 0, offset: 0 }).await.unwrap().mark.unwrap();
+    assert_eq!((mark.state, mark.times), (MarkState::Redriven, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_plan_is_bounded_and_the_rest_comes_with_the_next() {
     let stage = stage("bounded", &[]).await;
     stage

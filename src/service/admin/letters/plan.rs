@@ -83,7 +83,7 @@ pub(super) fn as_text(plan: &Plan, colours: bool) -> String {
 /// The ends of what is meant, for the audit; the marks say it of each letter.
 pub(super) fn span(plan: &Plan) -> Value {
     let name = |id: Option<&LetterId>| id.map(ToString::to_string);
-    match (name(plan.letters.first()), name(plan.letters.last())) {
+    match (name(plan.letters.keys().next()), name(plan.letters.keys().next_back())) {
         (first, last) if first == last => first.into(),
         (first, last) => format!("{}..{}", first.unwrap_or_default(), last.unwrap_or_default()).into(),
     }
