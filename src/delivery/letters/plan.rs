@@ -36,8 +36,10 @@ pub enum Intent {
 /// Why a letter is left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
-    /// Something was done with it before.
+    /// It is to be sent back, and something was done with it before.
     Marked(MarkState),
+    /// It is to be discarded, and something was done with it before.
+    Closed(MarkState),
     /// It was sent back this often and died again.
     Loops(u32),
     /// Its payload is not whole.
@@ -52,6 +54,13 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Marked(state) => write!(f, "{} before; --force does it again", state.as_str()),
+            Self::Closed(state) => {
+                write!(
+                    f,
+                    "{} before; `dead-letters list --all` shows such, only open ones can be discarded",
+                    state.as_str()
+                )
+            }
             Self::Loops(times) => {
                 write!(f, "sent back {times} times or more and dead again; --force sends it once more")
             }
@@ -179,7 +188,10 @@ impl Ways {
 
     fn refusal(&self, letter: &Letter, intent: Intent, force: bool) -> Option<Refusal> {
         if let (Some(mark), false) = (&letter.mark, force) {
-            return Some(Refusal::Marked(mark.state));
+            return Some(match intent {
+                Intent::Discard => Refusal::Closed(mark.state),
+                Intent::Redrive { .. } => Refusal::Marked(mark.state),
+            });
         }
         let Intent::Redrive { to_source, new_payload, max_redrives } = intent else { return None };
         if let Err(refusal) = self.of(letter, to_source) {

@@ -7,8 +7,8 @@
 //! | [`open_log`] | opens the log of a topology for a command line alone |
 //!
 //! A command prints a table for people, or one JSON object with `--json`. The status is 0 when all went well, 5 when a
-//! change is made and some live worker has not applied it in time, 6 when a redrive was stopped because its letters die again, and
-//! 1 for errors.
+//! change is made and some live worker has not applied it in time, 6 when a redrive was stopped because its letters die
+//! again, and 1 for errors and for letters that were asked for and left as they are.
 
 mod audit;
 mod change;

@@ -106,7 +106,7 @@ async fn what_cannot_be_sent_is_refused_with_its_reason() {
     assert_eq!(stage.letters.discard(&all, "ann@desk", "no use").await.unwrap(), 4);
     assert!(stage.open().await.is_empty());
     let again = stage.letters.plan(&Which::Ids(vec![id(2)]), Intent::Discard, false, 10).await.unwrap();
-    assert_eq!(Vec::from_iter(again.refused), [(Refusal::Marked(MarkState::Discarded), (id(2), 1))]);
+    assert_eq!(Vec::from_iter(again.refused), [(Refusal::Closed(MarkState::Discarded), (id(2), 1))]);
 }
 
 #[tokio::test(start_paused = true)]

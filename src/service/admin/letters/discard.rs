@@ -29,7 +29,10 @@ impl DiscardArgs {
         if !action.dry_run && count > 0 {
             let details = json!({ "letters": count, "which": span(&plan), "beyond": plan.beyond });
             action.note(context, "discard", reason, details).await?;
-            own.discard(&plan, &action.who(), reason).await?;
+            if let Err(error) = own.discard(&plan, &action.who(), reason).await {
+                action.note_stop(context, "discard ended", reason, count, &error).await;
+                return Err(error.into());
+            }
         }
         if action.json {
             let mut json = as_json(&plan);
@@ -41,6 +44,6 @@ impl DiscardArgs {
             let done = if action.dry_run { "would discard" } else { "discarded" };
             say(&format!("{done} {}\n{}", letters(count), as_text(&plan, colours())));
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(ExitCode::from(action.status(&plan, count as u64)))
     }
 }

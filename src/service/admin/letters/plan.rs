@@ -6,19 +6,25 @@ use serde_json::{Value, json};
 use super::SelectArgs;
 use super::list::{tally, tally_as_json};
 use crate::control::AuditRecord;
-use crate::delivery::letters::{Intent, LetterId, Letters, Plan, Refusal, Which};
+use crate::delivery::letters::{Intent, LetterId, Letters, LettersError, Plan, Refusal, Which};
 use crate::guard::Clock;
 use crate::service::admin::who::who;
 use crate::service::admin::{AdminContext, AdminError};
+
+/// Letters of one action at most, unless it says otherwise.
+const MAX: u32 = 10_000;
+/// Status of an action that left letters as they are which it was asked for.
+const NOT_ALL: u8 = 1;
 
 /// What all actions on letters have.
 #[derive(Debug, Clone, Args)]
 pub struct ActionArgs {
     #[command(flatten)]
     pub(super) select: SelectArgs,
-    /// How many letters at most; the rest is left for another time.
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(super) max: u32,
+    /// How many letters at most; the rest is left for another time. 10000 if not given: that more are left is then a
+    /// status of 1.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) max: Option<u32>,
     /// Say what would be done, and do nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -35,12 +41,19 @@ impl ActionArgs {
     /// one that a filter takes is refused.
     pub(super) async fn plan(&self, letters: &Letters, intent: Intent, force: bool) -> Result<Plan, AdminError> {
         let which = self.select.which(Clock::new().unix_ms())?;
-        let plan = letters.plan(&which, intent, force, self.max as usize).await?;
+        let plan = letters.plan(&which, intent, force, self.max.unwrap_or(MAX) as usize).await?;
         let named = matches!(which, Which::Ids(_));
         if !plan.refused.is_empty() && (named || plan.letters.is_empty()) {
             return Err(AdminError::Refused(format!("nothing was done: {}", refusals(&plan).join("; "))));
         }
         Ok(plan)
+    }
+
+    /// The status when `done` letters of a plan are done.
+    pub(super) fn status(&self, plan: &Plan, done: u64) -> u8 {
+        let left = self.max.is_none() && plan.beyond > 0;
+        let all = plan.refused.is_empty() && !left && done == plan.letters.len() as u64;
+        if self.dry_run || all { 0 } else { NOT_ALL }
     }
 
     pub(super) fn who(&self) -> String {
@@ -65,6 +78,26 @@ impl ActionArgs {
         };
         context.operator().record(&record).await?;
         Ok(())
+    }
+
+    /// Notes that an action stopped before its end, and why. The log may well be what stopped it, so that this is not
+    /// noted either is not what the action fails with.
+    pub(super) async fn note_stop(
+        &self,
+        context: &AdminContext,
+        action: &str,
+        reason: &str,
+        of: usize,
+        why: &LettersError,
+    ) {
+        let done = match why {
+            LettersError::Interrupted { done, .. } => *done,
+            _ => 0,
+        };
+        let details = json!({ "of": of, "done": done, "error": why.to_string() });
+        if let Err(error) = self.note(context, action, reason, details).await {
+            tracing::warn!(%error, action, "how it ended is not in the audit");
+        }
     }
 }
 

@@ -72,7 +72,8 @@ impl RedriveArgs {
             return Err(LettersError::NotOne { count }.into());
         }
         if self.action.dry_run || plan.letters.is_empty() {
-            return Ok(Outcome { plan, done: None });
+            let status = self.action.status(&plan, 0);
+            return Ok(Outcome { plan, done: None, status });
         }
         let details = json!({
             "letters": plan.letters.len(), "which": span(&plan), "rate": self.rate, "to_source": self.to_source,
@@ -87,19 +88,26 @@ impl RedriveArgs {
             guard: LoopGuardSettings::default(),
         };
         self.action.note(context, "redrive", &self.reason, details).await?;
-        let done = self.send(&letters, &plan, &how).await?;
+        let done = match self.send(&letters, &plan, &how).await {
+            Ok(done) => done,
+            Err(error) => {
+                self.action.note_stop(context, "redrive ended", &self.reason, count, &error).await;
+                return Err(error.into());
+            }
+        };
         self.action.note(context, "redrive ended", &self.reason, done_as_json(&done)).await?;
-        Ok(Outcome { plan, done: Some(done) })
+        let status = if done.looped.is_some() { LOOPED } else { self.action.status(&plan, done.sent) };
+        Ok(Outcome { plan, done: Some(done), status })
     }
 
-    async fn send(&self, letters: &Letters, plan: &Plan, how: &Redrive) -> Result<Redriven, AdminError> {
+    async fn send(&self, letters: &Letters, plan: &Plan, how: &Redrive) -> Result<Redriven, LettersError> {
         let bar = (!self.action.json).then(|| progress_count(plan.letters.len() as u64, "sent back"));
         let told = |done| bar.iter().for_each(|bar| bar.set_position(done));
         let done = letters.redrive(plan, how, told).await;
         if let Some(bar) = &bar {
             bar.finish_and_clear();
         }
-        Ok(done?)
+        done
     }
 
     fn payload(&self) -> Result<Option<Bytes>, AdminError> {
@@ -120,12 +128,13 @@ pub(super) struct Outcome {
     plan: Plan,
     /// `None` when nothing was sent: a dry run, or no letter is like that.
     done: Option<Redriven>,
+    status: u8,
 }
 
 impl Outcome {
     /// The status for the process.
     pub(super) fn status(&self) -> u8 {
-        if self.done.as_ref().is_some_and(|done| done.looped.is_some()) { LOOPED } else { 0 }
+        self.status
     }
 
     /// For people.

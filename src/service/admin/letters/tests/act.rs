@@ -124,9 +124,75 @@ async fn what_is_discarded_is_gone_from_the_list_and_audited() {
     );
     let which: Vec<_> = stage.audit().await.into_iter().map(|record| record.details["which"].clone()).collect();
     assert_eq!(which, ["0:4", "0:0..1:0"]);
-    assert!(refused(stage.run("dead-letters discard 0:0 --reason again").await).contains("discarded before"));
+    let error = refused(stage.run("dead-letters discard 0:0 --reason again").await);
+    assert!(error.contains("discarded before; ") && !error.contains("--force"), "{error}");
     stage.run("dead-letters discard --sink none --reason none").await.unwrap();
     assert_eq!(stage.audit().await.len(), 2, "nothing was done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_status_says_whether_all_was_done() {
+    let stage = stage().await;
+    stage.die().await;
+    // What is larger with the header that is added than the log takes.
+    let large = letter(5, "rows", Class::Poison, "large");
+    let head: usize = large.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let size = 1024 * 1024 - head - large.key.as_ref().map_or(0, bytes::Bytes::len);
+    stage.append(DEAD, vec![Append { value: Some(vec![b'x'; size].into()), ..large }]).await;
+    stage.append(DEAD, vec![Append { value: None, partition: Some(1), ..Append::default() }]).await;
+    let no_way = letter(6, "nowhere", Class::Poison, "no such sink");
+    stage.append(DEAD, vec![no_way]).await;
+    let discard =
+        async |line: &str| stage.run(&format!("dead-letters discard --reason none {line}")).await.unwrap();
+    for (line, status) in [
+        ("--sink timelines", 0),
+        ("--sink timelines", 0),
+        ("--sink rows --max 1", 0),
+        ("--sink rows --dry-run", 0),
+        ("--sink rows", 1),
+        ("--everything --dry-run", 0),
+        ("--everything", 1),
+    ] {
+        let outcome = stage.redrive(&format!("dead-letters redrive {line}")).await.unwrap();
+        assert_eq!(outcome.status(), status, "{line}: {}", outcome.text(false));
+    }
+    assert_eq!(discard("--everything --max 1").await, ExitCode::SUCCESS);
+    assert_eq!(discard("--everything").await, ExitCode::SUCCESS);
+
+    let action = match command("dead-letters discard --everything --reason none") {
+        DeadLettersCommand::Discard(args) => args.action,
+        other => panic!("{other:?} does not discard"),
+    };
+    let more = Plan { letters: [(LetterId { partition: 0, offset: 0 }, 0)].into(), beyond: 1, ..Plan::default() };
+    assert_eq!([action.status(&more, 1), ActionArgs { max: Some(1), ..action }.status(&more, 1)], [1, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_the_log_stops_is_in_the_audit_with_how_far_it_came() {
+    let stage = stage().await;
+    let letters = (0..100).map(|at| letter(at, "rows", Class::Retryable, "no answer"));
+    stage.append(DEAD, letters.collect()).await;
+    // What is done with letters cannot be noted any more as soon as some are sent.
+    let broker = stage.context.broker.clone();
+    let breaks = tokio::spawn(async move {
+        let mut cursor = broker.cursor("squall.words.rows.retry-1s", &[(0, 0), (1, 0)]).unwrap();
+        while cursor.fetch(100, Duration::from_millis(10)).await.unwrap().is_none() {}
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        broker.delete_topic("squall.words.letters").await.unwrap();
+    });
+    let error = refused(stage.redrive("dead-letters redrive --sink rows --rate 20/s --reason back").await);
+    breaks.await.unwrap();
+    assert!(error.starts_with("stopped after ") && error.contains(" of 100 letters"), "{error}");
+    let audit = stage.audit().await;
+    let said: Vec<_> = audit.iter().map(|record| (record.action.as_str(), record.reason.as_str())).collect();
+    assert_eq!(said, [("redrive", "back"), ("redrive ended", "back")]);
+    let (details, done) = (&audit[1].details, audit[1].details["done"].as_u64().unwrap());
+    assert_eq!((&details["of"], details["error"].as_str()), (&100.into(), Some(error.as_str())));
+    assert!((1..100).contains(&done), "{details}");
+
+    let error = refused(stage.run("dead-letters discard --sink rows --reason none").await);
+    assert!(error.contains("start the topology once"), "{error}");
+    assert_eq!(stage.audit().await[3].action, "discard ended");
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,12 +12,12 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser};
 
 use super::list::{as_json, as_text};
-use super::{DeadLettersCommand, redrive, show};
+use super::{ActionArgs, DeadLettersCommand, redrive, show};
 use crate::broker::dead_letter::dead_letter;
 use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use crate::broker::{Append, LogRecord, TopicSpec};
 use crate::control::{AuditRecord, ensure};
-use crate::delivery::letters::{Letter, LetterId, MarkState};
+use crate::delivery::letters::{Letter, LetterId, MarkState, Plan};
 use crate::delivery::{Parked, Place, Topics};
 use crate::service::admin::{AdminCommand, AdminContext, AdminError, RetryCommand, retry};
 use crate::topology::{Class, Headers, Origin};
