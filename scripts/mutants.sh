@@ -16,8 +16,9 @@ cleanup
 git worktree prune
 git worktree add --quiet --detach "$tree" HEAD
 
-# Dependencies are shared with the checkout's own builds; fewer schedules do, each mutant has to be found often.
-export CARGO_TARGET_DIR=$root/target RUST_BACKTRACE=0 SQUALL_SCHEDULES=${SQUALL_SCHEDULES:-200}
+# A folder of its own: in a shared one the checkout's next build would take a mutant for itself. Fewer schedules do, each
+# mutant has to be found often.
+export CARGO_TARGET_DIR=$root/target/mutants/target RUST_BACKTRACE=0 SQUALL_SCHEDULES=${SQUALL_SCHEDULES:-200}
 cargo=${CARGO:-cargo}
 
 names=("$@")
