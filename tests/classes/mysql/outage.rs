@@ -7,9 +7,15 @@ use squall::store::row::mysql::MySqlSettings;
 use squall::store::{Rows, StoreError};
 use squall::testing::{Fault, FaultProxy};
 use squall::{Class, Sink};
+use tokio::sync::Mutex;
 
 use super::super::{DEADLINE, failed, stored, write};
 use super::{Line, database, line, names, number, open, own, settings, shared};
+
+/// The server shows who waits as it was when nobody had asked for a tenth of a second: only one test asks at a time, and
+/// rarely.
+static ASKING: Mutex<()> = Mutex::const_new(());
+const RARELY: Duration = Duration::from_millis(200);
 
 /// Runs a write until it waits for a row that somebody else holds, then `then`; what came of the write.
 async fn while_waiting<S: Sink<In = Line>>(
@@ -24,14 +30,17 @@ async fn while_waiting<S: Sink<In = Line>>(
         let query = "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx t
             JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
             WHERE trx_state = 'LOCK WAIT' AND p.db = DATABASE()";
-        loop {
+        let asking = ASKING.lock().await;
+        let session = loop {
+            tokio::time::sleep(RARELY).await;
             let session: Option<u64> = sqlx::query_scalar(query).fetch_optional(&mut watch).await.unwrap();
             if let Some(session) = session {
-                break then(session.cast_signed()).await;
+                break session.cast_signed();
             }
             assert!(Instant::now() < deadline, "the write must wait");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        };
+        drop(asking);
+        then(session).await;
     };
     tokio::join!(write(sink, lines), waiting).0
 }
