@@ -1,11 +1,13 @@
 //! On real Kafka, Redis and MariaDB, with several worker processes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use squall::broker::Broker;
 use squall::delivery::queues;
 use squall::testing::servers::{Kafka, MariaDb, MariaDbOptions, Redis, RedisOptions};
+use user_behaviour::open::open_rows;
 use user_behaviour::settings::Config;
 use user_behaviour::topology::NAME;
 
@@ -179,6 +181,55 @@ async fn a_worker_starts_while_both_stores_are_away_and_all_is_stored_once_they_
     redis.restart().await.unwrap();
     mariadb.restart().await.unwrap();
     settle(&*broker, &config, records).await;
+    worker.terminate();
+    let (status, _) = worker.wait();
+    assert!(status.success(), "{status}");
+    verify(&config, dir.path()).await.assert_complete();
+}
+
+/// Records that wait, by sink.
+async fn waiting(broker: &dyn Broker) -> BTreeMap<String, u64> {
+    let mut by_sink = BTreeMap::new();
+    for queue in queues(broker, NAME).await.unwrap() {
+        *by_sink.entry(queue.sink).or_default() += queue.waiting;
+    }
+    by_sink
+}
+
+/// First the timelines are taken out of the path, then both stores, then both come back: what was switched off is
+/// parked, what was not goes on, and in the end the stores agree.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_switched_off_is_parked_beside_what_is_not_and_all_agree_in_the_end() {
+    let cluster = Cluster::start("switched").await;
+    let (config, dir) = (cluster.config(), tempfile::tempdir().unwrap());
+    let mut worker = cluster.worker(dir.path());
+    worker.wait_until_running();
+    let broker = config.broker.open(dir.path()).await.unwrap();
+    let rows = open_rows(&config, dir.path()).await.unwrap();
+    let switch = |value: &str, name: &str| {
+        let output = run(dir.path(), &cluster.args(&["switch", value, name, "--reason", "test"]));
+        assert!(output.status.success(), "every live worker applied it");
+    };
+    let generate = |seed: &str| {
+        let args = ["generate", "--count", "1000", "--duplicates", "0", "--late", "0", "--seed", seed];
+        assert!(run(dir.path(), &cluster.args(&args)).status.success());
+    };
+
+    switch("on", "timelines");
+    generate("1");
+    reach(&*broker, &config, 1000).await;
+    assert_eq!(waiting(&*broker).await, BTreeMap::from([("rows".into(), 0), ("timelines".into(), 1000)]));
+    assert_eq!(rows.count().await.unwrap(), 1000, "MySQL has everything");
+
+    switch("on", "rows");
+    generate("2");
+    reach(&*broker, &config, 2000).await;
+    assert_eq!(waiting(&*broker).await, BTreeMap::from([("rows".into(), 1000), ("timelines".into(), 2000)]));
+    assert_eq!(rows.count().await.unwrap(), 1000, "neither store is touched");
+
+    switch("off", "timelines");
+    switch("off", "rows");
+    settle(&*broker, &config, 2000).await;
     worker.terminate();
     let (status, _) = worker.wait();
     assert!(status.success(), "{status}");
