@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::LogSpout;
 use super::assigned::{Assigned, InFlight};
+use super::holds::Cause;
 use super::phase::{Phase, Suspect};
 use crate::broker::dead_letter::append_letters;
 use crate::broker::{Commit, Fetched, Granted, LogRecord, Note};
@@ -132,8 +133,20 @@ impl LogSpout {
             Err(error) if error.class() == Class::Retryable => {
                 tracing::warn!(topic = self.settings.topic, error = %Error::from(error), "a note was not written");
                 self.care.again = Instant::now() + AGAIN;
+                self.give_back_suspect()?;
             }
             Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// A suspect whose note cannot be written is read again later: its partition may be somebody else's by now, and
+    /// while there is a suspect the group is not listened to.
+    fn give_back_suspect(&mut self) -> Result<()> {
+        let given_back = self.care.pending.take_if(|pending| !pending.noted && pending.letter.is_none());
+        if let Some(Pending { run, .. }) = given_back {
+            self.hold_back(run.partition, self.care.again, Cause::Turn)?;
+            self.give_up_turn();
         }
         Ok(())
     }

@@ -28,11 +28,13 @@ pub(super) struct Seen {
     /// This many commits that do not wait fail, of which the next one tells, as with a client of a cluster.
     pub(super) fail_commits: usize,
     failed_commit: bool,
+    /// This many commits that are waited for fail.
+    pub(super) fail_notes: usize,
     /// This many releases fail.
     pub(super) fail_releases: usize,
     /// Offsets at which partition 0 has no record, which are passed over in a fetch that brings none.
     pub(super) hole: Option<Fetched>,
-    events: VecDeque<ConsumerEvent>,
+    pub(super) events: VecDeque<ConsumerEvent>,
 }
 
 /// Clones share everything.
@@ -149,6 +151,13 @@ impl Consumer for CheckedConsumer {
 
     fn commit_now<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(async move {
+            {
+                let mut seen = self.log.seen.lock().unwrap();
+                if seen.fail_notes > 0 {
+                    seen.fail_notes -= 1;
+                    return Err(failure());
+                }
+            }
             self.inner.commit_now(commits).await?;
             self.look().await;
             Ok(())

@@ -1,5 +1,6 @@
 //! What a spout writes beside its commits, step by step.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Log, unbounded};
@@ -112,4 +113,34 @@ async fn careful_runs_go_back_to_normal() {
     assert_eq!(sizes, expected);
     drop(spout);
     assert_eq!(found(&log).await.1, Note::Open);
+}
+
+/// A process that slept has lost its partitions: what it has to note of them is refused, and only the group can tell why.
+#[tokio::test(start_paused = true)]
+async fn a_suspect_whose_note_is_refused_does_not_keep_the_spout_from_hearing_the_group() {
+    let log = filled(1).await;
+    leave(&log, 1, Note::Open).await;
+    let checked = log.checked();
+    checked.seen.lock().unwrap().fail_notes = usize::MAX;
+    let mut spout = LogSpout::new(Arc::new(checked.clone()), unbounded("t"));
+    spout.prepare(&task()).await.unwrap();
+    let nothing = tokio::time::timeout(Duration::from_secs(5), spout.next_batch(8)).await;
+    assert!(nothing.is_err(), "no suspect goes out without its note");
+    let epoch = (0..10).find(|epoch| spout.owns(0, *epoch)).expect("the partition is ours");
+    checked.seen.lock().unwrap().events.push_back(ConsumerEvent::Lost(vec![0]));
+    let nothing = tokio::time::timeout(Duration::from_secs(5), spout.next_batch(8)).await;
+    assert!(nothing.is_err() && checked.seen.lock().unwrap().events.is_empty());
+    assert!(!spout.owns(0, epoch), "it has heard that the partition is lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspect_whose_note_was_refused_comes_once_it_can_be_noted() {
+    let log = filled(1).await;
+    leave(&log, 1, Note::Open).await;
+    let checked = log.checked();
+    checked.seen.lock().unwrap().fail_notes = 3;
+    let mut spout = LogSpout::new(Arc::new(checked), unbounded("t"));
+    spout.prepare(&task()).await.unwrap();
+    let pulled = spout.next_batch(8).await.unwrap().unwrap();
+    assert_eq!((pulled.end, pulled.tuples.len(), spout.alone()), (8, 8, true), "from its first record");
 }
