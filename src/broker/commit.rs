@@ -58,12 +58,14 @@ pub struct Commit {
     pub offset: u64,
     /// For whoever gets the partition next.
     pub note: Note,
+    /// Number of the last [`Seek`](super::Seek) that moved the partition; 0 = none.
+    pub seek: u64,
 }
 
 impl Commit {
     /// A commit of a partition that is being given back in order, or of which nothing is to be said.
     pub fn clean(partition: u32, offset: u64) -> Self {
-        Self { partition, offset, note: Note::Clean }
+        Self { partition, offset, note: Note::Clean, seek: 0 }
     }
 }
 
@@ -78,6 +80,26 @@ pub struct Granted {
     pub next: u64,
     /// What the last commit said; [`Note::Clean`] where there is none.
     pub note: Note,
+    /// The seek that the last commit named; 0 where it named none.
+    pub seek: u64,
+}
+
+/// Separates the note from the number of the seek.
+const SEEK: &str = " seek:";
+
+/// What a commit says beside its offset, as the text that the log keeps; empty when there is nothing to say.
+pub(super) fn remark(note: Note, seek: u64) -> String {
+    match (note, seek) {
+        (Note::Clean, 0) => String::new(),
+        (note, 0) => note.to_string(),
+        (note, seek) => format!("{note}{SEEK}{seek}"),
+    }
+}
+
+/// Reads what [`remark`] made. Text of other programs says nothing.
+pub(super) fn remark_of(text: &str) -> (Note, u64) {
+    let (note, seek) = text.split_once(SEEK).unwrap_or((text, ""));
+    (Note::parse(note), seek.parse().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -89,6 +111,12 @@ mod tests {
         for note in [Note::Clean, Note::Open, Note::Batchwise, Note::Singly { deaths: 2 }] {
             assert_eq!(Note::parse(&note.to_string()), note);
         }
+        for note in [Note::Clean, Note::Open, Note::Singly { deaths: 2 }] {
+            for seek in [0, 7, u64::MAX] {
+                assert_eq!(remark_of(&remark(note, seek)), (note, seek));
+            }
+        }
+        assert_eq!((remark(Note::Clean, 0), remark_of("by others")), (String::new(), (Note::Clean, 0)));
         for foreign in ["", "singly:", "singly:-1", "singly:many", "{\"by\":\"others\"}", "OPEN"] {
             assert_eq!(Note::parse(foreign), Note::Clean);
         }

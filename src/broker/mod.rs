@@ -31,7 +31,7 @@ pub use commit::{Commit, Granted, Note};
 pub use error::BrokerError;
 pub use partitioner::{murmur2, partition_for_key};
 pub use sink::TopicSink;
-pub use spout::{Admission, Gate, LogSpout, LogSpoutSettings};
+pub use spout::{Admission, Gap, Gate, LogSpout, LogSpoutSettings, OnGap, Seek, Seeks};
 pub use topic::{Bounds, Cleanup, TopicInfo, TopicSpec};
 pub use traits::{
     Append, Broker, Consumer, ConsumerEvent, Cursor, Fetched, GroupSettings, LogRecord, Position, Producer,

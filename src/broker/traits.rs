@@ -209,8 +209,9 @@ pub trait Consumer: Send + 'static {
     /// Waits for the next event. At most `max` records in one [`ConsumerEvent::Records`]. Cancel-safe.
     ///
     /// # Errors
-    /// [`BrokerError::OutOfRange`] when a committed offset has left what the log holds. After a fatal
-    /// error every call fails.
+    /// [`BrokerError::OutOfRange`] when the position of a partition is not in the log, as a committed offset that has
+    /// been deleted: each call fails with it until that partition is [paused](Self::pause), and the others go on then.
+    /// After any other fatal error every call fails.
     fn poll(&mut self, max: usize) -> BoxFuture<'_, Result<ConsumerEvent, BrokerError>>;
 
     /// Lets no more records of `partition` come, until [`resume`](Self::resume) has them come from `at` on. What was

@@ -186,7 +186,7 @@ impl Broker for EmbeddedBroker {
             let topic = self.core.shared.topic(topic)?;
             let committed = |partition| {
                 let bytes = self.core.shared.store.meta(&keys::committed(topic.id, partition, group))?;
-                bytes.map(|bytes| codec::commit_of(&bytes).map(|(offset, _)| offset)).transpose()
+                bytes.map(|bytes| codec::commit_of(&bytes).map(|(offset, ..)| offset)).transpose()
             };
             (0..topic.count()).map(committed).collect()
         })

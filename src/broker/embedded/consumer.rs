@@ -108,11 +108,11 @@ impl EmbeddedConsumer {
             Change::Assigned(grants) => {
                 let mut event = Vec::new();
                 for grant in grants {
-                    let (next, note) = self.start(&grant)?;
+                    let (next, note, seek) = self.start(&grant)?;
                     let Grant { partition, epoch, .. } = grant;
                     self.epochs.insert(partition, epoch);
                     self.assigned.insert(partition, Assigned { epoch, place: Place::at(next), paused: false });
-                    event.push(Granted { partition, epoch, next, note });
+                    event.push(Granted { partition, epoch, next, note, seek });
                 }
                 ConsumerEvent::Assigned(event)
             }
@@ -130,7 +130,7 @@ impl EmbeddedConsumer {
     }
 
     /// What is committed, or else what the policy says.
-    fn start(&self, grant: &Grant) -> Result<(u64, Note), BrokerError> {
+    fn start(&self, grant: &Grant) -> Result<(u64, Note, u64), BrokerError> {
         let store = &self.core.shared.store;
         if let Some(bytes) = store.meta(&keys::committed(self.topic.id, grant.partition, &self.group))? {
             return codec::commit_of(&bytes);
@@ -140,7 +140,7 @@ impl EmbeddedConsumer {
             StartFrom::Latest => grant.latest,
             StartFrom::Timestamp(time) => offset_at(store, &self.topic, grant.partition, time)?,
         };
-        Ok((start, Note::Clean))
+        Ok((start, Note::Clean, 0))
     }
 
     /// Records of the next partition that has some, in turn.

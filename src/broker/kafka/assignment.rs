@@ -11,6 +11,7 @@ use super::inbox::{Event, NO_EPOCH};
 use super::lookup::{self, At, signed};
 use super::poller::{Live, Poller, Role};
 use super::{consume, error};
+use crate::broker::commit::remark_of;
 use crate::broker::{BrokerError, Granted, Note, StartFrom};
 use crate::topology::{Class, Classify};
 
@@ -124,7 +125,8 @@ impl Poller {
             match element.offset() {
                 Offset::Offset(offset) => {
                     let next = u64::try_from(offset).unwrap_or_default();
-                    starts.push(Granted { partition, epoch, next, note: note(consume::metadata(&list, at)) });
+                    let (note, seek) = remark_on(consume::metadata(&list, at));
+                    starts.push(Granted { partition, epoch, next, note, seek });
                 }
                 _ => fresh.push(partition),
             }
@@ -138,7 +140,7 @@ impl Poller {
             Role::Cursor(_) => At::Earliest,
         };
         let offsets = lookup::offsets(&self.consumer, &self.settings, &self.topic, &fresh, at)?;
-        let begin = |(partition, next)| Granted { partition, epoch, next, note: Note::Clean };
+        let begin = |(partition, next)| Granted { partition, epoch, next, note: Note::Clean, seek: 0 };
         starts.extend(fresh.into_iter().zip(offsets).map(begin));
         starts.sort_unstable_by_key(|granted| granted.partition);
         Ok(starts)
@@ -252,6 +254,6 @@ impl Poller {
 }
 
 /// Metadata that is not text is not ours.
-fn note(metadata: &[u8]) -> Note {
-    std::str::from_utf8(metadata).map_or(Note::Clean, Note::parse)
+fn remark_on(metadata: &[u8]) -> (Note, u64) {
+    std::str::from_utf8(metadata).map_or((Note::Clean, 0), remark_of)
 }

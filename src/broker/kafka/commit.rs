@@ -12,6 +12,7 @@ use super::lookup::signed;
 use super::poller::{Poller, TICK};
 use super::{consume, error};
 use crate::broker::BrokerError;
+use crate::broker::commit::remark;
 
 impl Poller {
     /// Commits without waiting; a failure is kept for the owner's next call.
@@ -79,7 +80,7 @@ impl Poller {
             if let Err(error) = element.set_offset(Offset::Offset(offset)) {
                 tracing::debug!(%error, partition, "offset left out of a commit");
             }
-            element.set_metadata(commit.note.to_string());
+            element.set_metadata(remark(commit.note, commit.seek));
         }
         list
     }

@@ -28,10 +28,12 @@ pub(super) struct KafkaConsumer {
     underway: Option<(Vec<Stamped>, Reply)>,
 }
 
-/// Why every further call fails.
+/// Why further calls fail.
 #[derive(Debug, Clone, Copy)]
 enum Broken {
+    /// This partition is not in the log at this offset; until it is paused.
     OutOfRange(u32, u64),
+    /// For ever.
     Failed,
 }
 
@@ -133,6 +135,7 @@ impl Consumer for KafkaConsumer {
     }
 
     fn pause(&mut self, partition: u32, at: u64) -> Result<(), BrokerError> {
+        self.broken.take_if(|broken| matches!(broken, Broken::OutOfRange(stuck, _) if *stuck == partition));
         self.place(partition).map_or(Ok(()), |place| self.inbox.pause(place, at))
     }
 

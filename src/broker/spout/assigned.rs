@@ -20,7 +20,12 @@ pub(super) struct InFlight {
 /// One assigned partition.
 #[derive(Debug)]
 pub(super) struct Assigned {
+    /// What the group calls the assignment.
+    granted: u32,
+    /// What the runtime is told: another one also after a seek.
     pub(super) epoch: u32,
+    /// Number of the last seek.
+    pub(super) seek: u64,
     /// Offset of the next fresh record.
     pub(super) next: u64,
     /// Position below which everything is settled, or was when the partition was assigned.
@@ -46,6 +51,11 @@ impl Assigned {
         }
     }
 
+    /// A commit of what is settled.
+    pub(super) fn commit(&self, partition: u32) -> Commit {
+        Commit { seek: self.seek, ..Commit::clean(partition, self.floor) }
+    }
+
     /// What is said to the heir when the partition is given back: no death is to be blamed on anything, and what was
     /// suspect when it came still is.
     fn farewell(&self) -> Note {
@@ -63,12 +73,19 @@ impl Assigned {
 
 /// All assigned partitions.
 #[derive(Debug, Default)]
-pub(super) struct Assignment(BTreeMap<u32, Assigned>);
+pub(super) struct Assignment {
+    partitions: BTreeMap<u32, Assigned>,
+    last_epoch: u32,
+}
 
 impl Assignment {
-    pub(super) fn assign(&mut self, partition: u32, epoch: u32, next: u64, phase: Phase) {
+    /// A partition is ours, by the group's epoch `granted`, and stands as of this seek.
+    pub(super) fn assign(&mut self, partition: u32, granted: u32, next: u64, phase: Phase, seek: u64) {
+        self.last_epoch += 1;
         let assigned = Assigned {
-            epoch,
+            granted,
+            epoch: self.last_epoch,
+            seek,
             next,
             floor: next,
             noted: false,
@@ -78,29 +95,47 @@ impl Assignment {
             committed: None,
             in_flight: BTreeMap::new(),
         };
-        self.0.insert(partition, assigned);
+        self.partitions.insert(partition, assigned);
+    }
+
+    /// A partition goes on elsewhere: what was in flight of it is forgotten. The log knows that it is being read.
+    pub(super) fn seek(&mut self, partition: u32, offset: u64, seek: u64) {
+        let Some(granted) = self.of(partition).map(|assigned| assigned.granted) else { return };
+        self.assign(partition, granted, offset, Phase::Normal, seek);
+        if let Some(assigned) = self.of_mut(partition) {
+            (assigned.noted, assigned.committed) = (true, Some(offset));
+        }
     }
 
     pub(super) fn remove(&mut self, partitions: &[u32]) {
-        self.0.retain(|partition, _| !partitions.contains(partition));
+        self.partitions.retain(|partition, _| !partitions.contains(partition));
     }
 
     pub(super) fn of(&self, partition: u32) -> Option<&Assigned> {
-        self.0.get(&partition)
+        self.partitions.get(&partition)
     }
 
     pub(super) fn of_mut(&mut self, partition: u32) -> Option<&mut Assigned> {
-        self.0.get_mut(&partition)
+        self.partitions.get_mut(&partition)
     }
 
     /// The epoch of a partition that is ours.
     pub(super) fn epoch(&self, partition: u32) -> Option<u32> {
-        self.0.get(&partition).map(|assigned| assigned.epoch)
+        self.of(partition).map(|assigned| assigned.epoch)
+    }
+
+    /// The epoch of a partition that is ours by the group's epoch `granted`.
+    pub(super) fn epoch_of(&self, partition: u32, granted: u32) -> Option<u32> {
+        self.of(partition).filter(|assigned| assigned.granted == granted).map(|assigned| assigned.epoch)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Assigned)> {
+        self.partitions.iter().map(|(partition, assigned)| (*partition, assigned))
     }
 
     /// A run is under way. A fresh one begins where the last one ended, so that holes belong to the run after them.
     pub(super) fn send(&mut self, partition: u32, end: u64, replayed: Option<InFlight>) {
-        let Some(assigned) = self.0.get_mut(&partition) else { return };
+        let Some(assigned) = self.partitions.get_mut(&partition) else { return };
         let run = replayed.unwrap_or(InFlight { start: assigned.next, attempt: 0, single: false });
         assigned.next = assigned.next.max(end);
         assigned.in_flight.insert(end, run);
@@ -108,7 +143,8 @@ impl Assignment {
 
     /// A run is over. `None` when it belongs to an assignment that is gone.
     pub(super) fn settle(&mut self, outcome: &Outcome) -> Option<InFlight> {
-        let assigned = self.0.get_mut(&outcome.partition).filter(|assigned| assigned.epoch == outcome.epoch)?;
+        let assigned =
+            self.partitions.get_mut(&outcome.partition).filter(|assigned| assigned.epoch == outcome.epoch)?;
         assigned.watermark = assigned.watermark.max(outcome.watermark);
         assigned.floor = assigned.floor.max(assigned.watermark.unwrap_or(0));
         assigned.in_flight.remove(&outcome.end)
@@ -116,7 +152,7 @@ impl Assignment {
 
     /// The suspect of this partition is about to go out, with a commit at its first record.
     pub(super) fn suspect(&mut self, partition: u32, suspect: Suspect) {
-        if let Some(assigned) = self.0.get_mut(&partition) {
+        if let Some(assigned) = self.partitions.get_mut(&partition) {
             assigned.floor = assigned.floor.max(suspect.start);
             assigned.committed = assigned.committed.max(Some(suspect.start));
             assigned.suspect = Some(suspect);
@@ -125,7 +161,7 @@ impl Assignment {
 
     /// Partitions whose suspect has settled since they were last taken.
     pub(super) fn take_cleared(&mut self) -> Vec<u32> {
-        let cleared = self.0.iter_mut().filter_map(|(partition, assigned)| {
+        let cleared = self.partitions.iter_mut().filter_map(|(partition, assigned)| {
             assigned.suspect.take_if(|suspect| suspect.end <= assigned.floor).map(|_| *partition)
         });
         cleared.collect()
@@ -133,70 +169,72 @@ impl Assignment {
 
     /// Whether a careful run is under way or to come again.
     pub(super) fn has_suspect(&self) -> bool {
-        self.0.values().any(|assigned| assigned.suspect.is_some())
+        self.partitions.values().any(|assigned| assigned.suspect.is_some())
     }
 
     /// Partitions whose records go out one by one.
     pub(super) fn singly(&self) -> impl Iterator<Item = u32> {
         let singly = |assigned: &Assigned| matches!(assigned.phase, Phase::Singly { .. });
-        let careful =
-            self.0.iter().filter(move |(_, assigned)| singly(assigned) && !assigned.phase.is_over(assigned.next));
+        let careful = self
+            .partitions
+            .iter()
+            .filter(move |(_, assigned)| singly(assigned) && !assigned.phase.is_over(assigned.next));
         careful.map(|(partition, _)| *partition)
     }
 
     /// Whether nothing at all is in flight.
     pub(super) fn is_idle(&self) -> bool {
-        self.0.values().all(|assigned| assigned.in_flight.is_empty())
+        self.partitions.values().all(|assigned| assigned.in_flight.is_empty())
     }
 
     /// Whether nothing of these partitions is in flight.
     pub(super) fn is_drained(&self, partitions: &[u32]) -> bool {
         partitions
             .iter()
-            .filter_map(|partition| self.0.get(partition))
+            .filter_map(|partition| self.partitions.get(partition))
             .all(|assigned| assigned.in_flight.is_empty())
     }
 
     /// Commits of the watermarks that moved since they were last taken.
     pub(super) fn take_commits(&mut self) -> Vec<Commit> {
-        let moved = self.0.iter_mut().filter_map(|(partition, assigned)| {
+        let moved = self.partitions.iter_mut().filter_map(|(partition, assigned)| {
             let watermark = assigned.watermark.filter(|_| assigned.watermark > assigned.committed)?;
             assigned.committed = Some(watermark);
-            Some(Commit { partition: *partition, offset: assigned.floor, note: assigned.note() })
+            Some(Commit { note: assigned.note(), ..assigned.commit(*partition) })
         });
         moved.collect()
     }
 
     /// The last commits of all partitions or of some that are given back, whether they moved or not.
     pub(super) fn farewells(&self, only: Option<&[u32]>) -> Vec<Commit> {
-        let wanted = self.0.iter().filter(|(partition, _)| only.is_none_or(|only| only.contains(partition)));
+        let wanted =
+            self.partitions.iter().filter(|(partition, _)| only.is_none_or(|only| only.contains(partition)));
         let touched = wanted.filter(|(_, assigned)| assigned.noted || assigned.watermark.is_some());
         let farewell = |(partition, assigned): (&u32, &Assigned)| Commit {
-            partition: *partition,
-            offset: assigned.floor,
             note: assigned.farewell(),
+            ..assigned.commit(*partition)
         };
         touched.map(farewell).collect()
     }
 
     /// What was taken may not have been committed: all of it is taken again.
     pub(super) fn commit_again(&mut self) {
-        self.0.values_mut().for_each(|assigned| assigned.committed = None);
+        self.partitions.values_mut().for_each(|assigned| assigned.committed = None);
     }
 
     /// Whether no partition is ours.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.partitions.is_empty()
     }
 
     /// Offset of the next fresh record of a partition that is ours.
     pub(super) fn next(&self, partition: u32) -> Option<u64> {
-        self.0.get(&partition).map(|assigned| assigned.next)
+        self.partitions.get(&partition).map(|assigned| assigned.next)
     }
 
     /// Offsets of the next fresh records, by partition.
     pub(super) fn positions(&self) -> impl Iterator<Item = (u32, u64)> {
-        self.0.iter().map(|(partition, assigned)| (*partition, assigned.next))
+        self.partitions.iter().map(|(partition, assigned)| (*partition, assigned.next))
     }
 }
 
@@ -219,22 +257,22 @@ mod tests {
     #[test]
     fn outcomes_of_an_old_assignment_are_ignored() {
         let mut ours = Assignment::default();
-        ours.assign(3, 1, 100, Phase::Normal);
+        ours.assign(3, 1, 100, Phase::Normal, 0);
         ours.send(3, 110, None);
-        ours.assign(3, 2, 100, Phase::Normal);
+        ours.assign(3, 2, 100, Phase::Normal, 0);
         assert_eq!(ours.settle(&outcome(110, 1, 110)), None);
         assert!(ours.take_commits().is_empty());
         ours.send(3, 105, None);
         assert_eq!(ours.settle(&outcome(105, 2, 105)), Some(InFlight { start: 100, attempt: 0, single: false }));
-        assert_eq!(ours.take_commits(), [Commit { partition: 3, offset: 105, note: Note::Open }]);
+        assert_eq!(ours.take_commits(), [Commit { note: Note::Open, ..Commit::clean(3, 105) }]);
         assert!(ours.take_commits().is_empty(), "a watermark is committed once");
     }
 
     #[test]
     fn a_partition_is_drained_when_its_own_runs_are_over() {
         let mut ours = Assignment::default();
-        ours.assign(3, 1, 0, Phase::Normal);
-        ours.assign(4, 1, 0, Phase::Normal);
+        ours.assign(3, 1, 0, Phase::Normal, 0);
+        ours.assign(4, 1, 0, Phase::Normal, 0);
         ours.send(3, 5, None);
         ours.send(4, 5, None);
         assert!(!ours.is_drained(&[3]));
@@ -252,10 +290,10 @@ mod tests {
     #[test]
     fn notes_say_who_may_be_at_fault() {
         let mut ours = Assignment::default();
-        ours.assign(3, 1, 100, Phase::Normal);
+        ours.assign(3, 1, 100, Phase::Normal, 0);
         assert_eq!(notes(&ours), (Note::Open, Note::Clean));
 
-        ours.assign(3, 2, 100, Phase::Batchwise { left: 5, end: 200 });
+        ours.assign(3, 2, 100, Phase::Batchwise { left: 5, end: 200 }, 0);
         assert_eq!(notes(&ours), (Note::Open, Note::Open), "the suspects are still to come");
         ours.suspect(3, Suspect { start: 100, end: 105, note: Note::Batchwise });
         ours.send(3, 105, None);
@@ -266,7 +304,7 @@ mod tests {
         assert_eq!(notes(&ours), (Note::Open, Note::Clean));
 
         let singly = Phase::Singly { at: 100, deaths: 2, left: Some(5), end: 200 };
-        ours.assign(3, 3, 100, singly);
+        ours.assign(3, 3, 100, singly, 0);
         assert_eq!(notes(&ours), (Note::Batchwise, Note::Singly { deaths: 1 }), "it came like this");
         ours.suspect(3, Suspect { start: 100, end: 101, note: Note::Singly { deaths: 2 } });
         ours.send(3, 101, None);

@@ -88,7 +88,7 @@ impl LogSpout {
         } else {
             Vec::new()
         };
-        for Granted { partition, epoch, next, note } in std::mem::take(&mut self.care.arriving) {
+        for Granted { partition, epoch, next, note, seek } in std::mem::take(&mut self.care.arriving) {
             tracing::info!(topic = self.settings.topic, partition, epoch, next, %note, "partition assigned");
             self.forget(&[partition]);
             // What was wanted back of it before belongs to an assignment that is over.
@@ -99,7 +99,10 @@ impl LogSpout {
             if phase != Phase::Normal {
                 tracing::warn!(topic = self.settings.topic, partition, next, ?phase, "the last owner died");
             }
-            self.ours.assign(partition, epoch, next, phase);
+            self.ours.assign(partition, epoch, next, phase, seek);
+            if let Some(seeks) = self.moves.seeks() {
+                seeks.stands(partition, seek);
+            }
             if !wary {
                 continue;
             }
@@ -118,12 +121,12 @@ impl LogSpout {
         let pending = self.care.pending.as_ref().filter(|pending| !pending.noted && !self.is_doomed(pending));
         let ready = pending.filter(|_| self.ours.is_idle());
         let suspect = ready.map(|pending| {
-            let Suspect { start: offset, note, .. } = pending.suspect;
-            Commit { partition: pending.run.partition, offset, note }
+            let (partition, Suspect { start: offset, note, .. }) = (pending.run.partition, pending.suspect);
+            let seek = self.ours.of(partition).map_or(0, |assigned| assigned.seek);
+            Commit { partition, offset, note, seek }
         });
-        let note = |&(partition, note): &(u32, Note)| {
-            Some(Commit { partition, offset: self.ours.of(partition)?.floor, note })
-        };
+        let note =
+            |&(partition, note): &(u32, Note)| Some(Commit { note, ..self.ours.of(partition)?.commit(partition) });
         let commits: Vec<Commit> = self.care.notes.iter().filter_map(note).chain(suspect).collect();
         if Instant::now() < self.care.again || commits.is_empty() {
             return Ok(());

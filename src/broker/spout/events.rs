@@ -19,6 +19,7 @@ impl LogSpout {
                 tracing::info!(topic = self.settings.topic, ?partitions, "partitions are wanted back");
                 self.replays.remove(&partitions);
                 self.holds.forget(&partitions);
+                self.moves.forget(&partitions);
                 self.clear_wanted(&partitions);
                 self.revoking.get_or_insert_default().extend(partitions);
             }
@@ -34,9 +35,8 @@ impl LogSpout {
     /// The run that these records make; `None` when they are not ours, past the end of a bounded run, or not let on.
     fn fresh(&mut self, mut fetched: Fetched, max: usize) -> Result<Option<Pulled<LogRecord>>> {
         let partition = fetched.partition;
-        if self.ours.epoch(partition) != Some(fetched.epoch) {
-            return Ok(None);
-        }
+        let Some(epoch) = self.ours.epoch_of(partition, fetched.epoch) else { return Ok(None) };
+        fetched.epoch = epoch;
         if let Some(end) = self.ends.as_ref().and_then(|ends| ends.get(&partition)) {
             if self.ours.next(partition) >= Some(*end) {
                 return Ok(None);
@@ -81,6 +81,10 @@ impl LogSpout {
         self.replays.remove(partitions);
         self.passed.retain(|(run, _)| !partitions.contains(&run.partition));
         self.holds.forget(partitions);
+        self.moves.forget(partitions);
+        if let Some(seeks) = self.moves.seeks() {
+            partitions.iter().filter(|at| self.ours.of(**at).is_some()).for_each(|at| seeks.gone(*at));
+        }
         self.ours.remove(partitions);
         self.forget_suspects(partitions);
     }

@@ -14,8 +14,8 @@ impl LogSpout {
     /// Replays it, sets it aside, or ends the run.
     pub(super) async fn run_failed(&mut self, outcome: &Outcome, run: InFlight, class: Class) -> Result<()> {
         let Outcome { partition, epoch, end, .. } = *outcome;
-        if self.revoking.as_ref().is_some_and(|wanted| wanted.contains(&partition)) {
-            // The heir reads it again.
+        if self.revoking.as_ref().is_some_and(|wanted| wanted.contains(&partition)) || self.moves.has(partition) {
+            // The heir reads it again, or nobody is to.
             return Ok(());
         }
         let attempt = run.attempt + 1;

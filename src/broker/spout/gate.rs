@@ -121,7 +121,11 @@ impl Gates {
 /// A future of [`Gate::changed`] that has begun to listen.
 fn listening(gate: &Arc<dyn Gate>) -> BoxFuture<'static, ()> {
     let owned = gate.clone();
-    let mut changed: BoxFuture<'static, ()> = Box::pin(async move { owned.changed().await });
+    begun(Box::pin(async move { owned.changed().await }))
+}
+
+/// The future, after it was asked for the first time: it listens from now on.
+pub(super) fn begun(mut changed: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
     match Pin::new(&mut changed).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Pending => changed,
         Poll::Ready(()) => Box::pin(std::future::ready(())),

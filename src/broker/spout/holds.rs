@@ -14,6 +14,8 @@ pub(super) enum Cause {
     Gate,
     /// Another careful run of this process.
     Turn,
+    /// A seek: what is to be read next is not in the log.
+    Gap,
 }
 
 /// Which partitions are paused, and until when those wait whose records were not let on.
@@ -100,7 +102,8 @@ impl LogSpout {
 
     /// Pauses the partitions that have something to wait for, and resumes those that have not any more.
     pub(super) fn settle_holds(&mut self) -> Result<()> {
-        let mut wanted: BTreeSet<u32> = self.replays.partitions().chain(self.care.unnoted()).collect();
+        let mut wanted: BTreeSet<u32> =
+            self.replays.partitions().chain(self.care.unnoted()).chain(self.moves.partitions()).collect();
         if wanted.is_empty() && self.holds.is_empty() {
             return Ok(());
         }

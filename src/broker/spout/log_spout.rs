@@ -13,10 +13,11 @@ use super::careful::Care;
 use super::gate::Gates;
 use super::holds::Holds;
 use super::replay::Replays;
-use super::{Gate, LogSpoutSettings};
+use super::seek::Moves;
+use super::{Gate, LogSpoutSettings, Seeks};
 use crate::broker::dead_letter::dead_letter;
-use crate::broker::{Append, Broker, BrokerError, Commit, Consumer, ConsumerEvent, LogRecord, StartFrom};
-use crate::topology::{Class, Classify, Error, Outcome, Pulled, Result, Spout, TaskInfo};
+use crate::broker::{Append, Broker, Commit, Consumer, ConsumerEvent, LogRecord, StartFrom};
+use crate::topology::{Class, Error, Outcome, Pulled, Result, Spout, TaskInfo};
 
 /// How often the ends of the partitions are asked for, for the lag.
 const LAG_INTERVAL: Duration = Duration::from_secs(1);
@@ -37,6 +38,7 @@ pub struct LogSpout {
     pub(super) holds: Holds,
     pub(super) care: Care,
     pub(super) replays: Replays,
+    pub(super) moves: Moves,
     /// Runs that need nothing done any more: records that went to the dead letters.
     pub(super) passed: VecDeque<(Pulled<LogRecord>, InFlight)>,
     pub(super) revoking: Option<Vec<u32>>,
@@ -73,6 +75,13 @@ impl LogSpout {
         self
     }
 
+    /// Has partitions go on where `seeks` says. The tasks of the spout share it.
+    #[must_use]
+    pub fn steered(mut self, seeks: Arc<dyn Seeks>) -> Self {
+        self.moves = Moves::new(Some(seeks));
+        self
+    }
+
     fn with(
         broker: Arc<dyn Broker>,
         settings: LogSpoutSettings,
@@ -90,6 +99,7 @@ impl LogSpout {
             holds: Holds::default(),
             care: Care::new(turns),
             replays: Replays::default(),
+            moves: Moves::new(None),
             passed: VecDeque::new(),
             revoking: None,
             alone: false,
@@ -136,7 +146,7 @@ impl LogSpout {
 
     /// Waits for the next event; `None` when there is something else to look at. Cancel-safe.
     async fn next_event(&mut self, max: usize) -> Result<Option<ConsumerEvent>> {
-        let dues = [self.holds.due(), self.replays.due(), self.care.due()];
+        let dues = [self.holds.due(), self.replays.due(), self.care.due(), self.moves.due()];
         let due = dues.into_iter().flatten().fold(self.next_commit, Instant::min);
         // What goes out record by record comes like that, so that nothing has to be read twice.
         let singly = self.ours.singly().any(|partition| !self.holds.is_paused(partition));
@@ -149,7 +159,11 @@ impl LogSpout {
                 self.replays.gates_changed(Instant::now());
                 Ok(None)
             }
-            event = consumer.poll(max) => event.map(Some).map_err(explain),
+            () = self.moves.changed() => Ok(None),
+            event = consumer.poll(max) => match event {
+                Ok(event) => Ok(Some(event)),
+                Err(error) => self.poll_failed(error).map(|()| None),
+            },
             () = tokio::time::sleep_until(due) => Ok(None),
         }
     }
@@ -171,7 +185,9 @@ impl LogSpout {
 impl Clone for LogSpout {
     fn clone(&self) -> Self {
         let (letters, gates) = (self.letters.clone(), self.gates.clone());
-        Self::with(self.broker.clone(), self.settings.clone(), letters, gates, self.care.turns())
+        let mut copy = Self::with(self.broker.clone(), self.settings.clone(), letters, gates, self.care.turns());
+        copy.moves = Moves::new(self.moves.seeks().cloned());
+        copy
     }
 }
 
@@ -222,6 +238,7 @@ impl Spout for LogSpout {
             }
             self.holds.expire(Instant::now());
             self.take_up().await?;
+            self.move_partitions().await?;
             self.write_notes().await?;
             if self.care.is_pending() {
                 match self.next_suspect().await? {
@@ -274,19 +291,10 @@ impl Spout for LogSpout {
     async fn close(&mut self) -> Result<()> {
         let mut commits = self.ours.farewells(None);
         commits.extend(self.releasing.take().into_iter().flatten());
+        self.gone();
         match self.consumer.take() {
             Some(mut consumer) => Ok(consumer.close(&commits).await?),
             None => Ok(()),
         }
-    }
-}
-
-/// Adds the remedy where an operator has to decide.
-fn explain(error: BrokerError) -> Error {
-    match error {
-        BrokerError::OutOfRange { .. } => Error::fatal(format!(
-            "{error}; the records between are gone: decide where to go on and set the group's offset explicitly"
-        )),
-        other => Error::new(other.class(), other),
     }
 }

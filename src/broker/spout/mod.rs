@@ -16,6 +16,16 @@
 //! member's and costs no memory, the others go on, a drain and a revocation do not wait for it, and a bounded run is not
 //! at its end.
 //!
+//! # Going on elsewhere
+//!
+//! [`Seeks`] says where an operator wants a partition to go on. What the partition has in flight settles first, runs that
+//! failed are given up, and then one commit holds both the new offset and the number of the seek: a seek is applied
+//! whole or not at all, and once, whoever has the partition when it is asked for and whoever dies on the way. For the
+//! runtime the partition begins anew, in an epoch of its own.
+//!
+//! A partition whose next record the log has deleted waits for a seek, while the others go on, or goes on behind the gap
+//! by its settings ([`OnGap`]), after the gap was kept.
+//!
 //! # Records that kill their worker
 //!
 //! A record that makes the process abort, or run out of memory, would come again with every start, for ever. What
@@ -54,6 +64,7 @@ mod holds;
 mod log_spout;
 mod phase;
 mod replay;
+mod seek;
 mod settings;
 
 #[cfg(test)]
@@ -61,4 +72,5 @@ mod tests;
 
 pub use gate::{Admission, Gate};
 pub use log_spout::LogSpout;
+pub use seek::{Gap, OnGap, Seek, Seeks};
 pub use settings::LogSpoutSettings;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::OnGap;
 use crate::broker::GroupSettings;
 
 /// How a [`LogSpout`](super::LogSpout) reads its topic.
@@ -28,13 +29,16 @@ pub struct LogSpoutSettings {
     pub careful_records: usize,
     /// Where a record goes that fails as poison; without it such a record stops the run.
     pub dead_letters: Option<String>,
+    /// What becomes of a partition whose next record the log has deleted. A bounded run, and one that nobody
+    /// [steers](super::LogSpout::steered), ends with an error instead.
+    pub on_gap: OnGap,
     /// Whether to end at what the log holds at the start, instead of waiting for more.
     pub bounded: bool,
 }
 
 impl LogSpoutSettings {
     /// `topic` as `group`, committed every second, 10 replays after 100 ms to 5 s, 3 deaths, careful for 64 runs of 512
-    /// records (the default bounds of a topology), no dead letters, unbounded.
+    /// records (the default bounds of a topology), no dead letters, waiting at a gap, unbounded.
     pub fn new(topic: impl Into<String>, group: GroupSettings) -> Self {
         Self {
             topic: topic.into(),
@@ -46,6 +50,7 @@ impl LogSpoutSettings {
             max_deaths: 3,
             careful_records: 64 * 512,
             dead_letters: None,
+            on_gap: OnGap::Stop,
             bounded: false,
         }
     }

@@ -19,6 +19,7 @@ pub(super) struct Member {
     pub(super) started: BTreeMap<u32, u64>,
     /// The notes that it found there.
     pub(super) notes: BTreeMap<u32, Note>,
+    pub(super) seeks: BTreeMap<u32, u64>,
     /// What it would commit, by partition; kept after the partition has gone.
     pub(super) next: BTreeMap<u32, u64>,
     /// All records, as they came.
@@ -35,6 +36,7 @@ impl Member {
             owned: BTreeMap::new(),
             started: BTreeMap::new(),
             notes: BTreeMap::new(),
+            seeks: BTreeMap::new(),
             next: BTreeMap::new(),
             records: Vec::new(),
             epochs: BTreeMap::new(),
@@ -155,13 +157,14 @@ impl Member {
     async fn apply(&mut self, event: ConsumerEvent) {
         match event {
             ConsumerEvent::Assigned(partitions) => {
-                for Granted { partition, epoch, next: start, note } in partitions {
+                for Granted { partition, epoch, next: start, note, seek } in partitions {
                     assert!(!self.owned.contains_key(&partition), "{partition} was ours already");
                     let before = self.epochs.insert(partition, epoch);
                     assert!(before.is_none_or(|before| epoch > before), "epochs grow: {before:?} {epoch}");
                     self.owned.insert(partition, epoch);
                     self.started.insert(partition, start);
                     self.notes.insert(partition, note);
+                    self.seeks.insert(partition, seek);
                     self.next.insert(partition, start);
                 }
             }

@@ -105,11 +105,13 @@ pub async fn check_notes(subject: &mut dyn Subject) {
     }
     let group = fresh("group");
     let settings = GroupSettings::new(&group);
-    let commit = |partition, note| Commit { partition, offset: 3 + u64::from(partition), note };
+    let commit = |partition, note| Commit { note, ..Commit::clean(partition, 3 + u64::from(partition)) };
 
     let mut first = Member::joined(&broker, &topic, &settings, 4).await;
     assert!(first.notes.values().all(|note| *note == Note::Clean), "nothing was said yet");
-    first.commit_now(&[commit(0, Note::Open), commit(1, Note::Batchwise)]).await;
+    assert!(first.seeks.values().all(|seek| *seek == 0), "nothing was sought yet");
+    let sought = Commit { seek: u64::MAX, ..commit(0, Note::Open) };
+    first.commit_now(&[sought, commit(1, Note::Batchwise)]).await;
     first.commit_now(&[commit(2, Note::Singly { deaths: 2 })]).await;
     let committed = within("committed", broker.committed(&group, &topic)).await.expect("committed");
     assert_eq!(committed, [Some(3), Some(4), Some(5), None]);
@@ -120,9 +122,10 @@ pub async fn check_notes(subject: &mut dyn Subject) {
     let mut second = Member::joined(&broker, &topic, &settings, 4).await;
     let found: Vec<Note> = second.notes.values().copied().collect();
     assert_eq!(found, [Note::Open, Note::Batchwise, Note::Singly { deaths: 2 }, Note::Clean]);
+    assert_eq!(second.seeks.values().copied().collect::<Vec<u64>>(), [u64::MAX, 0, 0, 0]);
     assert_eq!(second.started.values().copied().collect::<Vec<u64>>(), [3, 4, 5, 0]);
     second.commit(&[commit(1, Note::Singly { deaths: 0 }), commit(3, Note::Open)]);
-    second.commit_now(&[commit(0, Note::Clean)]).await;
+    second.commit_now(&[Commit { seek: 7, ..commit(0, Note::Clean) }]).await;
     drop(second);
     drop(broker);
 
@@ -131,6 +134,7 @@ pub async fn check_notes(subject: &mut dyn Subject) {
     let third = Member::joined(&broker, &topic, &settings, 4).await;
     let found: Vec<Note> = third.notes.values().copied().collect();
     assert_eq!(found, [Note::Clean, Note::Singly { deaths: 0 }, Note::Singly { deaths: 2 }, Note::Open]);
+    assert_eq!(third.seeks[&0], 7, "also with a note that says nothing");
     third.close().await;
     let fourth = Member::joined(&broker, &topic, &settings, 4).await;
     assert!(fourth.notes.values().all(|note| *note == Note::Clean), "it was given back in order");

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use super::fields::{put_varint, put_zigzag};
 use super::reader::Reader;
-use crate::broker::{BrokerError, Cleanup, Note};
+use crate::broker::commit::{remark, remark_of};
+use crate::broker::{BrokerError, Cleanup, Commit, Note};
 
 const VERSION: u8 = 1;
 
@@ -101,19 +102,17 @@ impl PartitionMeta {
     }
 }
 
-/// A commit as bytes: the offset, big-endian, and the text of the note. A clean one is the offset alone.
-pub(in super::super) fn commit(offset: u64, note: Note) -> Vec<u8> {
-    let mut bytes = offset.to_be_bytes().to_vec();
-    if note != Note::Clean {
-        bytes.extend_from_slice(note.to_string().as_bytes());
-    }
+/// A commit as bytes: the offset, big-endian, and the text of what is said beside it. A clean one is the offset alone.
+pub(in super::super) fn commit(commit: &Commit) -> Vec<u8> {
+    let mut bytes = commit.offset.to_be_bytes().to_vec();
+    bytes.extend_from_slice(remark(commit.note, commit.seek).as_bytes());
     bytes
 }
 
-/// The committed offset in `bytes`, and the note beside it.
-pub(in super::super) fn commit_of(bytes: &[u8]) -> Result<(u64, Note), BrokerError> {
+/// The committed offset in `bytes`, with the note and the seek beside it.
+pub(in super::super) fn commit_of(bytes: &[u8]) -> Result<(u64, Note, u64), BrokerError> {
     let damaged = || BrokerError::Corrupt { context: "committed offset".into() };
-    let (offset, note) = bytes.split_first_chunk().ok_or_else(damaged)?;
-    let note = std::str::from_utf8(note).map_err(|_| damaged())?;
-    Ok((u64::from_be_bytes(*offset), Note::parse(note)))
+    let (offset, text) = bytes.split_first_chunk().ok_or_else(damaged)?;
+    let (note, seek) = remark_of(std::str::from_utf8(text).map_err(|_| damaged())?);
+    Ok((u64::from_be_bytes(*offset), note, seek))
 }

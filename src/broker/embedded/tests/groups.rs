@@ -65,7 +65,7 @@ async fn a_release_hands_over_at_once_with_its_commit() {
     a.release(&[Commit::clean(1, 9)]).await.unwrap();
     assert_eq!(
         b.poll(1).await.unwrap(),
-        ConsumerEvent::Assigned(vec![Granted { partition: 1, epoch: 2, next: 9, note: Note::Clean }])
+        ConsumerEvent::Assigned(vec![Granted { partition: 1, epoch: 2, next: 9, note: Note::Clean, seek: 0 }])
     );
     assert!(before.elapsed() < DRAIN);
 }
@@ -98,7 +98,7 @@ async fn a_dropped_member_leaves_at_once_without_commit() {
     drop(a);
     assert_eq!(
         b.poll(1).await.unwrap(),
-        ConsumerEvent::Assigned(vec![Granted { partition: 0, epoch: 2, next: 0, note: Note::Clean }])
+        ConsumerEvent::Assigned(vec![Granted { partition: 0, epoch: 2, next: 0, note: Note::Clean, seek: 0 }])
     );
     assert_eq!(broker.committed("g", "t").await.unwrap(), [None]);
     b.close(&[Commit::clean(0, 4)]).await.unwrap();

@@ -91,7 +91,7 @@ impl<'a> Stage<'a> {
         }
         for commit in &job.commits {
             let key = keys::committed(job.topic.id, commit.partition, &job.group);
-            self.batch.insert(&self.shared.store.meta, key, codec::commit(commit.offset, commit.note));
+            self.batch.insert(&self.shared.store.meta, key, codec::commit(commit));
         }
         self.committed.push(job);
     }

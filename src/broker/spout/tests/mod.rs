@@ -9,6 +9,7 @@ mod groups;
 mod notes;
 mod reads;
 mod schedules;
+mod seeks;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

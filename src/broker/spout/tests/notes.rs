@@ -24,7 +24,8 @@ async fn filled(partitions: u32) -> Log {
 async fn leave(log: &Log, partitions: u32, note: Note) {
     let mut consumer = log.broker.subscribe("t", &GroupSettings::new("g")).unwrap();
     consumer.poll(1).await.unwrap();
-    let commits: Vec<Commit> = (0..partitions).map(|partition| Commit { partition, offset: 0, note }).collect();
+    let commits: Vec<Commit> =
+        (0..partitions).map(|partition| Commit { note, ..Commit::clean(partition, 0) }).collect();
     consumer.commit_now(&commits).await.unwrap();
 }
 

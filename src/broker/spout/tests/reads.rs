@@ -194,7 +194,7 @@ async fn a_commit_that_failed_is_made_again_and_close_commits_the_last_watermark
         spout.settle(&[]).await.unwrap();
     }
     assert_eq!(committed().await, [Some(30)]);
-    let commit = Commit { partition: 0, offset: 30, note: Note::Open };
+    let commit = Commit { note: Note::Open, ..Commit::clean(0, 30) };
     assert_eq!(checked.seen.lock().unwrap().commits, [vec![commit], vec![], vec![commit]]);
 
     checked.seen.lock().unwrap().fail_commits = 1;

@@ -55,8 +55,8 @@ fn some_note() -> impl Strategy<Value = Note> {
 fn some_request() -> impl Strategy<Value = Request> {
     let offsets = || proptest::collection::vec(any::<(u32, u64)>(), 0..5);
     let commit = || {
-        (any::<(u32, u32, u64)>(), some_note())
-            .prop_map(|((epoch, partition, offset), note)| (epoch, Commit { partition, offset, note }))
+        (any::<(u32, u32, u64, u64)>(), some_note())
+            .prop_map(|((epoch, partition, offset, seek), note)| (epoch, Commit { partition, offset, note, seek }))
     };
     let commits = || proptest::collection::vec(commit(), 0..5);
     let hold = any::<(u32, u32, Option<u64>, bool)>().prop_map(|(partition, epoch, at, paused)| Hold {
@@ -119,12 +119,8 @@ fn some_reply() -> impl Strategy<Value = Reply> {
         any::<(u32, u64, u64)>().prop_map(|(partition, earliest, latest)| Bounds { partition, earliest, latest });
     let position = any::<(u32, u64)>().prop_map(|(partition, offset)| Position { partition, offset });
     let list = |n| proptest::collection::vec(any::<u32>(), n);
-    let grant = (any::<(u32, u32, u64)>(), some_note()).prop_map(|((partition, epoch, next), note)| Granted {
-        partition,
-        epoch,
-        next,
-        note,
-    });
+    let grant = (any::<(u32, u32, u64, u64)>(), some_note())
+        .prop_map(|((partition, epoch, next, seek), note)| Granted { partition, epoch, next, note, seek });
     prop_oneof![
         Just(Reply::Done),
         Just(Reply::Nothing),

@@ -78,6 +78,7 @@ fn assigned(grants: &[(u32, u32, u64)]) -> ConsumerEvent {
         epoch: *epoch,
         next: *next,
         note: Note::Clean,
+        seek: 0,
     };
     ConsumerEvent::Assigned(grants.iter().map(granted).collect())
 }

@@ -169,7 +169,7 @@ async fn a_pause_is_about_the_polls_after_it_and_about_one_assignment() {
 async fn notes_go_both_ways_and_the_newest_commit_counts() {
     let (_dir, log, remote) = fixture(2, &shared()).await;
     let settings = GroupSettings::new("g");
-    let commit = |partition, offset, note| Commit { partition, offset, note };
+    let commit = |partition, offset, note| Commit { note, ..Commit::clean(partition, offset) };
     let mut there = remote.subscribe("t", &settings).unwrap();
     assert_eq!(poll(&mut *there, 1).await, assigned(&[(0, 1, 0), (1, 1, 0)]));
     for offset in 0..50 {
@@ -179,7 +179,7 @@ async fn notes_go_both_ways_and_the_newest_commit_counts() {
     assert_eq!(log.committed("g", "t").await.unwrap(), [Some(20), Some(49)]);
     drop(there);
 
-    let granted = |partition, epoch, next, note| Granted { partition, epoch, next, note };
+    let granted = |partition, epoch, next, note| Granted { partition, epoch, next, note, seek: 0 };
     let mut here = log.subscribe("t", &settings).unwrap();
     let expected = |epoch| {
         ConsumerEvent::Assigned(vec![

@@ -7,7 +7,7 @@ use super::super::super::codec::{Reader, put_varint};
 use super::parts::{number, put_text, text};
 
 /// Raised with every change of what goes over the socket.
-pub(in super::super) const VERSION: u8 = 2;
+pub(in super::super) const VERSION: u8 = 3;
 /// Bytes that a greeting has at most.
 pub(in super::super) const GREETING_BYTES: usize = 4096;
 const MAGIC: &[u8] = b"squall-log";

@@ -18,31 +18,33 @@ pub(in super::super) struct Hold {
 }
 
 pub(super) fn put_grants(buf: &mut Vec<u8>, grants: &[Granted]) {
-    put_list(buf, grants, |buf, Granted { partition, epoch, next, note }| {
+    put_list(buf, grants, |buf, Granted { partition, epoch, next, note, seek }| {
         put_place(buf, *partition, *epoch, *next);
         put_note(buf, *note);
+        put_varint(buf, *seek);
     });
 }
 
 pub(super) fn grants(from: &mut Reader<'_>) -> Option<Vec<Granted>> {
     list(from, |from| {
         let (partition, epoch, next) = (number(from)?, number(from)?, from.varint()?);
-        Some(Granted { partition, epoch, next, note: note(from)? })
+        Some(Granted { partition, epoch, next, note: note(from)?, seek: from.varint()? })
     })
 }
 
 /// Commits, each with the epoch of the assignment that it is of.
 pub(super) fn put_commits(buf: &mut Vec<u8>, commits: &[(u32, Commit)]) {
-    put_list(buf, commits, |buf, (epoch, Commit { partition, offset, note })| {
+    put_list(buf, commits, |buf, (epoch, Commit { partition, offset, note, seek })| {
         put_place(buf, *partition, *epoch, *offset);
         put_note(buf, *note);
+        put_varint(buf, *seek);
     });
 }
 
 pub(super) fn commits(from: &mut Reader<'_>) -> Option<Vec<(u32, Commit)>> {
     list(from, |from| {
         let (partition, epoch, offset) = (number(from)?, number(from)?, from.varint()?);
-        Some((epoch, Commit { partition, offset, note: note(from)? }))
+        Some((epoch, Commit { partition, offset, note: note(from)?, seek: from.varint()? }))
     })
 }
 

@@ -1,0 +1,283 @@
+//! Going on elsewhere: where an operator says, or behind records that the log has deleted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::LogSpout;
+use super::holds::Cause;
+use crate::broker::{BrokerError, Commit, Note};
+use crate::topology::{BoxFuture, Class, Classify, Error, Result};
+
+/// Where a partition is to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seek {
+    /// Which seek it is: a later one has a greater number. Never 0.
+    pub number: u64,
+    /// Offset of the next record to read.
+    pub offset: u64,
+}
+
+/// Records of a partition that the log has deleted before they were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Gap {
+    /// The first of them: where reading was to go on.
+    pub from: u64,
+    /// Offset after the last of them, which is the oldest that is held.
+    pub to: u64,
+}
+
+/// Says where the partitions of a spout are to go on, and hears how they stand. Shared by the tasks of the spout.
+///
+/// A seek is applied once: its number is committed with the offset that it leads to, so that whoever gets the partition
+/// next, after whatever death, knows of it.
+pub trait Seeks: Send + Sync + 'static {
+    /// The newest seek of `partition` with a greater number than `last`; `None` when there is none. Must not block.
+    fn wanted(&self, partition: u32, last: u64) -> Option<Seek>;
+
+    /// Resolves when [`wanted`](Self::wanted) may answer otherwise than before. It is called before the answers that it
+    /// is about, and kept.
+    fn changed(&self) -> BoxFuture<'_, ()>;
+
+    /// A partition is this process's, and stands as of the seek with this number; 0 = it never was sought.
+    fn stands(&self, partition: u32, seek: u64);
+
+    /// A partition is not this process's any more.
+    fn gone(&self, partition: u32);
+
+    /// A partition cannot be read on because of a gap, and waits for a seek. Said once for each stop.
+    fn stopped(&self, partition: u32, gap: Gap);
+
+    /// A partition is about to go on behind a gap, as its settings say. The gap is kept somewhere durable once this has
+    /// returned. Called again after an error.
+    fn passing<'a>(&'a self, partition: u32, gap: Gap) -> BoxFuture<'a, Result<(), BrokerError>>;
+}
+
+/// What a spout does when the log has deleted records before they were read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnGap {
+    /// The partition waits for a seek; the others go on.
+    #[default]
+    Stop,
+    /// It goes on with the oldest record that is held.
+    Earliest,
+    /// It goes on with what arrives from now on.
+    Latest,
+}
+
+/// After how long a move is tried again that could not be committed.
+const AGAIN: Duration = Duration::from_millis(100);
+/// After how long a partition that stands at a gap is looked at again.
+const GAP_LOOK: Duration = Duration::from_secs(24 * 3600);
+
+/// Partitions that are to go on elsewhere.
+pub(super) struct Moves {
+    seeks: Option<Arc<dyn Seeks>>,
+    /// By partition: drained, then committed and moved.
+    moving: BTreeMap<u32, Move>,
+    /// When a move may be committed again.
+    again: Instant,
+    /// What tells that there may be other seeks.
+    change: Option<BoxFuture<'static, ()>>,
+}
+
+/// Where a partition goes on once nothing of it is in flight.
+#[derive(Debug, Clone, Copy)]
+struct Move {
+    offset: u64,
+    /// Number of the last seek afterwards.
+    seek: u64,
+    /// What is passed over that was deleted, to be kept first.
+    gap: Option<Gap>,
+}
+
+impl Moves {
+    pub(super) fn new(seeks: Option<Arc<dyn Seeks>>) -> Self {
+        Self { seeks, moving: BTreeMap::new(), again: Instant::now(), change: None }
+    }
+
+    pub(super) fn seeks(&self) -> Option<&Arc<dyn Seeks>> {
+        self.seeks.as_ref()
+    }
+
+    pub(super) fn partitions(&self) -> impl Iterator<Item = u32> {
+        self.moving.keys().copied()
+    }
+
+    /// Whether the partition is to go on elsewhere.
+    pub(super) fn has(&self, partition: u32) -> bool {
+        self.moving.contains_key(&partition)
+    }
+
+    /// Partitions are no longer ours to move.
+    pub(super) fn forget(&mut self, partitions: &[u32]) {
+        self.moving.retain(|partition, _| !partitions.contains(partition));
+    }
+
+    /// When a move is to be tried again.
+    pub(super) fn due(&self) -> Option<Instant> {
+        (!self.moving.is_empty() && self.again > Instant::now()).then_some(self.again)
+    }
+
+    /// Resolves when there may be other seeks. Cancel-safe.
+    pub(super) async fn changed(&mut self) {
+        let Some(seeks) = &self.seeks else { return std::future::pending().await };
+        let change = self.change.get_or_insert_with(|| listening(seeks));
+        change.as_mut().await;
+        self.change = None;
+    }
+
+    /// What is listened to before it is asked.
+    fn listen(&mut self) {
+        if let Some(seeks) = &self.seeks {
+            self.change.get_or_insert_with(|| listening(seeks));
+        }
+    }
+}
+
+/// A future of [`Seeks::changed`] that has begun to listen.
+fn listening(seeks: &Arc<dyn Seeks>) -> BoxFuture<'static, ()> {
+    let owned = seeks.clone();
+    super::gate::begun(Box::pin(async move { owned.changed().await }))
+}
+
+impl LogSpout {
+    /// Moves the partitions that are sought elsewhere: what they have in flight settles first, what of it failed is given
+    /// up, and the commit of the new position names the seek. Cancel-safe.
+    pub(super) async fn move_partitions(&mut self) -> Result<()> {
+        self.take_up_seeks()?;
+        if self.moves.moving.is_empty() || Instant::now() < self.moves.again {
+            return Ok(());
+        }
+        let drained = |partition: &u32| {
+            self.ours.is_drained(&[*partition]) && !self.passed.iter().any(|(run, _)| run.partition == *partition)
+        };
+        let ready: Vec<u32> = self.moves.moving.keys().copied().filter(drained).collect();
+        for partition in ready {
+            let Some(Move { offset, seek, gap }) = self.moves.moving.get(&partition).copied() else { continue };
+            let result = match (gap, self.moves.seeks.clone()) {
+                (Some(gap), Some(seeks)) => seeks.passing(partition, gap).await,
+                _ => Ok(()),
+            };
+            let commit = Commit { partition, offset, note: Note::Open, seek };
+            let result = match result {
+                Ok(()) => self.consumer().commit_now(&[commit]).await,
+                error => error,
+            };
+            match result {
+                Ok(()) => self.moved(partition, offset, seek)?,
+                Err(error) if error.class() == Class::Retryable => {
+                    tracing::warn!(topic = self.settings.topic, partition, error = %Error::from(error), "a partition is not moved yet");
+                    self.moves.again = Instant::now() + AGAIN;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Has partitions drain that are sought elsewhere.
+    fn take_up_seeks(&mut self) -> Result<()> {
+        let Some(seeks) = self.moves.seeks.clone() else { return Ok(()) };
+        self.moves.listen();
+        let revoking = self.revoking.as_deref().unwrap_or_default();
+        let wanted = |(partition, assigned): (u32, &super::assigned::Assigned)| {
+            let last = self.moves.moving.get(&partition).map_or(assigned.seek, |moving| moving.seek);
+            Some((partition, seeks.wanted(partition, last)?))
+        };
+        let ours = self.ours.iter().filter(|(partition, _)| !revoking.contains(partition));
+        let wanted: Vec<(u32, Seek)> = ours.filter_map(wanted).collect();
+        for (partition, Seek { number, offset }) in wanted {
+            tracing::info!(
+                topic = self.settings.topic,
+                partition,
+                offset,
+                number,
+                "a partition goes on elsewhere"
+            );
+            self.begin_move(partition, Move { offset, seek: number, gap: None })?;
+        }
+        Ok(())
+    }
+
+    /// Nothing fresh of the partition goes out any more, and nothing of it comes again.
+    fn begin_move(&mut self, partition: u32, to: Move) -> Result<()> {
+        self.moves.moving.insert(partition, to);
+        self.replays.remove(&[partition]);
+        self.holds.end_wait(partition);
+        self.forget_suspects(&[partition]);
+        match self.ours.next(partition) {
+            Some(next) => self.pause_at(partition, next),
+            None => Ok(()),
+        }
+    }
+
+    /// The partition stands elsewhere.
+    fn moved(&mut self, partition: u32, offset: u64, seek: u64) -> Result<()> {
+        self.moves.moving.remove(&partition);
+        self.ours.seek(partition, offset, seek);
+        if let Some(seeks) = &self.moves.seeks {
+            seeks.stands(partition, seek);
+        }
+        self.give_up_turn();
+        // What holds back nothing any more is resumed from here.
+        self.pause_at(partition, offset)
+    }
+
+    /// No partition is this task's any more.
+    pub(super) fn gone(&self) {
+        if let Some(seeks) = &self.moves.seeks {
+            self.ours.iter().for_each(|(partition, _)| seeks.gone(partition));
+        }
+    }
+
+    /// What a failed poll means: the end of the run, or of a partition's reading where somebody can say how it goes on.
+    pub(super) fn poll_failed(&mut self, error: BrokerError) -> Result<()> {
+        match error {
+            BrokerError::OutOfRange { partition, offset, earliest, latest, .. }
+                if !self.settings.bounded && self.moves.seeks.is_some() =>
+            {
+                self.gap(partition, offset, earliest, latest)
+            }
+            BrokerError::OutOfRange { .. } => Err(Error::fatal(format!(
+                "{error}; the records between are gone: decide where to go on and set the group's offset explicitly"
+            ))),
+            other => Err(Error::new(other.class(), other)),
+        }
+    }
+
+    fn gap(&mut self, partition: u32, from: u64, earliest: u64, latest: u64) -> Result<()> {
+        let topic = &self.settings.topic;
+        let Some(seek) = self.ours.of(partition).map(|assigned| assigned.seek) else { return Ok(()) };
+        let gap = Gap { from, to: earliest };
+        let offset = match self.settings.on_gap {
+            OnGap::Earliest if from < earliest => earliest,
+            OnGap::Latest if from < earliest => latest,
+            // Past the end nothing was deleted: the log is another one, or was cut.
+            OnGap::Stop | OnGap::Earliest | OnGap::Latest => {
+                tracing::error!(
+                    topic,
+                    partition,
+                    from,
+                    earliest,
+                    latest,
+                    "the next record is not in the log; the partition waits for a seek"
+                );
+                if let Some(seeks) = &self.moves.seeks {
+                    seeks.stopped(partition, gap);
+                }
+                return self.hold_back(partition, Instant::now() + GAP_LOOK, Cause::Gap);
+            }
+        };
+        tracing::error!(
+            topic,
+            partition,
+            from,
+            to = offset,
+            "records were deleted before they were read; they are passed over"
+        );
+        self.begin_move(partition, Move { offset, seek, gap: Some(Gap { from, to: offset }) })
+    }
+}

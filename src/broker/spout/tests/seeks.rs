@@ -1,0 +1,318 @@
+//! Partitions that go on elsewhere, by an operator's wish or behind a gap.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::deaths::{live_with, small};
+use super::{Log, Stored, counts, offsets, topology, unbounded};
+use crate::broker::{
+    Broker, BrokerError, ConsumerEvent, Gap, GroupSettings, LogRecord, LogSpout, LogSpoutSettings, Note, OnGap,
+    Seek, Seeks,
+};
+use crate::runtime::{Ended, Options, Report, Stop};
+use crate::testing::{Faults, Trial};
+use crate::topology::{BoxFuture, Class};
+
+/// What an operator wants, and what he hears.
+struct Desk {
+    wanted: Mutex<BTreeMap<u32, Seek>>,
+    changes: watch::Sender<()>,
+    stands: Mutex<BTreeMap<u32, u64>>,
+    stopped: Mutex<Vec<(u32, Gap)>>,
+    passed: Mutex<Vec<(u32, Gap)>>,
+    /// This many times it fails to keep a gap.
+    fails: Mutex<u32>,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            wanted: Mutex::default(),
+            changes: watch::channel(()).0,
+            stands: Mutex::default(),
+            stopped: Mutex::default(),
+            passed: Mutex::default(),
+            fails: Mutex::default(),
+        }
+    }
+}
+
+impl Desk {
+    fn want(&self, partition: u32, number: u64, offset: u64) {
+        self.wanted.lock().unwrap().insert(partition, Seek { number, offset });
+        self.changes.send_replace(());
+    }
+
+    async fn until_all_stand(&self, number: u64, partitions: usize) {
+        while self.stands.lock().unwrap().values().filter(|seek| **seek >= number).count() < partitions {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+impl Seeks for Desk {
+    fn wanted(&self, partition: u32, last: u64) -> Option<Seek> {
+        self.wanted.lock().unwrap().get(&partition).copied().filter(|seek| seek.number > last)
+    }
+
+    fn changed(&self) -> BoxFuture<'_, ()> {
+        let mut changes = self.changes.subscribe();
+        Box::pin(async move { changes.changed().await.unwrap() })
+    }
+
+    fn stands(&self, partition: u32, seek: u64) {
+        self.stands.lock().unwrap().insert(partition, seek);
+    }
+
+    fn gone(&self, partition: u32) {
+        self.stands.lock().unwrap().remove(&partition);
+    }
+
+    fn stopped(&self, partition: u32, gap: Gap) {
+        self.stopped.lock().unwrap().push((partition, gap));
+    }
+
+    fn passing<'a>(&'a self, partition: u32, gap: Gap) -> BoxFuture<'a, Result<(), BrokerError>> {
+        Box::pin(async move {
+            let mut fails = self.fails.lock().unwrap();
+            if *fails > 0 {
+                *fails -= 1;
+                return Err(BrokerError::Timeout { what: "keeping a gap".to_owned(), after_ms: 1 });
+            }
+            self.passed.lock().unwrap().push((partition, gap));
+            Ok(())
+        })
+    }
+}
+
+fn spout(log: &Log, settings: LogSpoutSettings, desk: &Arc<Desk>) -> LogSpout {
+    LogSpout::new(log.broker.clone(), settings).steered(desk.clone())
+}
+
+/// Runs until the script has ended, in order.
+fn run<F: Future<Output = ()>>(
+    log: &Log,
+    desk: &Arc<Desk>,
+    stored: &Stored,
+    pause_ms: u64,
+    script: impl FnOnce() -> F,
+) -> Report {
+    let topology = topology(spout(log, unbounded("t"), desk), 1, stored, Duration::from_millis(pause_ms));
+    Trial::default().settings(small()).run_with(topology, |stop: Stop| async move {
+        script().await;
+        stop.stop();
+    })
+}
+
+async fn until(done: impl Fn() -> bool) {
+    while !done() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// What a member of the group finds that joins now: offset, note and seek, by partition.
+fn found(log: &Log) -> Vec<(u64, Note, u64)> {
+    super::block_on(async {
+        let mut heir = log.broker.subscribe("t", &GroupSettings::new("g")).unwrap();
+        match heir.poll(1).await.unwrap() {
+            ConsumerEvent::Assigned(granted) => granted.iter().map(|g| (g.next, g.note, g.seek)).collect(),
+            event => panic!("{event:?}"),
+        }
+    })
+}
+
+#[test]
+fn a_seek_ahead_passes_over_what_is_between_and_is_committed_with_its_number() {
+    let (log, desk, stored) = (Log::open(), Arc::new(Desk::default()), Stored::default());
+    log.fill("t", 2, 10_000);
+    let report = run(&log, &desk, &stored, 10, || async {
+        until(|| offsets(&stored).len() > 100).await;
+        desk.want(0, 7, 9_900);
+        desk.until_all_stand(7, 1).await;
+        until(|| offsets(&stored).last() == Some(&9_999)).await;
+    });
+    assert_eq!(report.exit_code(), 0);
+    let of_first = offsets(&stored);
+    let before = of_first.iter().filter(|offset| **offset < 9_900).count() as u64;
+    assert!(before < 9_000, "{before} were stored before the seek");
+    assert!(of_first[..before as usize].iter().copied().eq(0..before), "what was in flight is settled");
+    assert!(of_first[before as usize..].iter().copied().eq(9_900..10_000));
+    assert!(counts(&stored).iter().all(|times| *times == 1));
+    let found = found(&log);
+    assert_eq!(found[0], (10_000, Note::Clean, 7));
+    assert_eq!((found[1].1, found[1].2), (Note::Clean, 0), "the other partition is as it was");
+}
+
+#[test]
+fn a_seek_back_repeats_and_commits_go_back_with_it() {
+    let (log, desk, stored) = (Log::open(), Arc::new(Desk::default()), Stored::default());
+    log.fill("t", 1, 500);
+    let report = run(&log, &desk, &stored, 1, || async {
+        until(|| offsets(&stored).len() == 500).await;
+        desk.want(0, 3, 200);
+        until(|| counts(&stored)[499] == 2).await;
+    });
+    assert_eq!(report.exit_code(), 0);
+    let times = counts(&stored);
+    assert!(times[..200].iter().all(|times| *times == 1) && times[200..].iter().all(|times| *times == 2));
+    assert_eq!(found(&log), [(500, Note::Clean, 3)]);
+}
+
+#[test]
+fn a_seek_is_applied_once_whoever_dies() {
+    let (log, desk, stored) = (Log::open(), Arc::new(Desk::default()), Stored::default());
+    log.fill("t", 1, 500);
+    desk.want(0, 9, 400);
+    let once = topology(spout(&log, unbounded("t"), &desk), 1, &stored, Duration::ZERO);
+    let death = async { until(|| offsets(&stored).len() == 100).await };
+    assert!(live_with(once, &small(), Options::default(), death).is_none());
+    assert!(offsets(&stored).iter().copied().eq(400..500), "it came before anything was read");
+    // The heir finds the seek wanted still, and applied.
+    stored.lock().unwrap().clear();
+    let committed = log.committed("t")[0].unwrap();
+    let report = run(&log, &desk, &stored, 0, || async {
+        desk.until_all_stand(9, 1).await;
+        until(|| offsets(&stored).last() == Some(&499) || committed == 500).await;
+    });
+    assert_eq!(report.exit_code(), 0);
+    assert!(offsets(&stored).first().is_none_or(|first| *first >= committed), "it did not go there again");
+    assert_eq!(found(&log), [(500, Note::Clean, 9)]);
+}
+
+#[test]
+fn what_fails_and_cannot_be_committed_does_not_keep_a_partition_from_moving() {
+    let (log, desk, stored) = (Log::open(), Arc::new(Desk::default()), Stored::default());
+    log.fill("t", 1, 300);
+    let checked = log.checked();
+    let settings = LogSpoutSettings { max_replays: 1_000_000, ..unbounded("t") };
+    let spout = LogSpout::new(Arc::new(checked.clone()), settings).steered(desk.clone());
+    let topology = topology(spout, 1, &stored, Duration::ZERO);
+    // Whatever has to do with record 20 fails.
+    let is_it = |record: &LogRecord| record.origin.offset == 20;
+    let faults = Faults::default().fail("store", is_it, Class::Retryable, u32::MAX);
+    let report = Trial::default().settings(small()).faults(faults).run_with(topology, |stop| async move {
+        until(|| checked.seen.lock().unwrap().cursors > 0).await;
+        checked.seen.lock().unwrap().fail_notes = 3;
+        desk.want(0, 1, 290);
+        until(|| offsets(&stored).last() == Some(&299)).await;
+        stop.stop();
+    });
+    assert!(matches!(report.ended, Ended::Drained), "{report:?}");
+    assert_eq!(found(&log)[0].2, 1);
+}
+
+#[test]
+fn a_partition_at_a_gap_waits_for_a_seek_while_the_others_go_on() {
+    let (log, desk, stored) = (Log::open(), Arc::new(Desk::default()), Stored::default());
+    log.fill("t", 2, 100);
+    log.reset("t", &[(0, 10)]);
+    log.delete_before("t", 60);
+    let report = run(&log, &desk, &stored, 0, || async {
+        until(|| !desk.stopped.lock().unwrap().is_empty() && stored.lock().unwrap().len() == 100).await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert!(offsets(&stored).is_empty());
+        desk.want(0, 1, 60);
+        until(|| offsets(&stored).len() == 40).await;
+    });
+    assert_eq!(report.exit_code(), 0);
+    assert_eq!(*desk.stopped.lock().unwrap(), [(0, Gap { from: 10, to: 60 })]);
+    assert!(desk.passed.lock().unwrap().is_empty(), "a seek is the operator's own decision");
+    assert_eq!(found(&log), [(100, Note::Clean, 1), (100, Note::Clean, 0)]);
+}
+
+#[test]
+fn a_partition_goes_on_behind_a_gap_by_its_settings_once_the_gap_is_kept() {
+    for (on_gap, first) in [(OnGap::Earliest, Some(60)), (OnGap::Latest, None)] {
+        let (log, desk, stored) = (Log::open(), Arc::new(Desk::default()), Stored::default());
+        log.fill("t", 1, 100);
+        log.reset("t", &[(0, 10)]);
+        log.delete_before("t", 60);
+        *desk.fails.lock().unwrap() = 2;
+        let settings = LogSpoutSettings { on_gap, ..unbounded("t") };
+        let topology = topology(spout(&log, settings, &desk), 1, &stored, Duration::ZERO);
+        let report = Trial::default().run_with(topology, |stop| {
+            let (desk, stored) = (desk.clone(), stored.clone());
+            async move {
+                until(|| !desk.passed.lock().unwrap().is_empty()).await;
+                until(|| first.is_none() || offsets(&stored).len() == 40).await;
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                stop.stop();
+            }
+        });
+        assert_eq!(report.exit_code(), 0);
+        let to = first.unwrap_or(100);
+        assert_eq!(*desk.passed.lock().unwrap(), [(0, Gap { from: 10, to })], "once, after two failures");
+        assert_eq!(offsets(&stored).first().copied(), first);
+        assert_eq!(found(&log), [(100, Note::Clean, 0)]);
+    }
+}
+
+/// Random seeks, failures, stops and deaths: what lies from the last seek on is stored, its number is committed.
+#[test]
+fn random_seeks_failures_stops_and_deaths_end_where_the_last_seek_leads() {
+    const RECORDS: u64 = 60;
+    let (log, mut deaths, mut moved) = (Log::open(), 0, 0);
+    for seed in 1..=300_u64 {
+        let name = format!("t{seed}");
+        log.fill(&name, 2, RECORDS);
+        let (desk, stored) = (Arc::new(Desk::default()), Stored::default());
+        let draw = |round: u64, below: u64| {
+            (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left((round * 11) as u32) >> 33) % below
+        };
+        for round in 0..4 {
+            let settings = LogSpoutSettings {
+                max_replays: 1000,
+                commit_interval: Duration::from_millis(5),
+                ..unbounded(&name)
+            };
+            let built = topology(spout(&log, settings, &desk), 1, &stored, Duration::from_millis(seed % 3));
+            let is_hit =
+                move |record: &LogRecord| (record.origin.offset ^ seed).wrapping_mul(0x9e37_79b9) >> 7 & 7 == 0;
+            let faults = Faults::default().fail("store", is_hit, Class::Retryable, 1 + (seed % 40) as u32);
+            let (wait, target) = (Duration::from_millis(draw(round, 30)), draw(round + 5, RECORDS + 1));
+            let script = async {
+                tokio::time::sleep(wait).await;
+                if round < 3 {
+                    desk.want((round % 2) as u32, round + 1, target);
+                    tokio::time::sleep(Duration::from_millis(draw(round + 9, 12))).await;
+                    return;
+                }
+                // Everything that is wanted is applied, and all of it is stored.
+                desk.until_all_stand(2, 2).await;
+                let goals = desk.wanted.lock().unwrap().clone();
+                for (partition, Seek { offset, .. }) in goals {
+                    let all = || (offset..RECORDS).all(|at| stored.lock().unwrap().contains_key(&(partition, at)));
+                    until(all).await;
+                }
+            };
+            if round < 3 && draw(round + 3, 2) == 0 {
+                let options = Options { faults: Some(Arc::new(faults)), ..Options::default() };
+                assert!(live_with(built, &small(), options, script).is_none());
+                deaths += 1;
+                continue;
+            }
+            let report = Trial::of_seed(seed + 1000 * round).faults(faults).run_with(built, |stop| async move {
+                script.await;
+                stop.stop();
+            });
+            assert!(matches!(report.ended, Ended::Drained), "seed {seed}, round {round}: {report:?}");
+            moved += u64::from(desk.stands.lock().unwrap().is_empty());
+        }
+        let numbers: Vec<u64> = found_in(&log, &name).into_iter().map(|(_, seek)| seek).collect();
+        assert_eq!(numbers, [3, 2], "seed {seed}");
+    }
+    assert!(deaths > 300 && moved > 300, "{deaths} deaths, {moved} orderly ends");
+}
+
+fn found_in(log: &Log, topic: &str) -> Vec<(u64, u64)> {
+    super::block_on(async {
+        let mut heir = log.broker.subscribe(topic, &GroupSettings::new("g")).unwrap();
+        match heir.poll(1).await.unwrap() {
+            ConsumerEvent::Assigned(granted) => granted.iter().map(|g| (g.next, g.seek)).collect(),
+            event => panic!("{event:?}"),
+        }
+    })
+}
