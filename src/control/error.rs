@@ -7,7 +7,7 @@ use crate::broker::BrokerError;
 #[non_exhaustive]
 pub enum ControlError {
     /// A key of a kind that this program does not know.
-    #[error("unknown control key `{key}`; known are switch/<name> and spout/<name>")]
+    #[error("unknown control key `{key}`; known are switch/<name>, spout/<name>, seek/<number> and backfill/<id>")]
     UnknownKey {
         /// The key.
         key: String,
@@ -22,6 +22,9 @@ pub enum ControlError {
         /// What it may be.
         valid: &'static str,
     },
+    /// A seek to where nothing is.
+    #[error("{0}")]
+    BadSeek(String),
     /// The record's value is not what a control record holds.
     #[error("not a control record: {0}")]
     BadRecord(#[source] serde_json::Error),

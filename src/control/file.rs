@@ -71,7 +71,8 @@ impl LastKnown {
             return None;
         }
         let known = |(key, entry): (String, Entry)| key.parse::<Key>().ok().map(|key| (key, entry));
-        Some(State { entries: content.entries.into_iter().filter_map(known).collect(), next: content.next })
+        let entries = content.entries.into_iter().filter_map(known).collect();
+        Some(State { entries, next: content.next, ..State::default() })
     }
 
     /// Removes what a worker that was killed had not finished; not while another worker writes. What cannot be removed

@@ -11,7 +11,7 @@ use super::follow::follow;
 use super::report::report;
 use super::shared::Shared;
 use super::{ControlSettings, Running};
-use crate::broker::Broker;
+use crate::broker::{Broker, Seeks};
 use crate::guard::Switch;
 
 /// Follows what the operator wants of a topology, turns the handles that it gives out, and reports.
@@ -67,6 +67,13 @@ impl Control {
     /// Whether the spout `name` may read, now and later. The operator knows of it from now on.
     pub fn spout(&self, name: &str) -> Running {
         self.shared.spout(name)
+    }
+
+    /// What has the partitions of the spout `name` go on where an operator says: for
+    /// [`LogSpout::steered`](crate::broker::LogSpout::steered). It reads `topic` as `group`. The operator knows of it from
+    /// now on.
+    pub fn seeks(&self, name: &str, topic: &str, group: &str) -> Arc<dyn Seeks> {
+        self.shared.seeks(name, topic, group)
     }
 
     /// Name of this worker.

@@ -1,14 +1,15 @@
-//! What an operator changes while a topology runs: switches, and pausing a spout.
+//! What an operator changes while a topology runs: switches, pausing a spout, and where it reads on.
 //!
 //! Every change is a record of one compacted topic, which every worker of every machine follows. It needs neither store;
 //! a worker that starts while the log is away begins with the last state it saw, from a local file.
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | [`Control`] | a worker's side: follows the topic, turns its [`Switch`](crate::guard::Switch)es and [`Running`] handles, reports |
+//! | [`Control`] | a worker's side: follows the topic, turns its [`Switch`](crate::guard::Switch)es and [`Running`] handles, moves its spouts, reports |
 //! | [`ControlSettings`] | its bounds |
 //! | [`Operator`] | the other side: changes, waits for the workers, shows state, workers and audit |
-//! | [`Key`] [`Change`] | a control record |
+//! | [`Key`] [`Change`] | a control record of a switch or a spout |
+//! | [`SeekRecord`] | a control record that has partitions go on elsewhere |
 //! | [`Heartbeat`] [`Acknowledgement`] | what a worker says of itself |
 //! | [`AuditRecord`] | what is kept of every change |
 //! | [`Names`] [`ensure`] | the topics |
@@ -42,6 +43,7 @@ mod outage;
 mod read;
 mod report;
 mod running;
+mod seeks;
 mod settings;
 mod shared;
 mod state;
@@ -56,7 +58,11 @@ pub use handle::Control;
 pub use host::host_name;
 pub use key::Key;
 pub use names::{Names, ensure};
-pub use operate::{Answers, AuditRecord, Changed, KeyState, Operator, Planned, WorkerAnswer, WorkerStanding};
+pub use operate::{
+    Answers, AuditRecord, Changed, KeyState, Operator, PartitionLag, Planned, PlannedMove, SeekAnswers, SeekPlan,
+    SeekTo, Seeking, SpoutSource, WorkerAnswer, WorkerStanding,
+};
 pub use running::Running;
+pub use seeks::SeekRecord;
 pub use settings::ControlSettings;
-pub use workers::{Acknowledgement, Applied, Heartbeat, Worker};
+pub use workers::{Acknowledgement, Applied, CursorStanding, Heartbeat, PartitionStanding, Worker};

@@ -26,11 +26,12 @@ async fn report_on(shared: &Shared) {
     let mut outage = Outage::of("report to the workers' topic", &shared.settings);
     let mut next_beat = Instant::now();
     loop {
-        tokio::select! {
-            () = shared.to_report.notified() => {}
-            () = sleep_until(next_beat) => {}
-        }
-        let report = shared.take_report(Instant::now() >= next_beat);
+        let moved = tokio::select! {
+            () = shared.to_report.notified() => false,
+            () = shared.moved.notified() => true,
+            () = sleep_until(next_beat) => false,
+        };
+        let report = shared.take_report(moved || Instant::now() >= next_beat);
         if report.heartbeat.is_some() {
             next_beat = Instant::now() + shared.settings.heartbeat;
         }

@@ -9,11 +9,13 @@ use tokio::sync::Notify;
 use super::file::LastKnown;
 use super::key::RUNNING;
 use super::known::{Known, register, turn};
+use super::seeks::{Board, Steering};
 use super::state::State;
 use super::workers::record;
-use super::{Acknowledgement, ControlSettings, Heartbeat, Key, Names, Running, host_name};
-use crate::broker::{Append, Broker};
+use super::{Acknowledgement, AuditRecord, ControlSettings, Heartbeat, Key, Names, Running, host_name};
+use crate::broker::{Append, Broker, BrokerError, Gap, Seeks};
 use crate::guard::Switch;
+use crate::topology::BoxFuture;
 
 pub(super) struct Shared {
     pub(super) broker: Arc<dyn Broker>,
@@ -22,6 +24,8 @@ pub(super) struct Shared {
     pub(super) file: LastKnown,
     /// There is something to tell the operator before the next heartbeat.
     pub(super) to_report: Notify,
+    /// Some partition stands otherwise than the last heartbeat said.
+    pub(super) moved: Arc<Notify>,
     /// The next expiry may be another one.
     pub(super) expiry_moved: Notify,
     started_ms: i64,
@@ -33,6 +37,7 @@ struct Inner {
     state: State,
     switches: BTreeMap<Key, Known<Switch>>,
     spouts: BTreeMap<Key, Known<Running>>,
+    boards: Vec<Arc<Board>>,
     /// Acknowledgements that the log does not have yet: at most one per known key.
     pending: BTreeMap<Key, Acknowledgement>,
     /// Whether a state is being written to the file; until it is, nothing is acknowledged.
@@ -55,11 +60,13 @@ impl Shared {
             settings,
             file,
             to_report: Notify::new(),
+            moved: Arc::default(),
             expiry_moved: Notify::new(),
             inner: Mutex::new(Inner {
                 state,
                 switches: BTreeMap::new(),
                 spouts: BTreeMap::new(),
+                boards: Vec::new(),
                 pending: BTreeMap::new(),
                 storing: false,
                 turned: BTreeSet::new(),
@@ -87,6 +94,37 @@ impl Shared {
         let handle = register(spouts, state, Key::Spout(name.to_owned()), RUNNING, now_ms);
         self.registered(inner);
         handle
+    }
+
+    /// What steers a spout; known to the operator from now on. The same name again is the same spout.
+    pub(super) fn seeks(self: &Arc<Self>, spout: &str, topic: &str, group: &str) -> Arc<dyn Seeks> {
+        let mut inner = self.lock();
+        let board = match inner.boards.iter().find(|board| board.spout() == spout) {
+            Some(board) => board.clone(),
+            None => {
+                let board = Arc::new(Board::new(spout, topic, group));
+                inner.boards.push(board.clone());
+                board
+            }
+        };
+        board.want(inner.state.sought.of(spout));
+        self.registered(inner);
+        let shared = Arc::downgrade(self);
+        let keep = move |topic: String, partition: u32, gap: Gap| -> BoxFuture<'static, Result<(), BrokerError>> {
+            let shared = shared.upgrade();
+            Box::pin(async move {
+                let shared = shared.ok_or(BrokerError::Closed { what: "the control of this worker" })?;
+                shared.keep_gap(&topic, partition, gap).await
+            })
+        };
+        Arc::new(Steering { board, tell: self.moved.clone(), keep: Arc::new(keep) })
+    }
+
+    /// Has the audit say which records were deleted before they were read.
+    async fn keep_gap(&self, topic: &str, partition: u32, gap: Gap) -> Result<(), BrokerError> {
+        let record = AuditRecord::lost(topic, partition, gap, &self.settings.worker, self.now_ms());
+        let record = Append { partition: Some(0), value: Some(record.encode()), ..Append::default() };
+        self.broker.producer()?.append(&self.names.audit, vec![record]).await.map(drop)
     }
 
     fn registered(&self, mut inner: MutexGuard<'_, Inner>) {
@@ -206,6 +244,7 @@ impl Shared {
             heartbeat_ms: self.settings.heartbeat.as_millis() as u64,
             switches: inner.switches.iter().map(|(key, known)| known.applied(key)).collect(),
             spouts: inner.spouts.iter().map(|(key, known)| known.applied(key)).collect(),
+            cursors: inner.boards.iter().map(|board| board.standing()).collect(),
         }
     }
 
@@ -222,7 +261,8 @@ pub(super) struct Report {
 
 impl Inner {
     fn turn(&mut self, now_ms: i64) {
-        let Self { state, switches, spouts, turned, .. } = self;
+        let Self { state, switches, spouts, boards, turned, .. } = self;
+        boards.iter().for_each(|board| board.want(state.sought.of(board.spout())));
         turned.extend(turn(switches, state, now_ms));
         turned.extend(turn(spouts, state, now_ms));
     }

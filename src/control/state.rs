@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::seeks::Sought;
 use super::{Change, ControlError, Key};
 use crate::broker::LogRecord;
 
-/// The newest change of every key.
+/// The newest change of every key, and the seeks.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct State {
     pub(super) entries: BTreeMap<Key, Entry>,
+    /// Not in the file: a seek needs the log.
+    pub(super) sought: Sought,
     /// Offset of the next record to fold.
     pub(super) next: u64,
 }
@@ -36,7 +39,11 @@ impl State {
     pub(super) fn note(&mut self, record: &LogRecord) -> Result<(), ControlError> {
         let offset = record.origin.offset;
         self.next = offset + 1;
-        let key: Key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).parse()?;
+        let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default());
+        if self.sought.note(&key, record.value.as_deref())? {
+            return Ok(());
+        }
+        let key: Key = key.parse()?;
         match &record.value {
             None => drop(self.entries.remove(&key)),
             Some(json) => {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Key;
-use crate::broker::{Append, LogRecord};
+use crate::broker::{Append, Gap, LogRecord};
 
 /// Missed intervals after which a worker does not count as live.
 const LIVE_BEATS: u64 = 3;
@@ -30,6 +30,34 @@ pub struct Heartbeat {
     pub switches: Vec<Applied>,
     /// Its spouts as they are.
     pub spouts: Vec<Applied>,
+    /// Where its spouts read, as far as they can be told to go on elsewhere.
+    #[serde(default)]
+    pub cursors: Vec<CursorStanding>,
+}
+
+/// A spout of a worker, and the partitions that it has there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CursorStanding {
+    /// Name of the spout.
+    pub spout: String,
+    /// The topic that it reads.
+    pub topic: String,
+    /// The group as which it reads.
+    pub group: String,
+    /// The partitions, ordered by number.
+    pub partitions: Vec<PartitionStanding>,
+}
+
+/// A partition of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionStanding {
+    /// Which one, counted from 0.
+    pub partition: u32,
+    /// Number of the last seek that it has applied; 0 = none.
+    pub seek: u64,
+    /// Deleted records at which it waits for a seek.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Gap>,
 }
 
 /// A switch or spout of a worker, as it is there.

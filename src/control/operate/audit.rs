@@ -1,6 +1,9 @@
 //! What is kept of every change.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+use crate::broker::Gap;
 
 /// Who did what, when and why: a record of the audit topic.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,4 +22,23 @@ pub struct AuditRecord {
     /// What else there is to know of it: a JSON object.
     #[serde(default)]
     pub details: serde_json::Value,
+}
+
+impl AuditRecord {
+    /// That records of a partition were deleted before they were read: an entry of the list of lost ranges.
+    pub fn lost(topic: &str, partition: u32, gap: Gap, who: &str, when_ms: i64) -> Self {
+        Self {
+            when_ms,
+            who: who.to_owned(),
+            action: "lost".to_owned(),
+            target: format!("{topic}[{partition}]"),
+            reason: "deleted before they were read: the retention is shorter than the lag was".to_owned(),
+            details: serde_json::json!({ "from": gap.from, "to": gap.to }),
+        }
+    }
+
+    /// The record's value.
+    pub fn encode(&self) -> Bytes {
+        serde_json::to_vec(self).expect("texts, numbers and JSON are always JSON").into()
+    }
 }

@@ -20,15 +20,15 @@ const HORIZON_MS: i64 = 300_000;
 /// How long a read may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked whether a silent worker still counts as live.
-const LOOK: Duration = Duration::from_millis(250);
+pub(super) const LOOK: Duration = Duration::from_millis(250);
 
 /// Changes what workers follow, waits for them, and shows how things stand. Holds nothing: every call reads the log.
 #[derive(Clone)]
 pub struct Operator {
-    broker: Arc<dyn Broker>,
+    pub(super) broker: Arc<dyn Broker>,
     topology: String,
-    names: Names,
-    clock: Clock,
+    pub(super) names: Names,
+    pub(super) clock: Clock,
 }
 
 impl Operator {
@@ -109,7 +109,7 @@ impl Operator {
             details,
         })
         .await?;
-        let offset = self.append(&self.names.control, Some(key.to_string()), change.encode()).await?;
+        let offset = self.append(&self.names.control, Some(key.to_string()), Some(change.encode())).await?;
         Ok(Changed { key: key.clone(), change, before, default, offset, began, roster, next })
     }
 
@@ -194,15 +194,19 @@ impl Operator {
     /// # Errors
     /// [`ControlError::NoTopics`]; what the log says.
     pub async fn record(&self, record: &AuditRecord) -> Result<u64, ControlError> {
-        let json = serde_json::to_vec(record).expect("texts, numbers and JSON are always JSON");
-        self.append(&self.names.audit, None, json.into()).await
+        self.append(&self.names.audit, None, Some(record.encode())).await
     }
 
-    async fn append(&self, topic: &str, key: Option<String>, value: bytes::Bytes) -> Result<u64, ControlError> {
+    pub(super) async fn append(
+        &self,
+        topic: &str,
+        key: Option<String>,
+        value: Option<bytes::Bytes>,
+    ) -> Result<u64, ControlError> {
         let record = Append {
             partition: Some(0),
             key: key.map(Into::into),
-            value: Some(value),
+            value,
             timestamp_ms: Some(self.clock.unix_ms()),
             ..Append::default()
         };
@@ -214,7 +218,7 @@ impl Operator {
         Ok(position.offset)
     }
 
-    async fn read_state(&self) -> Result<State, ControlError> {
+    pub(super) async fn read_state(&self) -> Result<State, ControlError> {
         let mut state = State::default();
         read(&*self.broker, &self.names.control, Begin::Earliest, PATIENCE, |record| {
             // Workers warn of what cannot be taken; here it is as if it were not there, as it is for them.

@@ -73,7 +73,7 @@ async fn a_disk_that_takes_nothing_is_a_warning() {
 /// A state in which `rows` was changed by the record before `next`.
 fn state(next: u64, json: &str) -> State {
     let entry = Entry { offset: Some(next - 1), change: Change::decode(&rows(), json.as_bytes()).unwrap() };
-    State { entries: [(rows(), entry)].into(), next }
+    State { entries: [(rows(), entry)].into(), next, ..State::default() }
 }
 
 #[test]

@@ -35,6 +35,11 @@ impl Flaky {
         self.hangs.store(true, Ordering::SeqCst);
     }
 
+    /// Deletes records of a partition, as retention does.
+    pub(super) async fn delete_before(&self, topic: &str, partition: u32, offset: u64) {
+        self.inner.delete_before(topic, partition, offset).await.unwrap();
+    }
+
     fn check(&self) -> Result<(), BrokerError> {
         check(&self.away, &self.failed)
     }

@@ -10,6 +10,7 @@ mod file;
 mod flaky;
 mod flips;
 mod records;
+mod seeks;
 mod workers;
 
 use std::path::PathBuf;
