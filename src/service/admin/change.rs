@@ -14,7 +14,7 @@ use super::{AdminContext, AdminError};
 use crate::control::{Answers, Change, Changed, Key, Operator, Planned, Worker, WorkerAnswer};
 
 /// Status of a change that some live worker has not applied in time.
-const NOT_APPLIED: u8 = 5;
+pub(super) const NOT_APPLIED: u8 = 5;
 
 /// What to change, and how.
 #[derive(Debug, Clone, Args)]

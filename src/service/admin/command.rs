@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{
-    AdminContext, AdminError, AuditCommand, DeadLettersCommand, RetryCommand, SpoutCommand, SwitchCommand,
-    WorkersCommand,
+    AdminContext, AdminError, AuditCommand, DeadLettersCommand, LagArgs, RetryCommand, SeekArgs, SpoutCommand,
+    SwitchCommand, WorkersCommand,
 };
 
 /// What an operator can ask for.
@@ -40,6 +40,10 @@ pub enum AdminCommand {
     /// Pause reading, or go on.
     #[command(subcommand)]
     Spout(SpoutCommand),
+    /// How far each partition is behind, how fast it is read, and when it will have caught up.
+    Lag(LagArgs),
+    /// Have a spout go on elsewhere, while it runs.
+    Seek(SeekArgs),
     /// The processes that run the topology.
     #[command(subcommand)]
     Workers(WorkersCommand),
@@ -63,6 +67,8 @@ impl AdminCommand {
         match self {
             Self::Switch(command) => command.run(context).await,
             Self::Spout(command) => command.run(context).await,
+            Self::Lag(args) => args.run(context).await,
+            Self::Seek(args) => args.run(context).await,
             Self::Workers(command) => command.run(context).await,
             Self::DeadLetters(command) => command.run(context).await,
             Self::Retry(command) => command.run(context).await,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::broker::Broker;
-use crate::control::{Names, Operator};
+use crate::control::{Names, Operator, SpoutSource};
 use crate::delivery::letters::Letters;
 use crate::guard::Clock;
 
@@ -18,6 +18,8 @@ pub struct AdminContext {
     pub topology: String,
     /// Topic of its dead letters, where it has one.
     pub dead_letters: Option<String>,
+    /// The spouts that are known without asking a worker.
+    pub spouts: Vec<SpoutSource>,
 }
 
 impl AdminContext {

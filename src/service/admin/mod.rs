@@ -7,7 +7,7 @@
 //! | [`open_log`] | opens the log of a topology for a command line alone |
 //!
 //! A command prints a table for people, or one JSON object with `--json`. The status is 0 when all went well, 5 when a
-//! change is made and some live worker has not applied it in time, 6 when a redrive was stopped because its letters die
+//! change is made and some live worker, or some partition, has not applied it in time, 6 when a redrive was stopped because its letters die
 //! again, and 1 for errors and for letters that were asked for and left as they are.
 
 mod audit;
@@ -15,12 +15,15 @@ mod change;
 mod command;
 mod context;
 mod error;
+mod lag;
 mod letters;
 mod list;
 mod moment;
 mod open;
 mod output;
 mod retry;
+mod seek;
+mod source;
 mod spout;
 mod switch;
 mod time;
@@ -35,12 +38,14 @@ pub use change::ChangeArgs;
 pub use command::AdminCommand;
 pub use context::AdminContext;
 pub use error::AdminError;
+pub use lag::LagArgs;
 pub use letters::{
     ActionArgs, DeadLettersCommand, DiscardArgs, FilterArgs, LettersListArgs, RedriveArgs, SelectArgs, ShowArgs,
 };
 pub use list::ListArgs;
 pub use open::open_log;
 pub use retry::RetryCommand;
+pub use seek::SeekArgs;
 pub use spout::SpoutCommand;
 pub use switch::SwitchCommand;
 pub use workers::WorkersCommand;

@@ -12,7 +12,7 @@ mod timelines;
 pub use broker::{BrokerConfig, BrokerKind, CompressionConfig, EmbeddedConfig, KafkaConfig};
 pub use delivery::{BreakerConfig, DeliveryConfig, PressureConfig, SinkConfig};
 pub use rows::{MySqlConfig, RowsConfig, RowsKind, SqliteConfig};
-pub use source::{SourceConfig, StartConfig};
+pub use source::{OnGapConfig, SourceConfig, StartConfig};
 pub use timelines::{MemoryConfig, RedisConfig, TimelinesConfig, TimelinesKind};
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::set_ms;
-use crate::broker::{GroupSettings, LogSpoutSettings, StartFrom};
+use crate::broker::{GroupSettings, LogSpoutSettings, OnGap, StartFrom};
 
 /// Where a topology reads, and how.
 #[derive(Debug, Clone, Deserialize)]
@@ -40,6 +40,10 @@ pub struct SourceConfig {
     pub replay_back_off_ms: Option<u64>,
     /// The longest such wait.
     pub replay_back_off_max_ms: Option<u64>,
+    /// What becomes of a partition whose next record the log has deleted: `stop` until an operator decides, or go on at
+    /// the `earliest` record, or with the `latest`.
+    #[serde(default)]
+    pub on_gap: OnGapConfig,
     /// With how many deaths of its worker in a row a record becomes a dead letter; 0 = never.
     pub max_deaths: Option<u32>,
     /// After a death, how many records of each partition go out with one run in flight at a time.
@@ -68,6 +72,19 @@ pub enum StartConfig {
     Timestamp(i64),
 }
 
+/// See [`OnGap`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnGapConfig {
+    /// Wait for an operator.
+    #[default]
+    Stop,
+    /// Go on at the oldest record.
+    Earliest,
+    /// Go on with what arrives from now on.
+    Latest,
+}
+
 impl SourceConfig {
     /// The spout's settings.
     pub fn settings(&self) -> LogSpoutSettings {
@@ -88,6 +105,11 @@ impl SourceConfig {
         set_ms(&mut settings.replay_back_off_max, self.replay_back_off_max_ms);
         super::set(&mut settings.max_deaths, self.max_deaths);
         super::set(&mut settings.careful_records, self.careful_records);
+        settings.on_gap = match self.on_gap {
+            OnGapConfig::Stop => OnGap::Stop,
+            OnGapConfig::Earliest => OnGap::Earliest,
+            OnGapConfig::Latest => OnGap::Latest,
+        };
         settings.dead_letters = Some(self.dead_letters.clone());
         settings
     }

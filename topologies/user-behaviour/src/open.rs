@@ -66,7 +66,7 @@ pub async fn open_control(config: &Config, broker: Arc<dyn Broker>, data_dir: &P
     let settings = ControlSettings { positions: positions.into(), ..ControlSettings::new(data_dir, role) };
     let control = Control::start(broker, NAME, settings).await;
     // Known to the operator from the first heartbeat on.
-    Handles::of(&control);
+    Handles::of(&control, &config.source);
     control
 }
 
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(worker.heartbeat.role, "worker");
         assert_eq!(names(&worker.heartbeat.switches), ["rows", "timelines"]);
         assert_eq!(names(&worker.heartbeat.spouts), ["behaviour"]);
-        let switches = Handles::of(&control);
+        let switches = Handles::of(&control, &config.source);
         assert_eq!((switches.rows.mode(), switches.timelines.mode()), (Mode::Auto, Mode::Off));
         control.close().await;
         assert!(operator.workers().await.unwrap().is_empty());

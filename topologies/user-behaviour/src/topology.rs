@@ -5,10 +5,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use squall::broker::dead_letter::dead_letter;
-use squall::broker::{Broker, BrokerError, LogRecord, LogSpout, LogSpoutSettings, TopicSink};
+use squall::broker::{Broker, BrokerError, LogRecord, LogSpout, LogSpoutSettings, Seeks, TopicSink};
 use squall::control::{Control, Running};
 use squall::delivery::{Codec, Delivery, DeliverySettings, Parcel, Pending, Retry, SinkSettings, SinkState};
 use squall::guard::{Clock, Mode, Switch};
+use squall::service::connect::SourceConfig;
 use squall::store::{RowSink, Rows, TimelineSink, Timelines};
 use squall::testing::{Capture, values};
 use squall::{Class, Either, ResultExt, Sink, Spout, Topology};
@@ -19,6 +20,8 @@ use crate::schema::{cells, entry};
 
 /// Name of the topology: its control topics and its graph bear it.
 pub const NAME: &str = "user-behaviour";
+/// Name of the spout.
+pub const SPOUT: &str = "behaviour";
 /// Name of the sink into the timelines, and of its switch.
 pub const TIMELINES: &str = "timelines";
 /// Name of the sink into the rows, and of its switch.
@@ -70,7 +73,7 @@ pub struct Wiring {
 }
 
 /// What an operator moves while the topology runs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Handles {
     /// Takes the timelines out of the path.
     pub timelines: Switch,
@@ -78,21 +81,29 @@ pub struct Handles {
     pub rows: Switch,
     /// Pauses the spout.
     pub behaviour: Running,
+    /// Has the spout go on elsewhere; `None` where nobody does.
+    pub seeks: Option<Arc<dyn Seeks>>,
 }
 
 impl Handles {
-    /// Handles of the names that this topology has.
-    pub fn of(control: &Control) -> Self {
+    /// Handles of the names that this topology has, reading from `source`.
+    pub fn of(control: &Control, source: &SourceConfig) -> Self {
         Self {
             timelines: control.switch(TIMELINES),
             rows: control.switch(ROWS),
-            behaviour: control.spout("behaviour"),
+            behaviour: control.spout(SPOUT),
+            seeks: Some(control.seeks(SPOUT, &source.topic, &source.group)),
         }
     }
 
     /// Handles that nobody else moves.
     pub fn alone(timelines: Mode, rows: Mode) -> Self {
-        Self { timelines: Switch::new(timelines), rows: Switch::new(rows), behaviour: Running::new(true) }
+        Self {
+            timelines: Switch::new(timelines),
+            rows: Switch::new(rows),
+            behaviour: Running::new(true),
+            seeks: None,
+        }
     }
 }
 
@@ -117,11 +128,10 @@ pub fn wire(
     rows: impl Sink<In = Taken>,
 ) -> Topology {
     let t = Topology::new(NAME);
-    let (records, broken) =
-        t.spout("behaviour", spout).split(move |record: LogRecord| match decode(format, &record) {
-            Ok(decoded) => Either::Left(Arc::new(Parcel::fresh(record, decoded))),
-            Err(error) => Either::Right(Broken { record, error }),
-        });
+    let (records, broken) = t.spout(SPOUT, spout).split(move |record: LogRecord| match decode(format, &record) {
+        Ok(decoded) => Either::Left(Arc::new(Parcel::fresh(record, decoded))),
+        Err(error) => Either::Right(Broken { record, error }),
+    });
     broken.shuffle().sink("dead-letters", dead_letters);
     records.clone().fields(|r| r.value.record().user_id.as_str()).parallelism(4).sink(TIMELINES, timelines);
     records.fields(|r| r.value.record().user_id.as_str()).parallelism(4).sink(ROWS, rows);
@@ -149,6 +159,10 @@ pub fn build(parts: &Parts, wiring: Wiring) -> Result<Built, BrokerError> {
         .gated(Arc::new(handles.behaviour))
         .gated(timelines.gate())
         .gated(rows.gate());
+    let spout = match handles.seeks {
+        Some(seeks) => spout.steered(seeks),
+        None => spout,
+    };
     let retry =
         Retry::new(&delivery, source.group).existing(parts.topics.clone()).sink(&timelines, to_timelines.clone());
     let (retry, pending) = retry.sink(&rows, to_rows.clone()).topology();

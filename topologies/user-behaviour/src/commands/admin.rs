@@ -3,18 +3,26 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use squall::control::SpoutSource;
 use squall::service::admin::{AdminCommand, AdminContext, open_log};
 
 use super::Failure;
 use crate::settings::Config;
-use crate::topology::NAME;
+use crate::topology::{NAME, SPOUT};
 
 /// Carries out a command on the log of this topology, which must be there.
 pub(super) async fn admin(config: &Config, data_dir: &Path, command: &AdminCommand) -> Result<ExitCode, Failure> {
     let broker = open_log(&config.broker, data_dir).await?;
     // A log of an earlier version has no control topics yet.
     squall::control::ensure(&*broker, NAME, config.source.replication).await?;
-    let context =
-        AdminContext { broker, topology: NAME.to_owned(), dead_letters: Some(config.source.dead_letters.clone()) };
+    let source = &config.source;
+    let behaviour =
+        SpoutSource { spout: SPOUT.to_owned(), topic: source.topic.clone(), group: source.group.clone() };
+    let context = AdminContext {
+        broker,
+        topology: NAME.to_owned(),
+        dead_letters: Some(source.dead_letters.clone()),
+        spouts: vec![behaviour],
+    };
     Ok(command.run(&context).await?)
 }

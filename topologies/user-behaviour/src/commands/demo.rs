@@ -22,7 +22,7 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
     }
     let parts = open(config, data_dir).await.map_err(plain)?;
     let control = open_control(config, parts.broker.clone(), data_dir, "all").await;
-    let built = topology::build(&parts, config.wiring(Handles::of(&control)).map_err(plain)?)?;
+    let built = topology::build(&parts, config.wiring(Handles::of(&control, &config.source)).map_err(plain)?)?;
     eprintln!("{} records a second; Ctrl-C stops", args.rate);
     watch(config, &parts, &built);
     let beside = start_retry(config, built.retry)?;

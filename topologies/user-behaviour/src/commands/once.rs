@@ -57,7 +57,7 @@ pub(super) async fn once(config: &Config, data_dir: &Path, once: &Once) -> Resul
     let dead_before = records_in(&*parts.broker, &config.source.dead_letters).await?;
     let loaded = load(&once.input, format, &*parts.broker.producer()?, &config.source.topic).await?;
 
-    let mut wiring = config.wiring(Handles::of(&control)).map_err(plain)?;
+    let mut wiring = config.wiring(Handles::of(&control, &config.source)).map_err(plain)?;
     wiring.source.bounded = true;
     let built = topology::build(&parts, wiring)?;
     let come_back = nothing_waits(built.pending.clone(), config.run.drain());

@@ -24,7 +24,7 @@ pub(super) async fn run(
 ) -> Result<ExitCode, Failure> {
     let parts = open_patiently(config, data_dir).await.map_err(plain)?;
     let control = open_control(config, parts.broker.clone(), data_dir, role.as_str()).await;
-    let built = topology::build(&parts, config.wiring(Handles::of(&control)).map_err(plain)?)?;
+    let built = topology::build(&parts, config.wiring(Handles::of(&control, &config.source)).map_err(plain)?)?;
     watch(config, &parts, &built);
     if role != Role::Worker {
         skip_deleted(&parts.broker, NAME, &built.pending).await?;

@@ -52,8 +52,12 @@ struct Stage {
 async fn stage() -> Stage {
     let dir = tempfile::tempdir().unwrap();
     let broker = EmbeddedBroker::open(&dir.path().join("log"), EmbeddedSettings::for_tests()).unwrap();
-    let context =
-        AdminContext { broker: Arc::new(broker), topology: "words".into(), dead_letters: Some(DEAD.into()) };
+    let context = AdminContext {
+        broker: Arc::new(broker),
+        topology: "words".into(),
+        dead_letters: Some(DEAD.into()),
+        spouts: Vec::new(),
+    };
     ensure(&*context.broker, "words", 1).await.unwrap();
     let delays = [1, 10].map(Duration::from_secs);
     let sinks = ["rows", "timelines"].map(|sink| Topics::of("words", sink, &delays));

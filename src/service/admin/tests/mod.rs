@@ -1,6 +1,8 @@
 //! Commands over the embedded log, on paused time.
 #![allow(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
+mod cursors;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,7 +44,7 @@ async fn stage() -> Stage {
 async fn context(dir: &Path) -> AdminContext {
     let broker = Arc::new(EmbeddedBroker::open(&dir.join("log"), EmbeddedSettings::for_tests()).unwrap());
     ensure(&*broker, "words", 1).await.unwrap();
-    AdminContext { broker, topology: "words".into(), dead_letters: None }
+    AdminContext { broker, topology: "words".into(), dead_letters: None, spouts: Vec::new() }
 }
 
 /// A worker with two switches and a spout.
