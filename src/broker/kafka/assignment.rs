@@ -147,7 +147,11 @@ impl Poller {
     }
 
     /// Has the messages of partitions come to the queue, and notes where they begin.
-    fn take_up(&mut self, starts: &[(u32, u64)], epoch: u32) -> Result<TopicPartitionList, BrokerError> {
+    pub(super) fn take_up(
+        &mut self,
+        starts: &[(u32, u64)],
+        epoch: u32,
+    ) -> Result<TopicPartitionList, BrokerError> {
         let mut list = TopicPartitionList::with_capacity(starts.len());
         for (partition, next) in starts {
             let offset = Offset::Offset(i64::try_from(*next).unwrap_or(i64::MAX));

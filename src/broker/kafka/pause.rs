@@ -56,7 +56,10 @@ impl Poller {
     }
 
     fn try_resume(&mut self, partition: u32) {
-        let Some(next) = self.live.get(&partition).map(|live| live.next) else { return };
+        let Some((next, stuck)) = self.live.get(&partition).map(|live| (live.next, live.stuck)) else { return };
+        if stuck {
+            return self.take_up_again(partition, next);
+        }
         match self.seek_and_resume(partition, next) {
             // A partition that was only just assigned is not started at once. Doing it twice does no harm.
             Err(
@@ -70,6 +73,28 @@ impl Poller {
                     (live.paused, live.resuming) = (false, false);
                     // It may have been paused before anything of it had come.
                     live.arrived = false;
+                }
+            }
+        }
+    }
+
+    /// A partition that the client has given up is not to be sought in: it is given back and taken up anew, as of the same
+    /// epoch. Tried again later when the group is busy.
+    fn take_up_again(&mut self, partition: u32, next: u64) {
+        let Some(epoch) = self.live.get(&partition).map(|live| live.epoch) else { return };
+        let list = match self.take_up(&[(partition, next)], epoch) {
+            Ok(list) => list,
+            Err(error) => return self.fail(error),
+        };
+        if let Err(error) = self.consumer.incremental_unassign(&list) {
+            tracing::debug!(topic = &*self.topic, partition, %error, "a partition was not given back before it is taken up");
+        }
+        match self.consumer.incremental_assign(&list) {
+            Ok(()) => self.unpause(&[partition]),
+            Err(error) => {
+                tracing::debug!(topic = &*self.topic, partition, %error, "cannot take a partition up again yet");
+                if let Some(live) = self.live.get_mut(&partition) {
+                    (live.paused, live.resuming, live.stuck) = (true, true, true);
                 }
             }
         }

@@ -48,11 +48,13 @@ pub(super) struct Live {
     pub(super) paused: bool,
     /// It is to go on, and the client was not ready for that yet.
     pub(super) resuming: bool,
+    /// The client has given it up, as its position was not in the log.
+    pub(super) stuck: bool,
 }
 
 impl Live {
     pub(super) fn new(epoch: u32, next: u64) -> Self {
-        Self { epoch, next, draining: false, arrived: false, paused: false, resuming: false }
+        Self { epoch, next, draining: false, arrived: false, paused: false, resuming: false, stuck: false }
     }
 }
 
@@ -253,8 +255,11 @@ impl Poller {
         match code {
             Code::AutoOffsetReset | Code::OffsetOutOfRange => {
                 // The position is what was asked for; the message may name where the log gave up.
-                let live = self.live.get(&partition);
-                let (epoch, offset) = live.map_or((NO_EPOCH, offset), |live| (live.epoch, live.next));
+                let live = self.live.get_mut(&partition);
+                let (epoch, offset) = live.map_or((NO_EPOCH, offset), |live| {
+                    live.stuck = true;
+                    (live.epoch, live.next)
+                });
                 self.inbox.push(Event::OutOfRange { partition, epoch, offset });
             }
             code => self.client_failed(KafkaError::MessageConsumption(code)),
