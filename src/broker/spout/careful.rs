@@ -1,14 +1,12 @@
 //! Runs that go out with care, and the notes that go before them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::LogSpout;
 use super::assigned::{Assigned, InFlight};
+use super::care::Pending;
 use super::holds::Cause;
 use super::phase::{Phase, Suspect};
 use crate::broker::dead_letter::append_letters;
@@ -19,62 +17,6 @@ use crate::topology::{Class, Classify, Error, Pulled, Result};
 const AGAIN: Duration = Duration::from_millis(100);
 /// After how long it is looked again whether another task's careful run is over.
 pub(super) const TURN: Duration = Duration::from_millis(20);
-
-/// What concerns careful runs.
-pub(super) struct Care {
-    /// One permit for all tasks of the spout in this process: they would take each other's deaths for their own.
-    turns: Arc<Semaphore>,
-    turn: Option<OwnedSemaphorePermit>,
-    /// A careful run that was read and is not sent yet.
-    pending: Option<Pending>,
-    /// Partitions that came and are not looked at yet.
-    pub(super) arriving: Vec<Granted>,
-    /// Notes to be written at what is settled, by partition.
-    notes: Vec<(u32, Note)>,
-    /// When notes may be written again.
-    again: Instant,
-}
-
-struct Pending {
-    run: Fetched,
-    suspect: Suspect,
-    /// The commit that goes before it is made.
-    noted: bool,
-    /// It has killed its workers: it is being set aside.
-    letter: Option<JoinHandle<Result<()>>>,
-}
-
-impl Care {
-    pub(super) fn new(turns: Arc<Semaphore>) -> Self {
-        let again = Instant::now();
-        Self { turns, turn: None, pending: None, arriving: Vec::new(), notes: Vec::new(), again }
-    }
-
-    /// What all tasks share.
-    pub(super) fn turns(&self) -> Arc<Semaphore> {
-        self.turns.clone()
-    }
-
-    /// Whether a run was read that is not sent yet.
-    pub(super) fn is_pending(&self) -> bool {
-        self.pending.is_some()
-    }
-
-    /// Partitions whose note is not written.
-    pub(super) fn unnoted(&self) -> impl Iterator<Item = u32> {
-        self.notes.iter().map(|(partition, _)| *partition)
-    }
-
-    /// When notes are to be written.
-    pub(super) fn due(&self) -> Option<Instant> {
-        (!self.notes.is_empty()).then_some(self.again)
-    }
-
-    fn note(&mut self, partition: u32, note: Note) {
-        self.notes.retain(|(other, _)| *other != partition);
-        self.notes.push((partition, note));
-    }
-}
 
 impl LogSpout {
     /// Takes up the partitions that came, as carefully as their notes say. Cancel-safe.

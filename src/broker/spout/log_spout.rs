@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::assigned::{Assignment, InFlight};
-use super::careful::Care;
+use super::care::Care;
 use super::gate::Gates;
 use super::holds::Holds;
 use super::replay::Replays;

@@ -56,6 +56,7 @@
 //! with one commit for each run.
 
 mod assigned;
+mod care;
 mod careful;
 mod events;
 mod failed;
