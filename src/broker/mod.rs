@@ -16,6 +16,7 @@
 //! Both implementations pass [`conformance`](crate::testing::broker), and so does the embedded one through
 //! [`RemoteBroker`](embedded::RemoteBroker), which other processes use.
 
+pub mod addressed;
 mod commit;
 pub mod dead_letter;
 pub mod embedded;

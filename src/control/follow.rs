@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::ControlError;
+use super::backfill;
 use super::outage::Outage;
 use super::shared::Shared;
 use super::state::State;
@@ -109,6 +110,9 @@ impl Follower {
     }
 
     fn warn_unknown(&mut self, key: &str) {
+        if key.starts_with(backfill::PREFIX) {
+            return;
+        }
         let kind = key.split('/').next().unwrap_or_default();
         if self.warned.len() < MAX_WARNED && self.warned.insert(kind.to_owned()) {
             tracing::warn!(key, "this program does not know such control records; they are ignored");

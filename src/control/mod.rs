@@ -13,6 +13,7 @@
 //! | [`Heartbeat`] [`Acknowledgement`] | what a worker says of itself |
 //! | [`AuditRecord`] | what is kept of every change |
 //! | [`Names`] [`ensure`] | the topics |
+//! | [`backfill`] | jobs that process a range of the log beside the live stream |
 //!
 //! # What may be relied on
 //!
@@ -28,6 +29,7 @@
 //! - Live is a worker whose last heartbeat is at most three of its intervals old by the clock of the one who asks, so
 //!   clocks may differ by about two intervals.
 
+pub mod backfill;
 mod change;
 mod error;
 mod expire;

@@ -16,6 +16,8 @@ pub struct Names {
     pub workers: String,
     /// Who changed what, when and why; kept for 400 days.
     pub audit: String,
+    /// What happened to backfill jobs; kept for 400 days.
+    pub backfill: String,
     /// Which dead letters were sent back or discarded, compacted.
     pub letters: String,
 }
@@ -24,7 +26,13 @@ impl Names {
     /// Those of `topology`.
     pub fn of(topology: &str) -> Self {
         let name = |what: &str| format!("squall.{topology}.{what}");
-        Self { control: name("control"), workers: name("workers"), audit: name("audit"), letters: name("letters") }
+        Self {
+            control: name("control"),
+            workers: name("workers"),
+            audit: name("audit"),
+            backfill: name("backfill"),
+            letters: name("letters"),
+        }
     }
 }
 
@@ -38,6 +46,7 @@ pub async fn ensure(broker: &dyn Broker, topology: &str, replication: u16) -> Re
         TopicSpec::new(names.control, 1).compacted(),
         TopicSpec::new(names.workers, 1).compacted(),
         TopicSpec::new(names.audit, 1).retention(AUDIT_RETENTION),
+        TopicSpec::new(names.backfill, 1).retention(AUDIT_RETENTION),
         TopicSpec::new(names.letters, 1).compacted(),
     ];
     for spec in specs {

@@ -4,6 +4,9 @@
 //! counted. Otherwise the rows that find out whether a store works again, in a long outage the same few, would climb
 //! to the longest levels and at last be given up for what was never their fault. Nor is a row given up by a store that
 //! has stored nothing since that row failed first: it stays in the longest level, however often it was tried.
+//!
+//! A row whose record is meant for other sinks only ([`ONLY_SINKS`](crate::broker::addressed::ONLY_SINKS)) is passed over
+//! as if it were stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +14,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{Codec, Parcel, Parked, SinkState, Topics};
+use crate::broker::addressed::is_meant_for;
 use crate::broker::dead_letter::append_letters;
 use crate::broker::{Append, BrokerError, Producer};
 use crate::guard::Levels;
@@ -67,6 +71,36 @@ where
     }
 
     async fn write(&mut self, rows: &[&Arc<Parcel<T>>]) -> Result<Rejected> {
+        let name = self.state.name();
+        let is_meant = |row: &&Arc<Parcel<T>>| is_meant_for(&row.record, name);
+        if rows.iter().all(is_meant) {
+            return self.write_all(rows).await;
+        }
+        let (at, meant): (Vec<usize>, Vec<&Arc<Parcel<T>>>) =
+            rows.iter().copied().enumerate().filter(|(_, row)| is_meant(row)).unzip();
+        if meant.is_empty() {
+            return Ok(Rejected::none());
+        }
+        let rejected = self.write_all(&meant).await?;
+        Ok(rejected.into_iter().map(|(row, error)| (at[row], error)).collect())
+    }
+
+    fn size_of(&self, tuple: &Arc<Parcel<T>>) -> usize {
+        self.inner.size_of(tuple)
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        self.inner.close().await
+    }
+}
+
+impl<S, T> Divert<S, T>
+where
+    T: Data + Sync,
+    S: Sink<In = Arc<Parcel<T>>>,
+{
+    /// [`Sink::write`] of rows that are all meant for this sink.
+    async fn write_all(&mut self, rows: &[&Arc<Parcel<T>>]) -> Result<Rejected> {
         let fresh = rows.iter().any(|row| row.past.first_failure_ms.is_none());
         let result = if fresh && self.state.leaves_probes_to_retries() {
             Err(Error::new(Class::Refused, format!("{} is being tried with other rows", self.state.name())))
@@ -97,20 +131,6 @@ where
         Ok(fatal.into_iter().collect())
     }
 
-    fn size_of(&self, tuple: &Arc<Parcel<T>>) -> usize {
-        self.inner.size_of(tuple)
-    }
-
-    async fn close(&mut self) -> Result<()> {
-        self.inner.close().await
-    }
-}
-
-impl<S, T> Divert<S, T>
-where
-    T: Data + Sync,
-    S: Sink<In = Arc<Parcel<T>>>,
-{
     fn count_stored(&self, rows: &[&Arc<Parcel<T>>], failed: &[(usize, Error)]) {
         let is_again = |row: usize| rows[row].past.first_failure_ms.is_some();
         let again = (0..rows.len()).filter(|row| is_again(*row)).count();

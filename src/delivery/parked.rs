@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::Past;
 use super::headers::{FIRST_FAILURE, LAST_FAILURE, NOT_BEFORE, REDRIVEN, SINK, VERSION};
+use crate::broker::addressed::ONLY_SINKS;
 use crate::broker::dead_letter::{
     ATTEMPTS, ERROR_CLASS, ERROR_REASON, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TIME, ORIGIN_TOPIC, OWN,
     dead_letter, letter,
@@ -89,7 +90,9 @@ impl Parked {
             attempt: attempts,
         };
         let mut headers = Headers::default();
-        for (name, value) in stored.headers.iter().filter(|(name, _)| !name.starts_with(OWN)) {
+        // For whom the record is meant is said of the record, not of its failure.
+        let is_its_own = |name: &str| !name.starts_with(OWN) || name == ONLY_SINKS;
+        for (name, value) in stored.headers.iter().filter(|(name, _)| is_its_own(name)) {
             headers.push(name, value.clone());
         }
         let class = match fields.text(ERROR_CLASS)?.as_str() {

@@ -8,13 +8,13 @@ use crate::topology::Outcome;
 
 /// A run in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct InFlight {
+pub(crate) struct InFlight {
     /// First offset of the run.
-    pub(super) start: u64,
+    pub(crate) start: u64,
     /// Times that its records were delivered before.
-    pub(super) attempt: u32,
+    pub(crate) attempt: u32,
     /// Whether it is one record of a run that comes again record by record.
-    pub(super) single: bool,
+    pub(crate) single: bool,
 }
 
 /// One assigned partition.

@@ -59,7 +59,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// The gates of one task.
 #[derive(Default)]
-pub(super) struct Gates {
+pub(crate) struct Gates {
     gates: Vec<Arc<dyn Gate>>,
     /// For each gate, in order, what tells that it has changed.
     changes: Vec<BoxFuture<'static, ()>>,
@@ -72,13 +72,13 @@ impl Clone for Gates {
 }
 
 impl Gates {
-    pub(super) fn add(&mut self, gate: Arc<dyn Gate>) {
+    pub(crate) fn add(&mut self, gate: Arc<dyn Gate>) {
         self.gates.push(gate);
     }
 
     /// What all gates let on: what the strictest does, which says for how long. All of them listen before they are
     /// asked.
-    pub(super) fn ask(&mut self, records: &[LogRecord]) -> Admission {
+    pub(crate) fn ask(&mut self, records: &[LogRecord]) -> Admission {
         self.listen();
         let mut all = Admission { now: records.len(), wait: Duration::ZERO };
         for gate in self.gates.iter().filter(|_| !records.is_empty()) {
@@ -94,7 +94,7 @@ impl Gates {
     }
 
     /// Resolves when a gate has changed. Cancel-safe.
-    pub(super) async fn changed(&mut self) {
+    pub(crate) async fn changed(&mut self) {
         self.listen();
         std::future::poll_fn(|context| {
             let changed: Vec<usize> = self

@@ -23,7 +23,7 @@ use crate::topology::{Class, Error, Outcome, Pulled, Result, Spout, TaskInfo};
 const LAG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Makes the dead letter of a record that is poison for a reason.
-pub(super) type Letters = Arc<dyn Fn(&LogRecord, &str) -> Append + Send + Sync>;
+pub(crate) type Letters = Arc<dyn Fn(&LogRecord, &str) -> Append + Send + Sync>;
 
 const PREPARED: &str = "the runtime calls prepare before anything else";
 

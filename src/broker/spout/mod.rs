@@ -71,7 +71,11 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use assigned::InFlight;
+pub(crate) use gate::Gates;
 pub use gate::{Admission, Gate};
+pub(crate) use log_spout::Letters;
 pub use log_spout::LogSpout;
 pub use seek::{Gap, OnGap, Seek, Seeks};
+pub(crate) use replay::{Replay, Replays};
 pub use settings::LogSpoutSettings;

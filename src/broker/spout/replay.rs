@@ -19,23 +19,23 @@ const IDLE: Duration = Duration::from_secs(10);
 
 /// A range of a partition to be delivered again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Replay {
-    pub(super) partition: u32,
-    pub(super) epoch: u32,
-    pub(super) start: u64,
-    pub(super) end: u64,
-    pub(super) attempt: u32,
+pub(crate) struct Replay {
+    pub(crate) partition: u32,
+    pub(crate) epoch: u32,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) attempt: u32,
     /// Record by record, to find the one at fault.
-    pub(super) singly: bool,
+    pub(crate) singly: bool,
     /// Not before.
-    pub(super) due: Instant,
+    pub(crate) due: Instant,
     /// Whether it is a gate that it waits for.
-    pub(super) gated: bool,
+    pub(crate) gated: bool,
 }
 
 /// Replays that wait, and what reads them.
 #[derive(Default)]
-pub(super) struct Replays {
+pub(crate) struct Replays {
     queue: VecDeque<Replay>,
     reader: Option<Reader>,
 }
@@ -48,11 +48,11 @@ struct Reader {
 }
 
 impl Replays {
-    pub(super) fn push(&mut self, replay: Replay) {
+    pub(crate) fn push(&mut self, replay: Replay) {
         self.queue.push_back(replay);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
@@ -62,12 +62,12 @@ impl Replays {
     }
 
     /// When the next one is due.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.queue.iter().map(|replay| replay.due).min()
     }
 
     /// Those that wait for a gate are to ask it again.
-    pub(super) fn gates_changed(&mut self, now: Instant) {
+    pub(crate) fn gates_changed(&mut self, now: Instant) {
         self.queue.iter_mut().filter(|replay| replay.gated).for_each(|replay| replay.due = now);
     }
 
@@ -78,7 +78,7 @@ impl Replays {
 
     /// Reads the next records to replay, with the run they make; `None` when none is due. One that waits does not stop
     /// the others. Cancel-safe: the queue moves only with a result.
-    pub(super) async fn next(
+    pub(crate) async fn next(
         &mut self,
         broker: &Arc<dyn Broker>,
         topic: &str,
@@ -110,7 +110,7 @@ impl Replays {
     }
 
     /// All records of the range.
-    pub(super) async fn read_all(
+    pub(crate) async fn read_all(
         &mut self,
         broker: &Arc<dyn Broker>,
         topic: &str,

@@ -1,0 +1,100 @@
+//! The task that writes into the ledger.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::Event;
+use super::desk::{Order, Post, Shared};
+use crate::broker::{Append, BrokerError};
+
+/// A lease whose floor stands still is renewed this often in its length.
+const RENEWALS: u64 = 5;
+
+/// Writes what the tasks order, in order, and between that their progress. Through every outage of the log: what cannot
+/// be written is said to who ordered it, and progress is written anew.
+pub(super) async fn clerk(shared: Arc<Shared>, mut orders: mpsc::Receiver<Order>) {
+    let mut ticks = interval(shared.settings.report);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut clerk = Clerk { shared, said: BTreeMap::new(), away: false };
+    loop {
+        tokio::select! {
+            biased;
+            order = orders.recv() => {
+                let Some(Order { event, reply }) = order else { return };
+                // Who ordered may be gone.
+                let _gone = reply.send(clerk.write(vec![event]).await);
+            }
+            _ = ticks.tick() => clerk.report().await,
+        }
+    }
+}
+
+struct Clerk {
+    shared: Arc<Shared>,
+    /// By worker, the token and floor that were written last, and when.
+    said: BTreeMap<String, (u64, u64, Instant)>,
+    /// Whether the last write failed.
+    away: bool,
+}
+
+impl Clerk {
+    /// Writes the progress of those whose floor moved, or whose lease wants to be renewed.
+    async fn report(&mut self) {
+        let posts: Vec<(String, Post)> =
+            self.shared.posts().iter().map(|(worker, post)| (worker.clone(), post.clone())).collect();
+        self.said.retain(|worker, _| posts.iter().any(|(known, _)| known == worker));
+        let (now, at_ms) = (Instant::now(), self.shared.settings.clock.unix_ms());
+        let (mut events, mut said) = (Vec::new(), Vec::new());
+        for (worker, Post { job, chunk, floor }) in posts {
+            let token = self.shared.look(|ledger| {
+                let entry = ledger.job(&job)?;
+                let lease = entry.lease(chunk).filter(|lease| lease.worker == worker)?;
+                Some((lease.token, Duration::from_millis(entry.job().lease_ms / RENEWALS)))
+            });
+            let Some((token, renewal)) = token else { continue };
+            let is_known = |(t, f, when): &(u64, u64, Instant)| {
+                (*t, *f) == (token, floor) && now.duration_since(*when) < renewal
+            };
+            if self.said.get(&worker).is_some_and(is_known) {
+                continue;
+            }
+            events.push(Event::Progress { job, chunk, token, next: floor, at_ms });
+            said.push((worker, (token, floor, now)));
+        }
+        if !events.is_empty() && self.write(events).await.is_some() {
+            self.said.extend(said);
+        }
+    }
+
+    /// The offset of the first event; `None` when it is unknown whether they were written.
+    async fn write(&mut self, events: Vec<Event>) -> Option<u64> {
+        let records = events.iter().map(|event| Append {
+            partition: Some(0),
+            value: Some(event.encode()),
+            timestamp_ms: Some(self.shared.settings.clock.unix_ms()),
+            ..Append::default()
+        });
+        let (topic, after) = (&self.shared.names.backfill, self.shared.settings.patience);
+        let append = async { self.shared.broker.producer()?.append(topic, records.collect()).await };
+        let late =
+            || BrokerError::Timeout { what: format!("writing to {topic}"), after_ms: after.as_millis() as u64 };
+        match timeout(after, append).await.unwrap_or_else(|_| Err(late())) {
+            Ok(positions) => {
+                if std::mem::take(&mut self.away) {
+                    tracing::warn!("the progress of backfills can be written again");
+                }
+                positions.first().map(|position| position.offset)
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.away, true) {
+                    tracing::warn!(%error, "the progress of backfills cannot be written, trying again until it can");
+                }
+                None
+            }
+        }
+    }
+}

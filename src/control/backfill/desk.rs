@@ -1,0 +1,133 @@
+//! A process's access to the jobs.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::AbortHandle;
+
+use super::clerk::clerk;
+use super::follow::follow;
+use super::{BackfillSettings, Event, Ledger};
+use crate::broker::Broker;
+use crate::control::Names;
+
+/// Events that wait to be written.
+const OUTBOX: usize = 64;
+
+/// Follows jobs and ledger, and writes what happens to them; shared by the tasks of a spout. When the last clone is
+/// dropped nothing more is written: the leases run out.
+#[derive(Clone)]
+pub(super) struct Desk {
+    shared: Arc<Shared>,
+    outbox: mpsc::Sender<Order>,
+    _tasks: Arc<Tasks>,
+}
+
+/// What the desk and its two tasks share. No lock is held across a wait.
+pub(super) struct Shared {
+    pub(super) broker: Arc<dyn Broker>,
+    pub(super) names: Names,
+    pub(super) settings: BackfillSettings,
+    ledger: Mutex<Ledger>,
+    /// Grows with each change of the ledger; 0 until both topics were read to their ends.
+    version: watch::Sender<u64>,
+    posts: Mutex<BTreeMap<String, Post>>,
+}
+
+/// A chunk that a task of this process works at.
+#[derive(Debug, Clone)]
+pub(super) struct Post {
+    pub(super) job: String,
+    pub(super) chunk: u32,
+    /// Everything below is settled.
+    pub(super) floor: u64,
+}
+
+/// An event to be written, and who wants to know at which offset; `None` when it is unknown whether it was.
+pub(super) struct Order {
+    pub(super) event: Event,
+    pub(super) reply: oneshot::Sender<Option<u64>>,
+}
+
+/// Ends the tasks when dropped.
+struct Tasks([AbortHandle; 2]);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.0.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl Desk {
+    pub(super) fn start(broker: Arc<dyn Broker>, settings: BackfillSettings) -> Self {
+        let shared = Arc::new(Shared {
+            names: Names::of(&settings.topology),
+            broker,
+            settings,
+            ledger: Mutex::default(),
+            version: watch::Sender::new(0),
+            posts: Mutex::default(),
+        });
+        let (outbox, orders) = mpsc::channel(OUTBOX);
+        let following = tokio::spawn(follow(shared.clone())).abort_handle();
+        let writing = tokio::spawn(clerk(shared.clone(), orders)).abort_handle();
+        Self { shared, outbox, _tasks: Arc::new(Tasks([following, writing])) }
+    }
+
+    /// Looks into the ledger.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
+        self.shared.look(look)
+    }
+
+    /// Tells of changes. Its value is 0 while the topics were not read to their ends yet.
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+        self.shared.version.subscribe()
+    }
+
+    /// Has an event written. The answer is its offset; none when it is unknown whether it was written.
+    pub(super) fn write(&self, event: Event) -> oneshot::Receiver<Option<u64>> {
+        let (reply, answer) = oneshot::channel();
+        // With a full outbox the reply is dropped, which says the same as a failure.
+        let _full = self.outbox.try_send(Order { event, reply });
+        answer
+    }
+
+    /// `worker` works at a chunk that is settled up to `floor`: its lease is renewed from now on.
+    pub(super) fn post(&self, worker: &str, job: &str, chunk: u32, floor: u64) {
+        self.shared.posts().insert(worker.to_owned(), Post { job: job.to_owned(), chunk, floor });
+    }
+
+    /// `worker` works at nothing.
+    pub(super) fn leave(&self, worker: &str) {
+        self.shared.posts().remove(worker);
+    }
+}
+
+impl Shared {
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
+        look(&self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {
+        change(&mut self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells the tasks that something has changed.
+    pub(super) fn changed(&self) {
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    /// Tells them so, unless they have yet to hear that the topics were read.
+    pub(super) fn changed_since_read(&self) {
+        self.version.send_if_modified(|version| {
+            let read = *version > 0;
+            *version += u64::from(read);
+            read
+        });
+    }
+
+    pub(super) fn posts(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Post>> {
+        self.posts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

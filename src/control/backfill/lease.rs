@@ -1,0 +1,226 @@
+//! How a task comes to a chunk, keeps it and gives it back.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+use super::spout::{BackfillSpout, takes};
+use super::work::Work;
+use super::{Chunk, Entry, Event, Job, Ledger, State};
+use crate::topology::Result;
+
+/// What is to be done next, as the ledger stands.
+pub(super) enum Step {
+    /// The one job is over.
+    End,
+    /// There is no such job.
+    Unknown(String),
+    /// This is to be said.
+    Write(Event),
+    /// This chunk is ours.
+    Begin(Arc<Job>, u32, Chunk),
+    /// Our chunk is somebody else's.
+    Drop,
+    Wait,
+    Pull {
+        leases: usize,
+    },
+}
+
+/// An event that is being written.
+pub(super) struct Slip {
+    event: Event,
+    answer: oneshot::Receiver<Option<u64>>,
+    offset: Option<u64>,
+    until: Instant,
+}
+
+impl BackfillSpout {
+    pub(super) fn step(&mut self) -> Step {
+        if let Some(news) = &mut self.news
+            && *news.borrow_and_update() == 0
+        {
+            return Step::Wait;
+        }
+        if self.work.is_some() {
+            self.step_at_work()
+        } else {
+            self.desk().look(|ledger| self.step_without(ledger))
+        }
+    }
+
+    /// Without a chunk: one that is ours by the ledger, or one to be claimed.
+    fn step_without(&self, ledger: &Ledger) -> Step {
+        if let Some(only) = &self.settings.only {
+            match ledger.job(only) {
+                None => return Step::Unknown(only.clone()),
+                Some(entry) if entry.is_over() => return Step::End,
+                Some(_) => {}
+            }
+        }
+        let open = || ledger.jobs().filter(|entry| takes(&self.settings, entry.job()) && !entry.is_over());
+        let ours = |entry: &Entry| {
+            let chunk = entry.held_by(&self.me)?;
+            Some(Step::Begin(entry.job().clone(), chunk, entry.chunk(chunk)?))
+        };
+        let at_ms = self.settings.clock.unix_ms();
+        let wanted = |entry: &Entry| {
+            let (job, worker) = (entry.job().id.clone(), self.me.clone());
+            if entry.is_done() {
+                return Some(Step::Write(Event::Finished { job, worker, at_ms }));
+            }
+            entry.offer(at_ms).map(|chunk| Step::Write(Event::Claim { job, chunk, worker, at_ms }))
+        };
+        open().find_map(ours).or_else(|| open().find_map(wanted)).unwrap_or(Step::Wait)
+    }
+
+    fn step_at_work(&mut self) -> Step {
+        let Some(work) = &self.work else { return Step::Wait };
+        let (job, chunk) = (work.job.id.clone(), work.chunk);
+        let standing = self.desk().look(|ledger| {
+            let entry = ledger.job(&job)?;
+            let lease = entry.lease(chunk).filter(|lease| lease.worker == self.me)?;
+            Some((lease.token, entry.state(), entry.counts().1))
+        });
+        let Some((token, state, leases)) = standing else { return Step::Drop };
+        let at_ms = self.settings.clock.unix_ms();
+        let Some(work) = &mut self.work else { return Step::Wait };
+        if state != State::Running {
+            work.leave();
+        }
+        let (next, is_idle) = (work.floor(), work.is_idle());
+        match (work.is_complete(), work.leaving) {
+            (true, _) if is_idle => Step::Write(Event::Done { job, chunk, token, next: work.range.to, at_ms }),
+            (_, true) if is_idle => Step::Write(Event::Release { job, chunk, token, next, at_ms }),
+            (_, true) => Step::Wait,
+            _ => Step::Pull { leases },
+        }
+    }
+
+    pub(super) fn begin(&mut self, job: Arc<Job>, chunk: u32, known: Chunk) {
+        tracing::debug!(job = job.id, chunk, range = %known.range, next = known.next, "a chunk is begun");
+        self.epoch += 1;
+        self.turn_to(&job);
+        self.work = Some(Work::new(job, chunk, known, self.epoch));
+        self.tell_floor();
+    }
+
+    /// What is in flight is forgotten: whoever has the chunk now reads it again.
+    pub(super) fn drop_work(&mut self) {
+        self.desk().leave(&self.me);
+        self.work = None;
+        if let Some((_, budget)) = &mut self.budget {
+            budget.idle(self.settings.clock.now());
+        }
+    }
+
+    /// What the renewals of the lease are to say.
+    pub(super) fn tell_floor(&self) {
+        if let Some(work) = &self.work {
+            self.desk().post(&self.me, &work.job.id, work.chunk, work.floor());
+        }
+    }
+
+    /// Everything of the chunk below `to` that was not read is gone: said before anything after it goes on.
+    pub(super) fn lose(&mut self, to: u64) -> Result<()> {
+        let Some(work) = &mut self.work else { return Ok(()) };
+        work.cursor = None;
+        let (job, chunk, from) = (work.job.id.clone(), work.chunk, work.next);
+        tracing::error!(job, range = %work.range, from, to, "records were deleted before they were read");
+        let lease = |ledger: &Ledger| Some(ledger.job(&job)?.lease(chunk)?.token);
+        let Some(token) = self.desk().look(lease) else { return Ok(()) };
+        let at_ms = self.settings.clock.unix_ms();
+        self.write(Event::Lost { job, chunk, token, from, to, at_ms });
+        Ok(())
+    }
+
+    pub(super) fn write(&mut self, event: Event) {
+        let answer = self.desk().write(event.clone());
+        let until = Instant::now() + self.settings.patience;
+        self.slip = Some(Slip { event, answer, offset: None, until });
+    }
+
+    /// Waits until the ledger was read up to what was written. Cancel-safe: the slip stays until then.
+    pub(super) async fn read_answer(&mut self) {
+        let Some(slip) = &mut self.slip else { return };
+        if slip.offset.is_none() {
+            match (&mut slip.answer).await {
+                Ok(Some(offset)) => slip.offset = Some(offset),
+                // It may have been written or not: the ledger will tell.
+                Ok(None) | Err(_) => {
+                    self.slip = None;
+                    self.quiet_until = Instant::now() + self.settings.back_off;
+                    return;
+                }
+            }
+        }
+        let (offset, until) = (slip.offset, slip.until);
+        while self.desk().look(|ledger| Some(ledger.next()) <= offset) && Instant::now() < until {
+            let Some(news) = &mut self.news else { break };
+            tokio::select! {
+                _changed = news.changed() => {}
+                () = sleep_until(until) => {}
+            }
+        }
+        if let Some(slip) = self.slip.take() {
+            self.answered(&slip.event);
+        }
+    }
+
+    /// What was written counts now, or does not.
+    fn answered(&mut self, event: &Event) {
+        let is_heeded = self.desk().look(|ledger| {
+            let Some(entry) = ledger.job(event.job()) else { return false };
+            match event {
+                Event::Done { chunk, .. } | Event::Release { chunk, .. } => {
+                    entry.lease(*chunk).is_none_or(|lease| lease.worker != self.me)
+                }
+                Event::Finished { .. } => entry.is_over(),
+                _ => true,
+            }
+        });
+        if !is_heeded {
+            self.quiet_until = Instant::now() + self.settings.back_off;
+        }
+        match event {
+            Event::Lost { job, chunk, to, .. } => {
+                if let Some(work) = self.work.as_mut().filter(|work| (&work.job.id, &work.chunk) == (job, chunk)) {
+                    work.next = work.next.max(*to);
+                }
+            }
+            Event::Finished { job, .. } if is_heeded => tracing::info!(job, "a backfill is finished"),
+            _ => {}
+        }
+    }
+
+    /// At the end of the run: says how far the chunk is, and gives it back.
+    pub(super) async fn give_back(&mut self) {
+        if self.news.is_none() {
+            return;
+        }
+        if self.slip.is_some() {
+            self.read_answer().await;
+        }
+        if let Some(work) = &mut self.work {
+            work.leave();
+        }
+        let held = |ledger: &Ledger| {
+            let (entry, chunk) =
+                ledger.jobs().filter(|entry| !entry.is_over()).find_map(|e| Some((e, e.held_by(&self.me)?)))?;
+            let (lease, known) = (entry.lease(chunk)?, entry.chunk(chunk)?);
+            Some((entry.job().id.clone(), chunk, lease.token, known))
+        };
+        let Some((job, chunk, token, known)) = self.desk().look(held) else { return };
+        let at_ms = self.settings.clock.unix_ms();
+        let work = self.work.as_ref().filter(|work| work.job.id == job && work.chunk == chunk);
+        let next = work.map_or(known.next, Work::floor);
+        self.desk().leave(&self.me);
+        let event = match next >= known.range.to {
+            true => Event::Done { job, chunk, token, next, at_ms },
+            false => Event::Release { job, chunk, token, next, at_ms },
+        };
+        // Without an answer it may have been written or not; the lease runs out.
+        let _unknown = self.desk().write(event).await;
+    }
+}

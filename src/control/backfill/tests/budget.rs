@@ -1,0 +1,86 @@
+//! Whatever is asked of a budget, both bounds hold.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::control::backfill::{Budget, Turn};
+
+const MS: Duration = Duration::from_millis(1);
+
+#[test]
+fn a_rest_is_as_long_as_the_share_says() {
+    let mut budget = Budget::new(None, 0.25);
+    assert_eq!(budget.turn(Duration::ZERO, 1, 512), Turn::Pull(512));
+    budget.pulled(Duration::ZERO, 512);
+    assert_eq!(budget.turn(50 * MS, 1, 512), Turn::Pull(512), "runs overlap for a while");
+    budget.pulled(50 * MS, 512);
+    assert_eq!(budget.turn(100 * MS, 1, 512), Turn::Settle);
+    budget.idle(200 * MS);
+    assert_eq!(budget.turn(200 * MS, 1, 512), Turn::Rest(600 * MS));
+    assert_eq!(budget.turn(800 * MS, 1, 512), Turn::Pull(512));
+}
+
+#[test]
+fn a_task_alone_with_all_of_the_time_never_rests() {
+    let mut budget = Budget::new(None, 1.0);
+    for ms in 0..1000 {
+        assert_eq!(budget.turn(ms * MS, 3, 10), Turn::Pull(10));
+        budget.pulled(ms * MS, 10);
+        budget.idle(ms * MS);
+    }
+}
+
+#[test]
+fn the_rate_is_shared_by_those_who_are_at_the_job() {
+    let mut budget = Budget::new(Some(100), 1.0);
+    assert_eq!(budget.turn(Duration::ZERO, 4, 512), Turn::Pull(25), "at most a second's worth");
+    budget.pulled(Duration::ZERO, 25);
+    assert_eq!(budget.turn(Duration::ZERO, 4, 512), Turn::Rest(1000 * MS));
+    assert_eq!(budget.turn(Duration::ZERO, 1, 512), Turn::Rest(250 * MS), "the others have gone");
+    assert_eq!(Budget::new(Some(1), 1.0).turn(Duration::ZERO, 9, 512), Turn::Pull(1), "never none at all");
+}
+
+proptest! {
+    /// A task asks at any times, for any number of records, with any time in flight.
+    #[test]
+    fn no_time_has_more_records_or_more_work_than_it_may(
+        rate in 1_u64..5_000,
+        share in 0.05_f64..1.0,
+        leases in 1_usize..5,
+        steps in prop::collection::vec((1_u64..400, 1_usize..600, 1_u64..300), 1..120),
+    ) {
+        let mut budget = Budget::new(Some(rate), share);
+        let (mut now, mut runs, mut busy) = (Duration::ZERO, Vec::new(), Vec::new());
+        let mut flight: Option<(Duration, Duration)> = None;
+        for (pause, max, took) in steps {
+            now += pause as u32 * MS;
+            if let Some((since, until)) = flight.filter(|(_, until)| *until <= now) {
+                budget.idle(until);
+                busy.push((since, until));
+                flight = None;
+            }
+            if let Turn::Pull(most) = budget.turn(now, leases, max) {
+                prop_assert!((1..=max).contains(&most));
+                budget.pulled(now, most);
+                runs.push((now, most as u64));
+                let until = now + took as u32 * MS;
+                flight = Some(flight.map_or((now, until), |(since, known)| (since, known.max(until))));
+            }
+        }
+        for (at, (from, _)) in runs.iter().enumerate() {
+            let (mut sum, mut most) = (0, 0);
+            for (to, records) in &runs[at..] {
+                sum += records;
+                most = most.max(*records);
+                let allowed = rate as f64 / leases as f64 * (*to - *from).as_secs_f64();
+                prop_assert!(sum as f64 <= allowed + most as f64 + 1e-6, "{sum} in {:?}", *to - *from);
+            }
+        }
+        for pair in busy.windows(2) {
+            let (took, rest) = (pair[0].1 - pair[0].0, pair[1].0 - pair[0].1);
+            let least = took.as_secs_f64() * (1.0 / share - 1.0);
+            prop_assert!(rest.as_secs_f64() >= least - 1e-6, "{rest:?} after {took:?}");
+        }
+    }
+}

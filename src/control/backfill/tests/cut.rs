@@ -1,0 +1,111 @@
+//! A log that ends its worker at a chosen write.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::broker::embedded::EmbeddedBroker;
+use crate::broker::{
+    Append, Bounds, Broker, BrokerError, Consumer, Cursor, GroupSettings, Position, Producer, TopicInfo, TopicSpec,
+};
+use crate::topology::BoxFuture;
+
+/// Lets so many writes pass; at the next one the worker dies, before it is made or right after.
+#[derive(Clone)]
+pub(super) struct Cut {
+    pub(super) inner: Arc<EmbeddedBroker>,
+    left: Arc<AtomicU64>,
+    after: bool,
+    pub(super) death: Arc<Notify>,
+}
+
+impl Cut {
+    pub(super) fn at(inner: &Arc<EmbeddedBroker>, writes: u64, after: bool) -> Self {
+        Self { inner: inner.clone(), left: Arc::new(AtomicU64::new(writes)), after, death: Arc::default() }
+    }
+
+    /// Whether this write is the one.
+    fn is_last(&self) -> bool {
+        self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err()
+    }
+}
+
+impl Producer for Cut {
+    fn append<'a>(
+        &'a self,
+        topic: &'a str,
+        records: Vec<Append>,
+    ) -> BoxFuture<'a, Result<Vec<Position>, BrokerError>> {
+        Box::pin(async move {
+            let producer = self.inner.producer()?;
+            if !self.is_last() {
+                return producer.append(topic, records).await;
+            }
+            if self.after {
+                producer.append(topic, records).await?;
+            }
+            self.death.notify_one();
+            std::future::pending().await
+        })
+    }
+}
+
+impl Broker for Cut {
+    fn create_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<(), BrokerError>> {
+        self.inner.create_topic(spec)
+    }
+
+    fn delete_topic<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), BrokerError>> {
+        self.inner.delete_topic(name)
+    }
+
+    fn topic<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<TopicInfo>, BrokerError>> {
+        self.inner.topic(name)
+    }
+
+    fn topics(&self) -> BoxFuture<'_, Result<Vec<TopicInfo>, BrokerError>> {
+        self.inner.topics()
+    }
+
+    fn bounds<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Vec<Bounds>, BrokerError>> {
+        self.inner.bounds(topic)
+    }
+
+    fn offsets_at<'a>(&'a self, topic: &'a str, at_ms: i64) -> BoxFuture<'a, Result<Vec<u64>, BrokerError>> {
+        self.inner.offsets_at(topic, at_ms)
+    }
+
+    fn committed<'a>(
+        &'a self,
+        group: &'a str,
+        topic: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Option<u64>>, BrokerError>> {
+        self.inner.committed(group, topic)
+    }
+
+    fn reset<'a>(
+        &'a self,
+        group: &'a str,
+        topic: &'a str,
+        offsets: &'a [(u32, u64)],
+    ) -> BoxFuture<'a, Result<(), BrokerError>> {
+        self.inner.reset(group, topic, offsets)
+    }
+
+    fn producer(&self) -> Result<Arc<dyn Producer>, BrokerError> {
+        Ok(Arc::new(self.clone()))
+    }
+
+    fn cursor(&self, topic: &str, starts: &[(u32, u64)]) -> Result<Box<dyn Cursor>, BrokerError> {
+        self.inner.cursor(topic, starts)
+    }
+
+    fn subscribe(&self, topic: &str, settings: &GroupSettings) -> Result<Box<dyn Consumer>, BrokerError> {
+        self.inner.subscribe(topic, settings)
+    }
+}
+
+/// Longer than any of these runs.
+pub(super) const LONG: Duration = Duration::from_secs(3_600);

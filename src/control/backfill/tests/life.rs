@@ -1,0 +1,184 @@
+//! A job's life, cut between any two of its steps; and what a worker does with single things that happen.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::cut::{Cut, LONG};
+use super::world::{World, open};
+use crate::broker::LogRecord;
+use crate::broker::addressed::ONLY_SINKS;
+use crate::broker::{Append, Broker, dead_letter};
+use crate::control::Names;
+use crate::control::backfill::{BackfillSettings, Bound, Draft, Job, State};
+use crate::runtime::{Ended, Options};
+use crate::testing::Faults;
+use crate::topology::Class;
+
+async fn create(world: &World, change: impl FnOnce(Draft) -> Draft) -> Job {
+    let draft = Draft::new(world.topic(), Bound::Earliest, Bound::Latest, "ann@desk");
+    world.backfills().create(&change(Draft { share: 1.0, ..draft })).await.unwrap()
+}
+
+fn only(world: &World, job: &Job, worker: &str) -> BackfillSettings {
+    BackfillSettings { only: Some(job.id.clone()), ..world.settings(worker) }
+}
+
+fn all(records: u64) -> BTreeSet<(u32, u64)> {
+    (0..records).map(|offset| (0, offset)).collect()
+}
+
+/// At each write of a job's life its worker dies once before it is made and once right after.
+#[tokio::test(start_paused = true)]
+async fn a_job_goes_on_from_between_any_two_steps_and_is_finished_once() {
+    let (_dir, log) = open();
+    for after in [false, true] {
+        let mut lives = 0;
+        for writes in 0.. {
+            let mut world = World::new(&log, &format!("cut-{after}-{writes}"), 1, false).await;
+            world.store.takes = Duration::from_millis(400);
+            world.fill(0, 90, 1_000).await;
+            let job = create(&world, |draft| Draft { chunk: 40, ..draft }).await;
+            let cut = Cut::at(&log, writes, after);
+            let worker = world.start_over(Arc::new(cut.clone()), only(&world, &job, "a"), 1, Options::default());
+            let died = tokio::select! {
+                () = cut.death.notified() => true,
+                report = worker.wait() => {
+                    assert_eq!(report.exit_code(), 0, "{report:?}");
+                    false
+                }
+            };
+            world.check_progress(&job.id).await;
+            if died {
+                let heir = world.start(only(&world, &job, "b"), 1, Options::default());
+                let report = tokio::time::timeout(LONG, heir.wait()).await.expect("it ends by itself");
+                assert!(matches!(report.ended, Ended::Finished) && report.exit_code() == 0, "{report:?}");
+            }
+            let status = world.show(&job.id).await;
+            assert_eq!((status.state, status.done, status.chunks_done), (State::Finished, 90, 3));
+            assert_eq!(world.stored(), all(90), "after {writes} writes");
+            // Whoever comes later finds nothing to do.
+            let stored = world.store.stored.lock().unwrap().clone();
+            let late = world.start(only(&world, &job, "c"), 2, Options::default()).wait().await;
+            assert!(matches!(late.ended, Ended::Finished));
+            assert_eq!(*world.store.stored.lock().unwrap(), stored);
+            if !died {
+                break;
+            }
+            lives += 1;
+        }
+        assert!(lives >= 7, "three claims, three dones and the end: {lives}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_job_rests_where_it_is_and_a_cancelled_one_ends_its_worker() {
+    let (_dir, log) = open();
+    let mut world = World::new(&log, "pause", 1, false).await;
+    world.store.takes = Duration::from_millis(200);
+    world.fill(0, 400, 1_000).await;
+    let job = create(&world, |draft| Draft { chunk: 100, ..draft }).await;
+    let worker = world.start(only(&world, &job, "a"), 1, Options::default());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.backfills().pause(&job.id, "ann@desk", "peak hours").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let rests = world.show(&job.id).await;
+    assert_eq!((rests.state, rests.held.len()), (State::Paused, 0), "the chunk is given back");
+    assert!(rests.done > 0 && rests.done < 400, "{rests:?}");
+    let stored = world.stored();
+    assert_eq!(stored.len() as u64, rests.done, "what is settled is told");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(world.stored(), stored);
+    world.backfills().resume(&job.id, "ann@desk", "").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    world.backfills().cancel(&job.id, "ann@desk", "").await.unwrap();
+    let report = tokio::time::timeout(LONG, worker.wait()).await.expect("it ends by itself");
+    assert_eq!(report.exit_code(), 0, "{report:?}");
+    let ended = world.show(&job.id).await;
+    assert!(ended.state == State::Cancelled && ended.done < 400, "{ended:?}");
+    assert!(world.store.stored.lock().unwrap().values().all(|times| *times == 1));
+    let names: Vec<_> = crate::control::Operator::new(log.clone(), "pause", world.clock)
+        .audit(10)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|record| (record.action, record.target == format!("backfill/{}", job.id)))
+        .collect();
+    let wanted = ["backfill create", "backfill pause", "backfill resume", "backfill cancel"];
+    assert_eq!(names, wanted.map(|action| (action.to_owned(), true)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_say_where_they_come_from_and_for_whom_they_are_meant() {
+    let (_dir, log) = open();
+    let world = World::new(&log, "only", 1, false).await;
+    world.fill(0, 10, 1_000).await;
+    let sinks = vec!["rows".to_owned(), "views".to_owned()];
+    let job = create(&world, |draft| Draft { only_sinks: sinks, ..draft }).await;
+    let seen = Arc::new(AtomicBool::new(true));
+    let good = seen.clone();
+    let check = move |record: &LogRecord| {
+        let is_marked = record.headers.last(ONLY_SINKS).is_some_and(|sinks| sinks == "rows,views");
+        let right = is_marked && record.headers.len() == 1 && &*record.origin.topic == "only-in";
+        good.fetch_and(right, Ordering::SeqCst);
+        record.origin.offset == 3
+    };
+    let faults = Faults::default().fail("store", check, Class::Poison, 10);
+    let options = Options { faults: Some(Arc::new(faults)), ..Options::default() };
+    let report = world.start(only(&world, &job, "a"), 1, options).wait().await;
+    assert_eq!(report.exit_code(), 0, "{report:?}");
+    assert!(seen.load(Ordering::SeqCst), "also when they come again");
+    assert_eq!(world.dead().await, BTreeSet::from([(0, 3)]), "poison is set aside, alone");
+    assert_eq!(world.stored().len(), 9);
+    let mut cursor = log.cursor("only-dead", &[(0, 0)]).unwrap();
+    let letter = &cursor.fetch(10, Duration::ZERO).await.unwrap().unwrap().records[0];
+    assert_eq!(letter.headers.last(dead_letter::ORIGIN_TOPIC).unwrap(), "only-in");
+    assert_eq!(letter.headers.last(ONLY_SINKS).unwrap(), "rows,views");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_retention_took_is_told_and_the_rest_goes_on() {
+    let (_dir, log) = open();
+    let world = World::new(&log, "gone", 1, false).await;
+    world.fill(0, 100, 1_000).await;
+    let job = create(&world, |draft| Draft { chunk: 30, ..draft }).await;
+    log.delete_before("gone-in", 0, 45).await.unwrap();
+    let report = world.start(only(&world, &job, "a"), 1, Options::default()).wait().await;
+    assert_eq!(report.exit_code(), 0, "{report:?}");
+    let status = world.show(&job.id).await;
+    let lost: Vec<_> = status.lost.iter().map(|lost| (lost.from, lost.to)).collect();
+    assert_eq!((status.state, lost), (State::Finished, vec![(0, 30), (30, 45)]));
+    assert_eq!(world.stored(), (45..100).map(|offset| (0, offset)).collect());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_for_a_runner_is_left_to_it_and_what_is_no_job_is_passed_over() {
+    let (_dir, log) = open();
+    let world = World::new(&log, "runner", 1, false).await;
+    world.fill(0, 10, 1_000).await;
+    let names = Names::of("runner");
+    let junk = |key: &str, value: &str| Append {
+        partition: Some(0),
+        key: Some(key.to_owned().into()),
+        value: Some(value.to_owned().into()),
+        ..Append::default()
+    };
+    let producer = log.producer().unwrap();
+    producer.append(&names.control, vec![junk("backfill/x", "{}"), junk("backfill/y", "no")]).await.unwrap();
+    let events = [r#"{"kind":"claim","job":"z","chunk":0,"worker":"w","at_ms":1}"#, "no", r#"{"kind":"new"}"#];
+    producer.append(&names.backfill, events.map(|event| junk("", event)).to_vec()).await.unwrap();
+
+    let job = create(&world, |draft| Draft { runner: Some("r1".to_owned()), ..draft }).await;
+    let plain = world.start(world.settings("a"), 1, Options::default());
+    tokio::time::sleep(LONG).await;
+    assert!(world.stored().is_empty());
+    plain.stopper().stop();
+    assert_eq!(plain.wait().await.exit_code(), 0);
+    let settings = BackfillSettings { runner: Some("r1".to_owned()), ..only(&world, &job, "b") };
+    assert_eq!(world.start(settings, 1, Options::default()).wait().await.exit_code(), 0);
+    assert_eq!(world.stored(), all(10));
+    let unknown = BackfillSettings { only: Some("b-none".to_owned()), ..world.settings("c") };
+    let report = world.start(unknown, 1, Options::default()).wait().await;
+    assert!(format!("{:?}", report.ended).contains("no backfill `b-none`"), "{report:?}");
+}

@@ -1,0 +1,10 @@
+//! Jobs over the embedded log, on paused time.
+#![allow(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
+
+mod budget;
+mod cut;
+mod fold;
+mod life;
+mod operate;
+mod schedules;
+mod world;
