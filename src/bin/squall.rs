@@ -74,6 +74,8 @@ async fn admin(cli: &Cli, command: &AdminCommand) -> Result<ExitCode, Failure> {
     let default = || PathBuf::from("config").join(format!("{topology}.{}.toml", cli.profile));
     let config = OperatorConfig::load(&cli.config.clone().unwrap_or_else(default), &cli.overrides)?;
     let broker = open_log(&config.broker, &cli.data_dir).await?;
-    let context = AdminContext { broker, topology, dead_letters: config.source.dead_letters, spouts: Vec::new() };
+    let source = config.source;
+    let (dead_letters, topic) = (source.dead_letters, source.topic);
+    let context = AdminContext { broker, topology, dead_letters, topic, spouts: Vec::new() };
     Ok(command.run(&context).await?)
 }

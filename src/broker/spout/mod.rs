@@ -76,6 +76,6 @@ pub(crate) use gate::Gates;
 pub use gate::{Admission, Gate};
 pub(crate) use log_spout::Letters;
 pub use log_spout::LogSpout;
-pub use seek::{Gap, OnGap, Seek, Seeks};
 pub(crate) use replay::{Replay, Replays};
+pub use seek::{Gap, OnGap, Seek, Seeks};
 pub use settings::LogSpoutSettings;

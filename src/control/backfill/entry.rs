@@ -96,6 +96,11 @@ impl Entry {
         self.free.is_empty() && self.leases.is_empty()
     }
 
+    /// Whether this chunk is done.
+    pub fn is_chunk_done(&self, chunk: u32) -> bool {
+        (chunk as usize) < self.count && !self.free.contains(&chunk) && !self.leases.contains_key(&chunk)
+    }
+
     /// A chunk; none any more once the job is finished.
     pub fn chunk(&self, chunk: u32) -> Option<Chunk> {
         self.chunks.get(chunk as usize).copied()

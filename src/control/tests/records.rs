@@ -34,7 +34,8 @@ async fn topics_are_created_once_and_checked() {
     let stage = Stage::open().await;
     ensure(&*stage.broker, TOPOLOGY, 1).await.unwrap();
     let topics: Vec<_> = stage.broker.topics().await.unwrap().into_iter().map(|topic| topic.name).collect();
-    assert_eq!(topics, ["audit", "control", "letters", "workers"].map(|name| format!("squall.words.{name}")));
+    let names = ["audit", "backfill", "control", "letters", "workers"];
+    assert_eq!(topics, names.map(|name| format!("squall.words.{name}")));
     stage.broker.create_topic(&TopicSpec::new("squall.other.control", 2)).await.unwrap();
     let error = ensure(&*stage.broker, "other", 1).await.unwrap_err();
     assert!(matches!(error, BrokerError::TopicMismatch { actual: 2, wanted: 1, .. }), "{error}");

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{
-    AdminContext, AdminError, AuditCommand, DeadLettersCommand, LagArgs, RetryCommand, SeekArgs, SpoutCommand,
-    SwitchCommand, WorkersCommand,
+    AdminContext, AdminError, AuditCommand, BackfillCommand, DeadLettersCommand, LagArgs, RetryCommand, SeekArgs,
+    SpoutCommand, SwitchCommand, WorkersCommand,
 };
 
 /// What an operator can ask for.
@@ -50,6 +50,9 @@ pub enum AdminCommand {
     /// What was given up: look at it, send it back, discard it.
     #[command(subcommand)]
     DeadLetters(Box<DeadLettersCommand>),
+    /// Process a range of the log (again) beside the live stream.
+    #[command(subcommand)]
+    Backfill(BackfillCommand),
     /// What waits to be tried again.
     #[command(subcommand)]
     Retry(RetryCommand),
@@ -71,6 +74,7 @@ impl AdminCommand {
             Self::Seek(args) => args.run(context).await,
             Self::Workers(command) => command.run(context).await,
             Self::DeadLetters(command) => command.run(context).await,
+            Self::Backfill(command) => command.run(context).await,
             Self::Retry(command) => command.run(context).await,
             Self::Audit(command) => command.run(context).await,
         }

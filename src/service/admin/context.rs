@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::broker::Broker;
+use crate::control::backfill::Backfills;
 use crate::control::{Names, Operator, SpoutSource};
 use crate::delivery::letters::Letters;
 use crate::guard::Clock;
@@ -18,6 +19,8 @@ pub struct AdminContext {
     pub topology: String,
     /// Topic of its dead letters, where it has one.
     pub dead_letters: Option<String>,
+    /// The topic that it reads, where that is known.
+    pub topic: Option<String>,
     /// The spouts that are known without asking a worker.
     pub spouts: Vec<SpoutSource>,
 }
@@ -26,6 +29,19 @@ impl AdminContext {
     /// The operator of the topology.
     pub fn operator(&self) -> Operator {
         Operator::new(self.broker.clone(), &self.topology, Clock::wall())
+    }
+
+    /// The backfill jobs of the topology.
+    pub fn backfills(&self) -> Backfills {
+        Backfills::new(self.broker.clone(), &self.topology, Clock::wall())
+    }
+
+    /// The topic that the topology reads.
+    ///
+    /// # Errors
+    /// [`AdminError::NoTopic`].
+    pub fn source_topic(&self) -> Result<&str, AdminError> {
+        self.topic.as_deref().ok_or_else(|| AdminError::NoTopic { topology: self.topology.clone() })
     }
 
     /// The dead letters of the topology.

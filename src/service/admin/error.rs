@@ -2,6 +2,7 @@
 
 use crate::broker::BrokerError;
 use crate::control::ControlError;
+use crate::control::backfill::BackfillError;
 use crate::delivery::letters::LettersError;
 
 /// Why a command was not carried out.
@@ -23,12 +24,21 @@ pub enum AdminError {
         /// The topology.
         topology: String,
     },
+    /// The configuration names no topic.
+    #[error("the configuration of `{topology}` names no topic; set source.topic")]
+    NoTopic {
+        /// The topology.
+        topology: String,
+    },
     /// A command line that contradicts itself, or a file that cannot be read.
     #[error("{0}")]
     Invalid(String),
     /// What was asked for would do harm.
     #[error("{0}")]
     Refused(String),
+    /// Something about a backfill.
+    #[error(transparent)]
+    Backfill(Box<BackfillError>),
     /// Something about dead letters.
     #[error(transparent)]
     Letters(#[from] LettersError),

@@ -7,10 +7,12 @@
 //! | [`open_log`] | opens the log of a topology for a command line alone |
 //!
 //! A command prints a table for people, or one JSON object with `--json`. The status is 0 when all went well, 5 when a
-//! change is made and some live worker, or some partition, has not applied it in time, 6 when a redrive was stopped because its letters die
-//! again, and 1 for errors and for letters that were asked for and left as they are.
+//! change is made and some live worker, or some partition, has not applied it in time, 6 when a redrive was stopped because
+//! its letters die again, and 1 for errors, for letters that were asked for and left as they are, and for a backfill whose
+//! end was waited for and that was cancelled or has lost records.
 
 mod audit;
+mod backfill;
 mod change;
 mod command;
 mod context;
@@ -34,6 +36,7 @@ mod workers;
 mod tests;
 
 pub use audit::AuditCommand;
+pub use backfill::{BackfillCommand, ChangeJobArgs, CreateArgs, ShowJobArgs};
 pub use change::ChangeArgs;
 pub use command::AdminCommand;
 pub use context::AdminContext;

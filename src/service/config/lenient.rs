@@ -22,6 +22,8 @@ pub struct OperatorConfig {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct OperatorSource {
+    /// Topic of the records.
+    pub topic: Option<String>,
     /// Topic of the dead letters.
     pub dead_letters: Option<String>,
 }

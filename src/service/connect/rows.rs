@@ -30,6 +30,8 @@ pub enum RowsKind {
 pub struct RowsConfig {
     /// Which one.
     pub kind: RowsKind,
+    /// Name of the table, if it is not to be the topology's own: for two versions side by side.
+    pub table: Option<String>,
     /// Settings of SQLite.
     pub sqlite: SqliteConfig,
     /// Settings of MySQL.

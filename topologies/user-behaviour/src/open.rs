@@ -8,9 +8,12 @@ use squall::control::{Control, ControlSettings};
 use squall::delivery::Topics;
 use squall::store::{Rows, StoreError, Timelines};
 
-use crate::schema::{migrator_mysql, migrator_sqlite, table};
+use crate::schema::{TABLE, migrator_mysql, migrator_sqlite, renamed, table_named};
 use crate::settings::Config;
-use crate::topology::{Handles, NAME, Parts, ROWS, TIMELINES};
+use crate::topology::{Handles, Parts, ROWS, TIMELINES};
+
+/// Bytes of the name of a table: with what is added to it, it fits every server.
+const MAX_TABLE: usize = 40;
 
 /// Opens the log and the stores, creates topics that are missing and applies migrations that are missing. A schema
 /// that this program does not know is refused.
@@ -28,16 +31,22 @@ pub async fn open(config: &Config, data_dir: &Path) -> squall::Result<Parts> {
     Ok(Parts { broker, timelines, rows, topics })
 }
 
-/// [`open`], also while the servers of the stores are away: their guards park until they are back.
+/// [`open`], also while the servers of the stores are away: their guards park until they are back. One that `joins` uses
+/// an embedded log that another process has open.
 ///
 /// # Errors
 /// What waiting cannot mend, and a log that cannot be reached.
-pub async fn open_patiently(config: &Config, data_dir: &Path) -> squall::Result<Parts> {
+pub async fn open_patiently(config: &Config, data_dir: &Path, joins: bool) -> squall::Result<Parts> {
     create_data_dir(data_dir)?;
-    let broker = config.broker.open(data_dir).await?;
+    let broker = match joins {
+        true => config.broker.open_or_join(data_dir).await?,
+        false => config.broker.open(data_dir).await?,
+    };
     ensure_topics(&*broker, config).await?;
     let timelines = config.timelines.open_patiently(data_dir).await?;
-    let rows = config.rows.open_patiently(data_dir, table(), migrator_mysql(), migrator_sqlite()).await?;
+    let table = table_name(config)?;
+    let (mysql, sqlite) = (renamed(migrator_mysql(), table), renamed(migrator_sqlite(), table));
+    let rows = config.rows.open_patiently(data_dir, table_named(table), mysql, sqlite).await?;
     let topics = topics(&*broker).await?;
     Ok(Parts { broker, timelines, rows, topics })
 }
@@ -55,7 +64,25 @@ pub async fn open_timelines(config: &Config, data_dir: &Path) -> Result<Arc<dyn 
 /// # Errors
 /// What the store says.
 pub async fn open_rows(config: &Config, data_dir: &Path) -> Result<Arc<dyn Rows>, StoreError> {
-    config.rows.open(data_dir, table(), migrator_mysql(), migrator_sqlite()).await
+    let table = table_name(config)?;
+    let (mysql, sqlite) = (renamed(migrator_mysql(), table), renamed(migrator_sqlite(), table));
+    config.rows.open(data_dir, table_named(table), mysql, sqlite).await
+}
+
+/// Name of the table of the rows, which is part of statements.
+fn table_name(config: &Config) -> Result<&str, StoreError> {
+    let table = config.rows.table.as_deref().unwrap_or(TABLE);
+    let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let begins = table.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
+    match begins && table.len() <= MAX_TABLE && table.bytes().all(valid) {
+        true => Ok(table),
+        false => Err(StoreError::Config {
+            store: "rows",
+            reason: format!(
+                "rows.table `{table}` is no name of a table; it is a letter and up to 39 of a-z, 0-9 and _"
+            ),
+        }),
+    }
 }
 
 /// Starts to follow what the operator wants, with the names that this topology has: the switches of its stores and its
@@ -64,7 +91,7 @@ pub async fn open_control(config: &Config, broker: Arc<dyn Broker>, data_dir: &P
     let guards = [(TIMELINES, &config.guards.timelines), (ROWS, &config.guards.rows)];
     let positions = guards.map(|(name, guard)| (name.to_owned(), guard.switch.unwrap_or_default()));
     let settings = ControlSettings { positions: positions.into(), ..ControlSettings::new(data_dir, role) };
-    let control = Control::start(broker, NAME, settings).await;
+    let control = Control::start(broker, &config.name, settings).await;
     // Known to the operator from the first heartbeat on.
     Handles::of(&control, &config.source);
     control
@@ -84,9 +111,9 @@ pub async fn ensure_topics(broker: &dyn Broker, config: &Config) -> squall::Resu
     }
     let delivery = config.delivery()?;
     for sink in [TIMELINES, ROWS] {
-        Topics::of(NAME, sink, &delivery.levels.delays).ensure(broker, &delivery).await?;
+        Topics::of(&config.name, sink, &delivery.levels.delays).ensure(broker, &delivery).await?;
     }
-    squall::control::ensure(broker, NAME, source.replication).await?;
+    squall::control::ensure(broker, &config.name, source.replication).await?;
     Ok(())
 }
 
@@ -113,6 +140,7 @@ mod tests {
     use squall::service::config::{Source, load};
 
     use super::*;
+    use crate::topology::NAME;
 
     #[tokio::test(start_paused = true)]
     async fn a_worker_is_known_by_the_switches_of_its_stores_and_by_its_spout() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use squall::control::backfill::BackfillSettings;
 use squall::delivery::DeliverySettings;
 use squall::guard::Mode;
 use squall::service::cli::Profile;
@@ -13,7 +14,7 @@ use squall::service::connect::{
 use squall::{ResultExt, Settings};
 
 use crate::format::{DecodeError, Format, find};
-use crate::topology::{Handles, Wiring};
+use crate::topology::{Handles, NAME, Wiring};
 
 /// The configurations that the binary carries.
 pub const PROFILES: &[Profile] = &[
@@ -33,6 +34,10 @@ pub const PROFILES: &[Profile] = &[
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Name under which it is operated, and keeps what waits: of its control and retry topics. Two versions of the topology
+    /// that run side by side have two.
+    #[serde(default = "default_name")]
+    pub name: String,
     /// Format of records that do not name theirs.
     pub format: String,
     /// Where records come from.
@@ -58,6 +63,10 @@ pub struct Config {
     /// Bounds of the operators.
     #[serde(default)]
     pub topology: Settings,
+}
+
+fn default_name() -> String {
+    NAME.to_owned()
 }
 
 /// What each store has for itself.
@@ -116,8 +125,14 @@ impl Config {
     /// # Errors
     /// An unknown format; a value that is out of range.
     pub fn wiring(&self, handles: Handles) -> squall::Result<Wiring> {
+        let backfill = BackfillSettings {
+            dead_letters: Some(self.source.dead_letters.clone()),
+            ..BackfillSettings::new(&self.name, &self.source.topic, format!("process-{}", std::process::id()))
+        };
         Ok(Wiring {
+            name: self.name.clone(),
             source: self.source.settings(),
+            backfill,
             format: self.format().fatal()?,
             delivery: self.delivery()?,
             timelines: self.guards.timelines.settings("guards.timelines")?,

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use squall::broker::dead_letter::dead_letter;
 use squall::broker::{Broker, BrokerError, LogRecord, LogSpout, LogSpoutSettings, Seeks, TopicSink};
+use squall::control::backfill::{BackfillSettings, BackfillSpout};
 use squall::control::{Control, Running};
 use squall::delivery::{Codec, Delivery, DeliverySettings, Parcel, Pending, Retry, SinkSettings, SinkState};
 use squall::guard::{Clock, Mode, Switch};
@@ -18,7 +19,7 @@ use crate::format::{DecodeError, Format, decode_record, find};
 use crate::record::Decoded;
 use crate::schema::{cells, entry};
 
-/// Name of the topology: its control topics and its graph bear it.
+/// Name of the topology: its graph bears it, and its control topics where the configuration gives no other.
 pub const NAME: &str = "user-behaviour";
 /// Name of the spout.
 pub const SPOUT: &str = "behaviour";
@@ -26,6 +27,9 @@ pub const SPOUT: &str = "behaviour";
 pub const TIMELINES: &str = "timelines";
 /// Name of the sink into the rows, and of its switch.
 pub const ROWS: &str = "rows";
+
+/// Name of the spout of backfills.
+pub const BACKFILL: &str = "backfill";
 
 /// Header that names the format of a record, where a topic holds more than one.
 pub const FORMAT_HEADER: &str = "format";
@@ -58,8 +62,12 @@ pub type Taken = Arc<Parcel<Decoded>>;
 /// How the topology is put together over its parts.
 #[derive(Clone)]
 pub struct Wiring {
+    /// Name under which it is operated.
+    pub name: String,
     /// Where records come from.
     pub source: LogSpoutSettings,
+    /// How it takes part in backfills.
+    pub backfill: BackfillSettings,
     /// Format of records that do not name theirs.
     pub format: &'static dyn Format,
     /// What surrounds both stores.
@@ -113,6 +121,8 @@ pub struct Built {
     pub main: Topology,
     /// Brings back what failed or was parked.
     pub retry: Topology,
+    /// Processes ranges of the log that an operator wants processed (again).
+    pub backfill: Topology,
     /// What waits to be brought back.
     pub pending: Pending,
     /// The states of both stores' guards.
@@ -127,11 +137,24 @@ pub fn wire(
     timelines: impl Sink<In = Taken>,
     rows: impl Sink<In = Taken>,
 ) -> Topology {
-    let t = Topology::new(NAME);
-    let (records, broken) = t.spout(SPOUT, spout).split(move |record: LogRecord| match decode(format, &record) {
-        Ok(decoded) => Either::Left(Arc::new(Parcel::fresh(record, decoded))),
-        Err(error) => Either::Right(Broken { record, error }),
-    });
+    wire_as(NAME, SPOUT, format, spout, dead_letters, timelines, rows)
+}
+
+fn wire_as(
+    name: &str,
+    spout_name: &str,
+    format: &'static dyn Format,
+    spout: impl Spout<Out = LogRecord>,
+    dead_letters: impl Sink<In = Broken>,
+    timelines: impl Sink<In = Taken>,
+    rows: impl Sink<In = Taken>,
+) -> Topology {
+    let t = Topology::new(name);
+    let (records, broken) =
+        t.spout(spout_name, spout).split(move |record: LogRecord| match decode(format, &record) {
+            Ok(decoded) => Either::Left(Arc::new(Parcel::fresh(record, decoded))),
+            Err(error) => Either::Right(Broken { record, error }),
+        });
     broken.shuffle().sink("dead-letters", dead_letters);
     records.clone().fields(|r| r.value.record().user_id.as_str()).parallelism(4).sink(TIMELINES, timelines);
     records.fields(|r| r.value.record().user_id.as_str()).parallelism(4).sink(ROWS, rows);
@@ -143,11 +166,11 @@ pub fn wire(
 /// # Errors
 /// When the log has no producer.
 pub fn build(parts: &Parts, wiring: Wiring) -> Result<Built, BrokerError> {
-    let Wiring { source, format, delivery, timelines, rows, handles } = wiring;
+    let Wiring { name, source, backfill, format, delivery, timelines, rows, handles } = wiring;
     let letters = TopicSink::new(parts.broker.producer()?, &delivery.dead_letters, |broken: &Broken| {
         dead_letter(&broken.record, Class::Poison, &broken.error.to_string())
     });
-    let delivery = Delivery::new(NAME, parts.broker.clone(), Clock::new(), delivery)?;
+    let delivery = Delivery::new(&name, parts.broker.clone(), Clock::new(), delivery)?;
     let codec = Codec::new(move |record: &LogRecord| decode(format, record).poison())
         .version(|decoded: &Decoded| format!("{}/{}", decoded.record().occurred_at, decoded.record().event_id));
     let timelines = delivery.guard(TIMELINES, handles.timelines, codec.clone(), timelines);
@@ -166,9 +189,14 @@ pub fn build(parts: &Parts, wiring: Wiring) -> Result<Built, BrokerError> {
     let retry =
         Retry::new(&delivery, source.group).existing(parts.topics.clone()).sink(&timelines, to_timelines.clone());
     let (retry, pending) = retry.sink(&rows, to_rows.clone()).topology();
+    // The stacks are the same, so that switches, breakers and pressure hold for backfills too.
+    let of_ranges = BackfillSpout::new(parts.broker.clone(), backfill).gated(timelines.gate()).gated(rows.gate());
+    let backfill_name = format!("{name}-backfill");
+    let (letters_too, timelines_too, rows_too) = (letters.clone(), to_timelines.clone(), to_rows.clone());
+    let backfill = wire_as(&backfill_name, BACKFILL, format, of_ranges, letters_too, timelines_too, rows_too);
     let main = wire(format, spout, letters, to_timelines, to_rows);
     let guards = [timelines.state().clone(), rows.state().clone()];
-    Ok(Built { main, retry, pending, guards })
+    Ok(Built { main, retry, backfill, pending, guards })
 }
 
 /// The topology over nothing: for its graph.

@@ -44,7 +44,7 @@ async fn stage() -> Stage {
 async fn context(dir: &Path) -> AdminContext {
     let broker = Arc::new(EmbeddedBroker::open(&dir.join("log"), EmbeddedSettings::for_tests()).unwrap());
     ensure(&*broker, "words", 1).await.unwrap();
-    AdminContext { broker, topology: "words".into(), dead_letters: None, spouts: Vec::new() }
+    AdminContext { broker, topology: "words".into(), dead_letters: None, topic: None, spouts: Vec::new() }
 }
 
 /// A worker with two switches and a spout.

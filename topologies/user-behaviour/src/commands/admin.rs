@@ -8,21 +8,21 @@ use squall::service::admin::{AdminCommand, AdminContext, open_log};
 
 use super::Failure;
 use crate::settings::Config;
-use crate::topology::{NAME, SPOUT};
+use crate::topology::SPOUT;
 
 /// Carries out a command on the log of this topology, which must be there.
 pub(super) async fn admin(config: &Config, data_dir: &Path, command: &AdminCommand) -> Result<ExitCode, Failure> {
     let broker = open_log(&config.broker, data_dir).await?;
     // A log of an earlier version has no control topics yet.
-    squall::control::ensure(&*broker, NAME, config.source.replication).await?;
+    squall::control::ensure(&*broker, &config.name, config.source.replication).await?;
     let source = &config.source;
-    let behaviour =
-        SpoutSource { spout: SPOUT.to_owned(), topic: source.topic.clone(), group: source.group.clone() };
+    let (spout, topic, group) = (SPOUT.to_owned(), source.topic.clone(), source.group.clone());
     let context = AdminContext {
         broker,
-        topology: NAME.to_owned(),
+        topology: config.name.clone(),
         dead_letters: Some(source.dead_letters.clone()),
-        spouts: vec![behaviour],
+        topic: Some(topic.clone()),
+        spouts: vec![SpoutSource { spout, topic, group }],
     };
     Ok(command.run(&context).await?)
 }

@@ -63,6 +63,12 @@ pub(crate) struct RunArgs {
     /// What this process does.
     #[arg(long, value_enum, default_value_t, conflicts_with = "once")]
     pub(crate) role: Role,
+    /// With --role backup: only this backfill, and end when it is over.
+    #[arg(long, value_name = "ID", conflicts_with = "once")]
+    pub(crate) job: Option<String>,
+    /// With --role backup: the backfills of this runner, and no others.
+    #[arg(long, value_name = "NAME", conflicts_with = "once")]
+    pub(crate) runner: Option<String>,
     /// How to report at the end.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) report: ReportFormat,
@@ -78,6 +84,8 @@ pub(crate) enum Role {
     Worker,
     /// Only what failed or was parked.
     Retry,
+    /// Only backfills.
+    Backup,
 }
 
 impl Role {
@@ -86,6 +94,7 @@ impl Role {
             Role::All => "all",
             Role::Worker => "worker",
             Role::Retry => "retry",
+            Role::Backup => "backup",
         }
     }
 }

@@ -65,13 +65,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     runtime.block_on(async move {
         config.format()?;
         match cli.command {
-            Command::Run(args) => {
-                let (role, report) = (args.role, args.report);
-                match args.once()? {
-                    Some(once) => once::once(&config, &dir, &once).await,
-                    None => run::run(&config, &dir, role, report).await,
-                }
-            }
+            Command::Run(args) => match args.clone().once()? {
+                Some(once) => once::once(&config, &dir, &once).await,
+                None => run::run(&config, &dir, &args).await,
+            },
             Command::Demo(args) => demo::demo(&config, &dir, &args).await,
             Command::Describe { format } => run::describe(&config, format),
             Command::Admin(command) => admin::admin(&config, &dir, &command).await,

@@ -9,28 +9,31 @@ use squall::service::{
 };
 use squall::{Settings, Topology};
 
-use super::cli::{ReportFormat, Role};
+use super::cli::{ReportFormat, Role, RunArgs};
 use super::{Failure, topology};
 use crate::open::{open_control, open_patiently};
 use crate::settings::Config;
-use crate::topology::{Built, Handles, NAME, Parts};
+use crate::topology::{BACKFILL, Built, Handles, Parts};
 
 /// Runs until told to stop. The report is the last measurements.
-pub(super) async fn run(
-    config: &Config,
-    data_dir: &Path,
-    role: Role,
-    format: ReportFormat,
-) -> Result<ExitCode, Failure> {
-    let parts = open_patiently(config, data_dir).await.map_err(plain)?;
+pub(super) async fn run(config: &Config, data_dir: &Path, args: &RunArgs) -> Result<ExitCode, Failure> {
+    let (role, format) = (args.role, args.report);
+    if role != Role::Backup && (args.job.is_some() || args.runner.is_some()) {
+        return Err("--job and --runner are for --role backup".into());
+    }
+    let parts = open_patiently(config, data_dir, role == Role::Backup).await.map_err(plain)?;
     let control = open_control(config, parts.broker.clone(), data_dir, role.as_str()).await;
-    let built = topology::build(&parts, config.wiring(Handles::of(&control, &config.source)).map_err(plain)?)?;
+    let mut wiring = config.wiring(Handles::of(&control, &config.source)).map_err(plain)?;
+    wiring.backfill.worker = control.worker().to_owned();
+    (wiring.backfill.only, wiring.backfill.runner) = (args.job.clone(), args.runner.clone());
+    let built = topology::build(&parts, wiring)?;
     watch(config, &parts, &built);
-    if role != Role::Worker {
-        skip_deleted(&parts.broker, NAME, &built.pending).await?;
+    if matches!(role, Role::All | Role::Retry) {
+        skip_deleted(&parts.broker, &config.name, &built.pending).await?;
     }
     let reports = match role {
-        Role::All => work(config, built, std::future::ready(())).await?,
+        Role::All => work_with_backfills(config, built).await?,
+        Role::Backup => vec![run_until_signal(start_backfill(config, built.backfill)?).await?],
         Role::Worker => vec![run_until_signal(begin(config, built.main)?).await?],
         Role::Retry => vec![run_until_signal(start_retry(config, built.retry)?).await?],
     };
@@ -40,6 +43,39 @@ pub(super) async fn run(
         say!("{}", serde_json::to_string(&reports[0].snapshot)?);
     }
     Ok(conclude_all(&reports))
+}
+
+/// [`work`] with backfills beside it. They must not end the live stream: when they fail it goes on, and their chunks are
+/// taken over by other processes.
+async fn work_with_backfills(config: &Config, mut built: Built) -> Result<Vec<Report>, Failure> {
+    let backfill = std::mem::replace(&mut built.backfill, Topology::new(BACKFILL));
+    let backfill = start_backfill(config, backfill)?;
+    let stop = backfill.stopper();
+    let work = async {
+        let reports = work(config, built, std::future::ready(())).await;
+        stop.stop();
+        reports
+    };
+    let beside = async {
+        let report = backfill.wait().await;
+        if let Ended::Failed { operator, error } = &report.ended {
+            tracing::error!(
+                operator,
+                %error,
+                "backfills go on in other processes only; start one with --role backup, or this one again"
+            );
+        }
+        report
+    };
+    let (reports, _beside) = tokio::join!(work, beside);
+    reports
+}
+
+/// Starts what works at backfills. The bounds of single operators apply to those that it has.
+fn start_backfill(config: &Config, backfill: Topology) -> Result<Running, Failure> {
+    let mut settings = config.topology.clone();
+    settings.operators.retain(|name, _| name != "behaviour");
+    Ok(start(backfill, &settings, options(config))?)
 }
 
 /// Runs the topology with the one that brings records back beside it, until told to stop or until both are done; once
@@ -65,7 +101,7 @@ pub(super) fn begin(config: &Config, main: Topology) -> Result<Running, Failure>
 pub(super) fn watch(config: &Config, parts: &Parts, built: &Built) {
     watch_guards(GuardWatch {
         broker: parts.broker.clone(),
-        topology: NAME.to_owned(),
+        topology: config.name.clone(),
         topic: config.source.topic.clone(),
         group: config.source.group.clone(),
         guards: built.guards.to_vec(),

@@ -10,5 +10,5 @@ mod table;
 mod tests;
 
 pub use entry::entry;
-pub use migrations::{migrator_mysql, migrator_sqlite};
-pub use table::{TABLE, cells, from_values, table};
+pub use migrations::{migrator_mysql, migrator_sqlite, renamed};
+pub use table::{TABLE, cells, from_values, table, table_named};

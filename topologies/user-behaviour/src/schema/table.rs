@@ -10,8 +10,13 @@ pub const TABLE: &str = "behaviour";
 
 /// The table as the stores need it; the migrations create the same.
 pub fn table() -> Table {
+    table_named(TABLE)
+}
+
+/// The same under another name.
+pub fn table_named(name: &str) -> Table {
     let text = |bytes: usize| ColumnType::Text(u32::try_from(bytes).expect("limits of fields are small"));
-    Table::new(TABLE)
+    Table::new(name)
         .key("user_id", text(MAX_ID))
         .key("event_id", text(MAX_ID))
         .version("occurred_at", ColumnType::Int)

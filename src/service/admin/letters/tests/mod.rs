@@ -56,6 +56,7 @@ async fn stage() -> Stage {
         broker: Arc::new(broker),
         topology: "words".into(),
         dead_letters: Some(DEAD.into()),
+        topic: None,
         spouts: Vec::new(),
     };
     ensure(&*context.broker, "words", 1).await.unwrap();

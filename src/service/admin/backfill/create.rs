@@ -1,0 +1,163 @@
+//! `backfill create`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::bound::{Written, bound_of, parse_bound};
+use super::command::conclude;
+use super::program::run_program;
+use super::text::{plan_as_json, plan_as_text};
+use super::watch::watch;
+use crate::control::Worker;
+use crate::control::backfill::{Draft, Job};
+use crate::delivery::place_of;
+use crate::guard::Clock;
+use crate::service::admin::output::say;
+use crate::service::admin::who::who;
+use crate::service::admin::{AdminContext, AdminError};
+
+/// Roles that take chunks of jobs.
+const ROLES: [&str; 2] = ["all", "backup"];
+
+/// What a job is to be.
+#[derive(Debug, Clone, Args)]
+pub struct CreateArgs {
+    /// Where it begins: earliest, a time (2h, 2026-11-21T15:30:00Z), or partitions with offsets (0:100,1:250).
+    #[arg(long, required = true, value_name = "BOUND", value_parser = parse_bound)]
+    pub(super) from: Vec<Written>,
+    /// Where it ends, itself not included: latest, a time, or partitions with offsets.
+    #[arg(long, required = true, value_name = "BOUND", value_parser = parse_bound)]
+    pub(super) to: Vec<Written>,
+    /// Only this partition; may be repeated.
+    #[arg(long = "partition", value_name = "P")]
+    pub(super) partitions: Vec<u32>,
+    /// Records a second over all workers, such as 5000 or 5000/s; as fast as --share lets if not given.
+    #[arg(long, value_name = "N/s", value_parser = parse_rate)]
+    pub(super) rate: Option<u64>,
+    /// How much of its time a worker may keep the stores busy.
+    #[arg(long, default_value_t = Job::SHARE, value_name = "0.01-1", value_parser = parse_share)]
+    pub(super) share: f64,
+    /// How many tasks may be at it at a time, over all processes; no bound if not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) workers: Option<u32>,
+    /// Only these sinks; the others pass the records over.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(super) only_sinks: Vec<String>,
+    /// Records that a worker takes at a time, and that another one takes over when it dies.
+    #[arg(long, default_value_t = Job::CHUNK, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) chunk: u64,
+    /// Why, for those who look at it later.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub(super) reason: String,
+    /// Who wants it; the user at this host if not given.
+    #[arg(long)]
+    pub(super) who: Option<String>,
+    /// Say what would be done, and create nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Show how far it is until it is over.
+    #[arg(long)]
+    pub(super) watch: bool,
+    /// Have this program work at it, and nobody else: another version of the topology's binary, of the same topology
+    /// name. It runs until the job is over.
+    #[arg(long, value_name = "PATH", conflicts_with = "dry_run")]
+    pub(super) program: Option<PathBuf>,
+    /// What the program is started with, before `run`: its configuration.
+    #[arg(last = true, requires = "program", value_name = "ARGS")]
+    pub(super) program_args: Vec<String>,
+}
+
+impl CreateArgs {
+    pub(super) async fn run(&self, context: &AdminContext) -> Result<ExitCode, AdminError> {
+        let (backfills, draft) = (context.backfills(), self.draft(context)?);
+        check_sinks(context, &draft).await?;
+        let mut job = backfills.plan(&draft).await?;
+        if self.dry_run {
+            match self.json {
+                true => say(&plan_as_json(&job, true).to_string()),
+                false => say(&format!("would create\n{}", plan_as_text(&job))),
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        job.runner = self.program.as_ref().map(|_| job.id.clone());
+        backfills.put(&job).await?;
+        if !self.json {
+            say(&format!("created backfill {}\n{}", job.id, plan_as_text(&job)));
+        }
+        if let Some(program) = &self.program {
+            let status = run_program(&backfills, &job, program, &self.program_args, self.watch).await?;
+            return Ok(conclude(&status, self.json, true));
+        }
+        if !self.json && !context.operator().workers().await?.iter().any(takes_chunks) {
+            eprintln!("no live worker has the role all or backup: it waits until one is started");
+        }
+        match (self.watch, self.json) {
+            (true, _) => Ok(conclude(&watch(&backfills, &job.id).await?, self.json, true)),
+            (false, true) => {
+                say(&plan_as_json(&job, false).to_string());
+                Ok(ExitCode::SUCCESS)
+            }
+            (false, false) => {
+                say(&format!("`backfill show {} --watch` shows how far it is", job.id));
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+
+    /// The job that is wanted, as far as the command line says.
+    pub(super) fn draft(&self, context: &AdminContext) -> Result<Draft, AdminError> {
+        let now_ms = Clock::wall().unix_ms();
+        let from = bound_of("--from", &self.from, now_ms).map_err(AdminError::Invalid)?;
+        let to = bound_of("--to", &self.to, now_ms).map_err(AdminError::Invalid)?;
+        let who = self.who.clone().unwrap_or_else(who);
+        Ok(Draft {
+            partitions: self.partitions.iter().copied().collect(),
+            chunk: self.chunk,
+            rate: self.rate,
+            share: self.share,
+            workers: self.workers,
+            only_sinks: self.only_sinks.clone(),
+            reason: self.reason.clone(),
+            ..Draft::new(context.source_topic()?, from, to, who)
+        })
+    }
+}
+
+fn takes_chunks(worker: &Worker) -> bool {
+    worker.live && ROLES.contains(&worker.heartbeat.role.as_str())
+}
+
+/// Refuses sinks that the topology does not have, so far as its retry topics tell: nothing would be stored, silently.
+async fn check_sinks(context: &AdminContext, draft: &Draft) -> Result<(), AdminError> {
+    let topics = context.broker.topics().await?;
+    let mut known: Vec<&str> =
+        topics.iter().filter_map(|topic| Some(place_of(&context.topology, &topic.name)?.0)).collect();
+    known.dedup();
+    match draft.only_sinks.iter().find(|sink| !known.is_empty() && !known.contains(&sink.as_str())) {
+        Some(unknown) => Err(AdminError::UnknownName(format!(
+            "`{}` has no sink `{unknown}`; it has {}",
+            context.topology,
+            known.join(", ")
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn parse_rate(text: &str) -> Result<u64, String> {
+    match text.strip_suffix("/s").unwrap_or(text).parse() {
+        Ok(rate @ 1..=100_000_000) => Ok(rate),
+        _ => Err(format!("`{text}` is no rate; write it as 5000/s, from 1/s on")),
+    }
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.01..=1.0).contains(&share) => Ok(share),
+        _ => Err(format!("`{text}` is no share; it lies between 0.01 and 1")),
+    }
+}

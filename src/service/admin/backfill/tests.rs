@@ -1,0 +1,145 @@
+//! The commands over the embedded log, on paused time.
+
+use clap::Parser;
+
+use super::BackfillCommand;
+use super::bound::{Written, parse_bound};
+use super::command::is_whole;
+use super::program::arguments;
+use super::text::{details, line, plan_as_json, table};
+use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
+use crate::broker::{Append, Broker, TopicSpec};
+use crate::control::ensure;
+use crate::service::admin::moment::Moment;
+use crate::service::admin::{AdminContext, AdminError};
+
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: BackfillCommand,
+}
+
+fn parse(line: &str) -> Result<BackfillCommand, String> {
+    let words = ["squall"].into_iter().chain(line.split(' '));
+    Cli::try_parse_from(words).map(|cli| cli.command).map_err(|error| error.to_string())
+}
+
+async fn context(dir: &tempfile::TempDir) -> AdminContext {
+    let broker = std::sync::Arc::new(EmbeddedBroker::open(dir.path(), EmbeddedSettings::for_tests()).unwrap());
+    ensure(&*broker, "words", 1).await.unwrap();
+    for topic in ["in", "squall.words.rows.parked", "squall.words.views.parked"] {
+        broker.create_topic(&TopicSpec::new(topic, 2)).await.unwrap();
+    }
+    let records =
+        (0..100).map(|at| Append { partition: Some(at % 2), value: Some("x".into()), ..Append::default() });
+    broker.producer().unwrap().append("in", records.collect()).await.unwrap();
+    AdminContext {
+        broker,
+        topology: "words".into(),
+        dead_letters: None,
+        topic: Some("in".into()),
+        spouts: Vec::new(),
+    }
+}
+
+/// Runs a command; what it fails with.
+async fn run(context: &AdminContext, line: &str) -> Result<(), AdminError> {
+    let status = parse(line).unwrap().run(context).await?;
+    assert_eq!(format!("{status:?}"), format!("{:?}", std::process::ExitCode::SUCCESS), "{line}");
+    Ok(())
+}
+
+#[test]
+fn bounds_are_read_as_people_write_them() {
+    let pairs = |pairs: &[(u32, u64)]| Ok(Written::Offsets(pairs.iter().copied().collect()));
+    assert_eq!(parse_bound("earliest"), Ok(Written::Earliest));
+    assert_eq!(parse_bound("0:100, 1:250"), pairs(&[(0, 100), (1, 250)]));
+    assert_eq!(parse_bound("2h"), Ok(Written::Moment(Moment::Ago(std::time::Duration::from_secs(7_200)))));
+    assert!(matches!(parse_bound("2026-11-21T15:30:00Z"), Ok(Written::Moment(Moment::At(_)))));
+    assert!(matches!(parse_bound("2026-11-21 15:30:00 UTC"), Ok(Written::Moment(Moment::At(_)))));
+    for bad in ["", "now", "0:1,0:2", "0:", "1:2:3", "0:99999999999999999999999", "-1:5"] {
+        assert!(!parse_bound(bad).expect_err(bad).contains('\n'), "{bad}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_done_is_one_line_that_says_what_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let context = context(&dir).await;
+    let cases = [
+        ("create --from 0:40 --to 0:30", "in[0] 40..30 ends before it begins; the log holds 0..50"),
+        ("create --from 0:40 --to 0:51", "in[0] 40..51 is not all there; the log holds 0..50"),
+        ("create --from 5:0 --to latest", "topic `in` has no partition 5; it has 0 to 1"),
+        ("create --from earliest --from latest --to latest", "--from is given more than once"),
+        ("create --from 0:1 --from 0:2 --to latest", "--from names partition 0 twice"),
+        ("create --from earliest --to latest --only-sinks row", "`words` has no sink `row`; it has rows, views"),
+        ("show b-none", "there is no backfill `b-none`; `backfill list` shows"),
+        ("pause b-none", "there is no backfill `b-none`"),
+    ];
+    for (line, wanted) in cases {
+        let error = run(&context, line).await.expect_err(line).to_string();
+        assert!(error.contains(wanted) && !error.contains('\n'), "{line}: {error}");
+    }
+    let unset = AdminContext { topic: None, ..context.clone() };
+    let error = run(&unset, "create --from earliest --to latest").await.unwrap_err().to_string();
+    assert!(error.contains("set source.topic"), "{error}");
+    for line in [
+        "create --from earliest",
+        "create --from earliest --to latest --share 2",
+        "create --from earliest --to latest --rate 0",
+        "create --from earliest --to latest --chunk 0",
+        "create --from earliest --to latest -- --config x",
+        "pause",
+    ] {
+        assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_created_shown_paused_resumed_and_cancelled() {
+    let dir = tempfile::tempdir().unwrap();
+    let context = context(&dir).await;
+    let create =
+        "create --from 0:10 --to latest --rate 50/s --workers 2 --only-sinks rows --chunk 20 --reason bug";
+    run(&context, &format!("{create} --dry-run --json")).await.unwrap();
+    assert!(context.backfills().list().await.unwrap().is_empty(), "a dry run creates nothing");
+    run(&context, create).await.unwrap();
+    let status = context.backfills().list().await.unwrap().remove(0);
+    let id = status.job.id.clone();
+    assert_eq!((status.total, status.chunks, status.job.rate, status.job.workers), (40, 2, Some(50), Some(2)));
+    assert_eq!(line(&status), format!("{id} running: 0 of 40 records (0%), -, - left, 0 workers"));
+    let text = details(&status, status.job.when_ms, false);
+    assert!(text.contains("[0] 10..50") && text.contains("at most 50/s") && text.contains("only rows"), "{text}");
+    assert!(table(std::slice::from_ref(&status)).show(false).contains("running"));
+    assert_eq!(plan_as_json(&status.job, false)["chunks"], 2);
+    for (command, state) in [("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")] {
+        run(&context, &format!("{command} {id} --reason test --json")).await.unwrap();
+        assert_eq!(context.backfills().show(&id).await.unwrap().state.as_str(), state);
+    }
+    let ended = context.backfills().show(&id).await.unwrap();
+    assert!(!is_whole(&ended));
+    let error = run(&context, &format!("resume {id}")).await.unwrap_err().to_string();
+    assert!(error.contains("is cancelled, it cannot be resumed"), "{error}");
+    run(&context, "list").await.unwrap();
+    run(&context, &format!("show {id} --json")).await.unwrap();
+    let audit = context.operator().audit(10).await.unwrap();
+    assert_eq!(audit.len(), 4, "{audit:?}");
+}
+
+/// The program is told which job is its own; one that ends before the job does is an error with a remedy.
+#[tokio::test]
+async fn a_program_that_ends_before_its_job_is_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let context = context(&dir).await;
+    let create = "create --from earliest --to latest --program /bin/false -- --profile cluster";
+    let error = run(&context, create).await.unwrap_err().to_string();
+    let job = context.backfills().list().await.unwrap().remove(0).job;
+    assert_eq!(job.runner.as_ref(), Some(&job.id));
+    let wanted = format!("/bin/false --profile cluster {}", arguments(&job).join(" "));
+    assert!(error.contains("/bin/false ended before the backfill did (exit status: 1)"), "{error}");
+    assert!(error.contains(&wanted) && error.contains(&format!("backfill cancel {}", job.id)), "{error}");
+    run(&context, &format!("cancel {}", job.id)).await.unwrap();
+    let error =
+        run(&context, "create --from earliest --to latest --program /no/such").await.unwrap_err().to_string();
+    assert!(error.contains("cannot start /no/such"), "{error}");
+}
