@@ -52,6 +52,13 @@ impl<R: Rows> Rows for LateRows<R> {
         self.inner.find(key)
     }
 
+    fn find_many<'a>(
+        &'a self,
+        keys: &'a [Cell<'a>],
+    ) -> BoxFuture<'a, Result<Vec<Option<Vec<Value>>>, StoreError>> {
+        self.inner.find_many(keys)
+    }
+
     fn scan<'a>(
         &'a self,
         after: Option<&'a [Cell<'a>]>,

@@ -11,6 +11,7 @@
 mod batch;
 mod late;
 mod lease;
+mod lookup;
 pub mod mysql;
 mod schema;
 mod sink;
@@ -59,6 +60,15 @@ pub trait Rows: Send + Sync + 'static {
 
     /// The row with this key, all columns in order.
     fn find<'a>(&'a self, key: &'a [Cell<'a>]) -> BoxFuture<'a, Result<Option<Vec<Value>>, StoreError>>;
+
+    /// The rows with these keys, laid end to end, each as many cells as [`Table::keys`] has: one answer a key, in the
+    /// order given, all columns in order. A key may be asked for several times; one beyond the declared bounds has no
+    /// row. Few statements of bounded size, so that many keys cost little more than one.
+    ///
+    /// # Errors
+    /// [`StoreError::Config`] for cells that are not whole keys; after any other nothing is known of any key.
+    fn find_many<'a>(&'a self, keys: &'a [Cell<'a>])
+    -> BoxFuture<'a, Result<Vec<Option<Vec<Value>>>, StoreError>>;
 
     /// Rows in order of their key, after `after` (exclusive; the key columns), at most `limit`: for verifiers
     /// that walk a table.

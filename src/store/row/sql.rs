@@ -38,6 +38,17 @@ pub(super) fn find(dialect: Dialect, table: &Table) -> String {
     sql
 }
 
+/// The rows of `keys` keys.
+pub(super) fn find_many(dialect: Dialect, table: &Table, keys: usize) -> String {
+    let columns = names(dialect, table.columns());
+    let from = quote(dialect, table.name());
+    let key = format!("({})", list(table.keys(), |_| "?".to_owned()));
+    let listed = vec![key; keys].join(",");
+    // SQLite takes a list of rows only as a query.
+    let values = if dialect == Dialect::Sqlite { "VALUES " } else { "" };
+    format!("SELECT {columns} FROM {from} WHERE ({}) IN ({values}{listed})", names(dialect, table.keys()))
+}
+
 /// Rows by key, after a key or from the start. Bound are the cells of [`scan_bindings`], then the limit.
 pub(super) fn scan(dialect: Dialect, table: &Table, after: bool) -> String {
     let columns = names(dialect, table.columns());
@@ -213,6 +224,11 @@ mod tests {
             find(Dialect::MySql, &table()),
             "SELECT `a`,`b`,`v`,`w`,`x` FROM `t` WHERE `a` = ? AND `b` = ?"
         );
+        assert_eq!(
+            find_many(Dialect::MySql, &table(), 2),
+            "SELECT `a`,`b`,`v`,`w`,`x` FROM `t` WHERE (`a`,`b`) IN ((?,?),(?,?))"
+        );
+        assert!(find_many(Dialect::Sqlite, &table(), 2).ends_with("WHERE (\"a\",\"b\") IN (VALUES (?,?),(?,?))"));
         assert_eq!(count(Dialect::Sqlite, &table()), "SELECT COUNT(*) FROM \"t\"");
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Statements {
     /// By number of rows, of which there are few: see [`padded`](super::batch::padded).
     upserts: Mutex<HashMap<usize, Arc<str>>>,
     find: Arc<str>,
+    /// By number of keys, padded in the same way.
+    finds: Mutex<HashMap<usize, Arc<str>>>,
     first: Arc<str>,
     next: Arc<str>,
     count: Arc<str>,
@@ -28,6 +30,7 @@ impl Statements {
             dialect,
             upserts: Mutex::default(),
             find: sql::find(dialect, &table).into(),
+            finds: Mutex::default(),
             first: sql::scan(dialect, &table, false).into(),
             next: sql::scan(dialect, &table, true).into(),
             count: sql::count(dialect, &table).into(),
@@ -47,6 +50,12 @@ impl Statements {
 
     pub(super) fn find(&self) -> Sql {
         AssertSqlSafe(self.find.clone())
+    }
+
+    pub(super) fn find_many(&self, keys: usize) -> Sql {
+        let mut finds = self.finds.lock().unwrap_or_else(PoisonError::into_inner);
+        let sql = finds.entry(keys).or_insert_with(|| sql::find_many(self.dialect, &self.table, keys).into());
+        AssertSqlSafe(sql.clone())
     }
 
     pub(super) fn scan(&self, after: bool) -> Sql {

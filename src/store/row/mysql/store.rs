@@ -8,8 +8,9 @@ use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlPoo
 use sqlx::{ConnectOptions, Connection, MySql};
 use tokio::time::timeout;
 
-use super::super::batch::{Row, check_key, padded};
+use super::super::batch::{Row, check_key, padded, split};
 use super::super::lease::{Ended, Lease, timed_out, within};
+use super::super::lookup::{KEYS, answer, keys};
 use super::super::sql::Dialect;
 use super::super::statements::Statements;
 use super::super::upsert::{Bounds, Pieces, upsert};
@@ -175,6 +176,21 @@ impl MySqlRows {
         row.map(|row| self.read(&row)).transpose()
     }
 
+    async fn select_many(&self, cells: &[Cell<'_>]) -> Result<Vec<Option<Vec<Value>>>, StoreError> {
+        let (keys, bounds) = (keys(STORE, self.table(), cells)?, self.bounds().await?);
+        let mut answers = vec![None; cells.len() / self.table().keys().len()];
+        for piece in split(&keys, bounds.rows.min(KEYS), bounds.bytes) {
+            let arguments = arguments(piece).map_err(|error| self.error(Ended::Failed(error)))?;
+            let mut lease = self.lease().await?;
+            let query = sqlx::query_with(self.statements.find_many(padded(piece.len())), arguments);
+            let found = self.within("finding rows", query.fetch_all(lease.connection())).await;
+            for row in self.finish(lease, found)? {
+                answer(piece, self.read(&row)?, &mut answers);
+            }
+        }
+        Ok(answers)
+    }
+
     async fn select(&self, after: Option<&[Cell<'_>]>, limit: usize) -> Result<Vec<Vec<Value>>, StoreError> {
         let mut cells = Vec::new();
         if let Some(key) = after {
@@ -244,6 +260,13 @@ impl Rows for MySqlRows {
 
     fn find<'a>(&'a self, key: &'a [Cell<'a>]) -> BoxFuture<'a, Result<Option<Vec<Value>>, StoreError>> {
         Box::pin(self.select_one(key))
+    }
+
+    fn find_many<'a>(
+        &'a self,
+        keys: &'a [Cell<'a>],
+    ) -> BoxFuture<'a, Result<Vec<Option<Vec<Value>>>, StoreError>> {
+        Box::pin(self.select_many(keys))
     }
 
     fn scan<'a>(

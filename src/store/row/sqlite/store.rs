@@ -11,8 +11,9 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, Sqlite};
 use tokio::time::timeout;
 
-use super::super::batch::{Row, check_key, padded};
+use super::super::batch::{Row, check_key, padded, split};
 use super::super::lease::{Ended, Lease, timed_out, within};
+use super::super::lookup::{KEYS, answer, keys};
 use super::super::sql::Dialect;
 use super::super::statements::Statements;
 use super::super::upsert::{Bounds, Pieces, upsert};
@@ -140,6 +141,21 @@ impl SqliteRows {
         row.map(|row| self.read(&row)).transpose()
     }
 
+    async fn select_many(&self, cells: &[Cell<'_>]) -> Result<Vec<Option<Vec<Value>>>, StoreError> {
+        let (keys, bounds) = (keys(STORE, self.table(), cells)?, self.bounds());
+        let mut answers = vec![None; cells.len() / self.table().keys().len()];
+        for piece in split(&keys, bounds.rows.min(KEYS), bounds.bytes) {
+            let arguments = arguments(piece).map_err(|error| self.error(Ended::Failed(error)))?;
+            let mut lease = self.lease(&self.readers).await?;
+            let query = sqlx::query_with(self.statements.find_many(padded(piece.len())), arguments);
+            let found = self.within("finding rows", query.fetch_all(lease.connection())).await;
+            for row in lease.finish(found).map_err(|ended| self.error(ended))? {
+                answer(piece, self.read(&row)?, &mut answers);
+            }
+        }
+        Ok(answers)
+    }
+
     async fn select(&self, after: Option<&[Cell<'_>]>, limit: usize) -> Result<Vec<Vec<Value>>, StoreError> {
         let mut cells = Vec::new();
         if let Some(key) = after {
@@ -198,6 +214,13 @@ impl Rows for SqliteRows {
 
     fn find<'a>(&'a self, key: &'a [Cell<'a>]) -> BoxFuture<'a, Result<Option<Vec<Value>>, StoreError>> {
         Box::pin(self.select_one(key))
+    }
+
+    fn find_many<'a>(
+        &'a self,
+        keys: &'a [Cell<'a>],
+    ) -> BoxFuture<'a, Result<Vec<Option<Vec<Value>>>, StoreError>> {
+        Box::pin(self.select_many(keys))
     }
 
     fn scan<'a>(

@@ -25,7 +25,7 @@ pub use concurrent::check_hot_keys;
 pub use guard::{check_duplicates_in_a_batch, check_version_guard};
 pub use model::{Model, Record};
 pub use order::{check_any_order, check_small};
-pub use read::{check_keys_are_bytes, check_scan, check_values};
+pub use read::{check_find_many, check_keys_are_bytes, check_scan, check_values};
 pub use refuse::{check_bad_rows, check_refused_by_the_server};
 pub use restart::check_restart;
 pub use run::run_all;

@@ -1,6 +1,7 @@
 //! What is read back.
 
-use super::rows::{compare, empty, put, record, walk};
+use super::super::Random;
+use super::rows::{compare, empty, put, random_records, record, walk};
 use super::{Model, Record, Statement, Subject};
 use crate::store::row::Cell;
 
@@ -73,4 +74,38 @@ pub async fn check_scan(subject: &mut dyn Subject) {
     assert!(store.scan(None, 0).await.expect("a page is read").is_empty());
     assert!(store.find(&after[..1]).await.is_err(), "a key has all its cells");
     store.ping().await.expect("a ping is answered");
+}
+
+/// Many keys at once: those that are there and those that are not, some twice, in statements of every size.
+///
+/// # Panics
+/// When an answer is not that of [`Rows::find`](crate::store::Rows::find) for its key, or stands elsewhere.
+pub async fn check_find_many(subject: &mut dyn Subject, seed: u64) {
+    let mut random = Random::new(seed);
+    for statement in
+        [Statement::default(), Statement { rows: 7, bytes: 1 << 20 }, Statement { rows: 500, bytes: 300 }]
+    {
+        let store = empty(subject, statement).await;
+        assert!(store.find_many(&[]).await.expect("nothing is looked for").is_empty());
+        let records = random_records(&mut random, 120);
+        put(&store, &records).await;
+        put(&store, &(0..900).map(|n| record("many", &n.to_string(), 1, "")).collect::<Vec<_>>()).await;
+        let long = "长".repeat(22);
+        let mut asked: Vec<(String, String)> =
+            (0..1300).map(|n| ("many".to_owned(), (n * 7 % 1300).to_string())).collect();
+        asked.extend(records.iter().map(|record| (record.user.clone(), record.event.clone())));
+        for missing in ["ABC", "abc  ", "a", "\u{0}", &long] {
+            asked.push((missing.to_owned(), "1".to_owned()));
+        }
+        random.shuffle(&mut asked);
+        let cells: Vec<Cell<'_>> =
+            asked.iter().flat_map(|(user, event)| [Cell::Text(user), Cell::Text(event)]).collect();
+        let found = store.find_many(&cells).await.expect("rows are looked for");
+        assert_eq!(found.len(), asked.len());
+        for (key, found) in cells.chunks(2).zip(found) {
+            let alone = if key[0] == Cell::Text(&long) { None } else { store.find(key).await.expect("a row") };
+            assert_eq!(found, alone, "seed {seed}, {statement:?}, {key:?}");
+        }
+        assert!(store.find_many(&cells[..3]).await.is_err(), "a key has all its cells");
+    }
 }

@@ -23,6 +23,7 @@ pub async fn run_all(subject: &mut dyn Subject) {
         read::check_keys_are_bytes(),
         read::check_values(),
         read::check_scan(),
+        read::check_find_many(seed),
         guard::check_version_guard(),
         guard::check_duplicates_in_a_batch(),
         refuse::check_bad_rows(),
