@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::broker::{Bounds, Broker, BrokerError, Cursor, LogRecord};
+use super::{Bounds, Broker, BrokerError, Cursor, LogRecord};
 
 /// Records of one fetch.
 const FETCH: usize = 1_000;
@@ -13,7 +13,7 @@ const FETCH: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The rest of a range of a topic: of each partition from an offset on, up to the end as it was.
-pub(super) struct Scan {
+pub(crate) struct Scan {
     topic: String,
     cursor: Option<Box<dyn Cursor>>,
     /// By partition: where it ends.
@@ -22,7 +22,7 @@ pub(super) struct Scan {
 
 impl Scan {
     /// The range between what `from` says of each partition's bounds, and their end.
-    pub(super) fn new(
+    pub(crate) fn new(
         broker: &dyn Broker,
         topic: &str,
         bounds: &[Bounds],
@@ -46,7 +46,7 @@ impl Scan {
     ///
     /// # Errors
     /// What the log says; [`BrokerError::Timeout`] when nothing comes for half a minute.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<LogRecord>>, BrokerError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<LogRecord>>, BrokerError> {
         let Some(cursor) = &mut self.cursor else { return Ok(None) };
         let deadline = Instant::now() + PATIENCE;
         loop {

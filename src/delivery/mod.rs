@@ -51,6 +51,7 @@ mod switch;
 mod tests;
 mod timeout;
 mod topics;
+mod waiting;
 
 pub use codec::{Codec, Parcel, Past};
 pub use counts::Counts;
@@ -63,3 +64,4 @@ pub use retry::{Gap, Pending, Retry};
 pub use settings::{DeliverySettings, SinkSettings};
 pub use state::{Accepts, SinkState};
 pub use topics::{Place, Topics, place_of};
+pub use waiting::{Waiting, Waits};

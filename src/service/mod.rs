@@ -13,6 +13,7 @@ mod logging;
 mod main;
 mod progress;
 mod signal;
+pub mod verify;
 mod watch;
 
 pub use cli::{CommonArgs, GraphFormat};

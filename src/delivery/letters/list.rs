@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::letter::id_of;
 use super::mark::Marks;
-use super::scan::Scan;
+
 use super::{Filter, Letter, LetterId, LettersError};
-use crate::broker::{Bounds, Broker, BrokerError, LogRecord};
+use crate::broker::{Bounds, Broker, BrokerError, LogRecord, Scan};
 use crate::guard::Clock;
 
 /// The dead letters of a topology. Holds nothing: every call reads the log.
@@ -69,6 +69,32 @@ impl Letters {
             }
         }
         Ok(Listing { letters: newest.into_values().collect(), tally })
+    }
+
+    /// Shows every letter from `from` on, by partition, whatever was done with it, up to the end of now; then `from` says
+    /// where a later call goes on. Of a partition that it does not name, all letters.
+    ///
+    /// # Errors
+    /// [`LettersError::NoTopic`]; what the log says.
+    pub async fn walk(
+        &self,
+        from: &mut BTreeMap<u32, u64>,
+        mut each: impl FnMut(Letter),
+    ) -> Result<(), LettersError> {
+        let bounds = self.bounds().await?;
+        let start = |bounds: &Bounds| from.get(&bounds.partition).copied().unwrap_or(bounds.earliest);
+        let mut scan = Scan::new(&*self.broker, &self.topic, &bounds, start)?;
+        // Most often nothing came since the last call, and then nobody asks for marks.
+        let mut marks = None;
+        while let Some(records) = scan.next().await? {
+            let marks = match &mut marks {
+                Some(marks) => marks,
+                none => none.insert(self.read_marks(&bounds).await?),
+            };
+            records.into_iter().for_each(|stored| each(with_mark(stored, marks)));
+        }
+        from.extend(bounds.iter().map(|bounds| (bounds.partition, bounds.latest)));
+        Ok(())
     }
 
     /// One letter, whatever was done with it.

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::scan::Scan;
 use super::{LetterId, Letters, LettersError};
-use crate::broker::{Append, Bounds, BrokerError};
+use crate::broker::{Append, Bounds, BrokerError, Scan};
 
 /// What was done with a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

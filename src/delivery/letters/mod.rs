@@ -30,7 +30,6 @@ mod mark;
 mod plan;
 mod redrive;
 mod returns;
-mod scan;
 
 pub use error::LettersError;
 pub use filter::{Filter, OriginFilter};

@@ -9,9 +9,8 @@ use tokio::time::sleep;
 use super::list::with_mark;
 use super::plan::{Way, Ways};
 use super::returns::Returns;
-use super::scan::Scan;
 use super::{Letter, LetterId, Letters, LettersError, Mark, MarkState, Plan};
-use crate::broker::{Append, Bounds, BrokerError};
+use crate::broker::{Append, Bounds, BrokerError, Scan};
 use crate::delivery::headers::REDRIVEN;
 use crate::guard::{LoopGuardSettings, Looped, Rate};
 

@@ -4,6 +4,7 @@ use crate::broker::BrokerError;
 use crate::control::ControlError;
 use crate::control::backfill::BackfillError;
 use crate::delivery::letters::LettersError;
+use crate::service::verify::VerifyError;
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,9 @@ pub enum AdminError {
     /// Something about dead letters.
     #[error(transparent)]
     Letters(#[from] LettersError),
+    /// Records could not be verified or found.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// The change or the look at it failed.
     #[error(transparent)]
     Control(#[from] ControlError),

@@ -8,8 +8,8 @@
 //!
 //! A command prints a table for people, or one JSON object with `--json`. The status is 0 when all went well, 5 when a
 //! change is made and some live worker, or some partition, has not applied it in time, 6 when a redrive was stopped because
-//! its letters die again, and 1 for errors, for letters that were asked for and left as they are, and for a backfill whose
-//! end was waited for and that was cancelled or has lost records.
+//! its letters die again, 7 when a verification finds records missing, and 1 for errors, for letters that were asked for and
+//! left as they are, and for a backfill whose end was waited for and that was cancelled or has lost records.
 
 mod audit;
 mod backfill;
@@ -29,6 +29,7 @@ mod source;
 mod spout;
 mod switch;
 mod time;
+mod verify;
 mod who;
 mod workers;
 
@@ -51,4 +52,5 @@ pub use retry::RetryCommand;
 pub use seek::SeekArgs;
 pub use spout::SpoutCommand;
 pub use switch::SwitchCommand;
+pub use verify::{VerifyArgs, WhereOutput, parse_since, show_found};
 pub use workers::WorkersCommand;

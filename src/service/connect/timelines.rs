@@ -103,7 +103,8 @@ impl TimelinesConfig {
         }
     }
 
-    fn limits(&self) -> Limits {
+    /// What a timeline keeps.
+    pub fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         set(&mut limits.keep, self.keep);
         set(

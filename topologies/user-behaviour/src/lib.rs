@@ -8,6 +8,7 @@
 //! | [`schema`] | the table, the timeline entry, the migrations |
 //! | [`view`] | what `read <user_id>` prints |
 //! | [`topology`] | decode, then timelines and rows side by side |
+//! | [`verify`] | how records of the log stand in both stores |
 //! | [`settings`] [`open`] | the configuration, and opening what it names |
 //! | [`commands`] | the command line |
 //!
@@ -21,4 +22,5 @@ pub mod record;
 pub mod schema;
 pub mod settings;
 pub mod topology;
+pub mod verify;
 pub mod view;

@@ -18,3 +18,4 @@ pub use plan::ActionArgs;
 pub use redrive::RedriveArgs;
 pub use select::{FilterArgs, SelectArgs};
 pub use show::ShowArgs;
+pub(super) use text::escape;

@@ -10,7 +10,7 @@ const LINE: usize = 32;
 const COLUMNS: usize = 120;
 
 /// The text with everything escaped that a terminal would act upon, or that is not seen.
-pub(super) fn escape(text: &str) -> String {
+pub(in crate::service::admin) fn escape(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         let unseen =

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use squall::service::admin::AdminCommand;
+use squall::service::admin::{AdminCommand, VerifyArgs};
 use squall::service::{CommonArgs, GraphFormat, LogArgs};
+
+use super::locate::WhereArgs;
 
 /// User behaviour from a durable log into timelines and rows.
 #[derive(Debug, Parser)]
@@ -40,6 +42,10 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Show a user's timeline and profile.
     Read(ReadArgs),
+    /// Say of every record of the log whether it is stored, waits, is dead, or is missing.
+    Verify(VerifyArgs),
+    /// Say where a record is, and what has happened to it.
+    Where(WhereArgs),
     #[command(flatten)]
     Admin(AdminCommand),
     /// Print a completion script for a shell.

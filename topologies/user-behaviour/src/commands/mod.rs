@@ -13,10 +13,12 @@ mod cli;
 mod demo;
 mod generate;
 mod load;
+mod locate;
 mod once;
 mod read;
 mod reconcile;
 mod run;
+mod verify;
 
 pub use cli::Cli;
 
@@ -75,6 +77,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
             Command::Check { json } => check::check(&config, &dir, json).await,
             Command::Generate(args) => generate::generate(&config, &dir, &args).await,
             Command::Read(args) => read::read(&config, &dir, &args).await,
+            Command::Verify(args) => verify::verify(&config, &dir, &args).await,
+            Command::Where(args) => locate::locate(&config, &dir, &args).await,
             Command::Completions { .. } => Ok(ExitCode::SUCCESS),
         }
     })

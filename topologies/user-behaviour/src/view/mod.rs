@@ -13,4 +13,5 @@ mod time;
 mod timeline;
 
 pub use profile::{profile_json, profile_table};
+pub(crate) use time::moment;
 pub use timeline::{timeline_json, timeline_table};

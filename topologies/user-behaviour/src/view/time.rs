@@ -5,7 +5,7 @@ use jiff::Timestamp;
 const DAY_MS: i64 = 86_400_000;
 
 /// `2026-01-01 00:00:00.000`, in UTC; the number itself where the calendar ends.
-pub(super) fn moment(at_ms: i64) -> String {
+pub(crate) fn moment(at_ms: i64) -> String {
     match Timestamp::from_millisecond(at_ms) {
         Ok(time) => format!("{time:.3}").replacen('T', " ", 1).trim_end_matches('Z').to_owned(),
         Err(_) => at_ms.to_string(),

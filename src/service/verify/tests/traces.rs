@@ -1,0 +1,110 @@
+//! What is told of single records.
+
+use super::world::World;
+use crate::broker::TopicSpec;
+use crate::service::verify::{Found, SkippedBy, Standing, Subject, Tracer, Verdict};
+
+async fn at(world: &World, partition: u32, offset: u64) -> Found {
+    let tracer = Tracer::new(world.source.clone(), &world.stores);
+    let subjects = tracer.at(partition, offset).await.unwrap();
+    tracer.trace(&subjects).await.unwrap().remove(0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_waits_says_where_since_when_and_why() {
+    let world = World::new().await;
+    let record = world.order(2, "7").await;
+    world.stores.tell("first", 7, Standing::Newer);
+    world.wait("second", "squall.shop.second.retry-10s", &record).await;
+    world.wait("second", "squall.shop.second.retry-10s", &world.order(2, "8").await).await;
+    world.all().await;
+    let found = at(&world, 2, 0).await;
+    assert_eq!((found.name.as_deref(), found.committed), (Some("order 7"), Some(true)));
+    assert_eq!(found.log.map(|log| (log.partition, log.offset, log.time_ms)), Some((2, 0, 1_000)));
+    assert_eq!(found.sinks[0].verdict, Some(Verdict::Newer));
+    let second = &found.sinks[1];
+    assert_eq!((second.sink.as_deref(), second.verdict), (Some("second"), Some(Verdict::Waiting)));
+    assert_eq!(second.waits.len(), 1, "{second:?}");
+    let wait = &second.waits[0];
+    assert_eq!((wait.queue.as_str(), wait.due_ms, wait.attempts), ("retry-10s", 7_000, 2));
+    assert_eq!((wait.last_failure_ms, wait.error.as_str()), (3_000, "the store is away"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_does_not_decode_has_its_letter() {
+    let world = World::new().await;
+    let record = world.order(0, "nonsense").await;
+    world.all().await;
+    let found = at(&world, 0, 0).await;
+    assert_eq!(found.undecodable.as_deref(), Some("`nonsense` is no order"));
+    assert_eq!((found.sinks[0].sink.as_deref(), found.sinks[0].verdict), (None, Some(Verdict::Missing)));
+    world.die(None, &record).await;
+    let found = at(&world, 0, 0).await;
+    assert_eq!(found.sinks.len(), 1);
+    assert_eq!(found.sinks[0].verdict, Some(Verdict::Dead));
+    let letter = &found.sinks[0].letters[0];
+    assert_eq!((letter.letter.as_str(), letter.reason.as_str(), letter.holds), ("0:0", "not an order", true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_was_passed_over_says_by_whom() {
+    let world = World::new().await;
+    for id in 0..4 {
+        world.order(0, &id.to_string()).await;
+    }
+    world.audit("skip", "orders[0]", 1, 3).await;
+    world.job("b-9", 0, 2, 3, Some("orders")).await;
+    world.all().await;
+    assert_eq!(at(&world, 0, 0).await.sinks[0].verdict, Some(Verdict::Missing));
+    let found = at(&world, 0, 1).await;
+    assert_eq!(found.sinks[0].verdict, Some(Verdict::Skipped));
+    assert!(matches!(found.skip.unwrap().by, SkippedBy::Operator { who, .. } if who == "ann"));
+    assert!(matches!(at(&world, 0, 2).await.skip.unwrap().by, SkippedBy::Backfill { id } if id == "b-9"));
+    world.commit("shop", "orders", 0, 3).await;
+    let found = at(&world, 0, 3).await;
+    assert_eq!((found.committed, found.sinks[0].verdict), (Some(false), Some(Verdict::InFlight)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_is_searched_for_the_newest() {
+    let world = World::new().await;
+    for id in 0..300 {
+        world.order(id % 3, &(id / 3).to_string()).await;
+    }
+    let tracer = Tracer::new(world.source.clone(), &world.stores);
+    let search = async |since_ms, limit, wanted: fn(&u64) -> bool| {
+        let mut looked_at = 0;
+        let found = tracer.search(since_ms, limit, wanted, |done, _| looked_at = done).await.unwrap();
+        let place = |subject: &Subject<u64>| subject.log.map(|log| (log.partition, log.offset)).unwrap();
+        (found.iter().map(place).collect::<Vec<_>>(), looked_at)
+    };
+    assert_eq!(search(0, 5, |id| *id == 40).await, (vec![(0, 40), (1, 40), (2, 40)], 300));
+    assert_eq!(search(0, 2, |id| *id >= 10).await.0, [(2, 98), (2, 99)]);
+    assert_eq!(search(1_001, 5, |_| true).await, (vec![], 0), "nothing came since");
+    // What only a store knows has no place.
+    world.stores.tell("first", 5, Standing::Stored);
+    let found = tracer.trace(&[Subject { log: None, item: Ok(5) }]).await.unwrap().remove(0);
+    assert_eq!((found.log, found.committed), (None, None));
+    assert_eq!(found.sinks.iter().map(|at| at.verdict).collect::<Vec<_>>(), [Some(Verdict::Stored), None]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_the_log_does_not_have_is_refused_with_what_it_has() {
+    let world = World::new().await;
+    world.order(0, "1").await;
+    let tracer = Tracer::new(world.source.clone(), &world.stores);
+    for (place, parts) in [
+        ((0, 1), ["no offset 1", "valid are 0 to 0"]),
+        ((1, 0), ["no offset 0", "it holds none"]),
+        ((3, 0), ["no partition 3", "valid are 0 to 2"]),
+    ] {
+        let error = tracer.at(place.0, place.1).await.unwrap_err().to_string();
+        assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+    }
+    world.audit("lost", "orders[1]", 0, 5).await;
+    assert!(tracer.at(1, 0).await.unwrap_err().to_string().contains("lost"));
+    // A topology that never had a dead letter or a retry has no such topics.
+    world.broker.delete_topic("orders.dead").await.unwrap();
+    world.broker.create_topic(&TopicSpec::new("other", 1)).await.unwrap();
+    assert_eq!(at(&world, 0, 0).await.sinks[0].verdict, Some(Verdict::InFlight));
+}
