@@ -80,6 +80,10 @@
 //! 13. A retry is never early, never blocks fresh data, never runs for ever. (`delivery::tests::schedules`,
 //!     `delivery::tests::gates::retries_beside_fresh_rows_have_a_fifth_of_the_writes`,
 //!     `delivery::tests::routes::what_fails_again_climbs_the_levels_and_ends_as_a_dead_letter`)
+//! 15. For any record, squall can say where it is: stored, in flight, in a retry level, dead, skipped, or missing.
+//!     (`service::verify::tests::verdicts::every_record_has_the_verdict_that_its_traces_demand`,
+//!     `service::verify::tests::races`, `system::verify`,
+//!     `system::cluster::verify_beside_a_worker_finds_nothing_missing_but_what_was_taken_away`)
 //! 16. Secrets never reach a log, a metric or an error.
 //!     (`system::bad_input::an_unreachable_server_is_one_line_with_address_and_remedy`)
 

@@ -2,7 +2,8 @@
 //!
 //! The smallest binary is [`main`] with a function that builds a topology. One with commands of its own takes the
 //! parts: [`CommonArgs`] and [`config`] for its settings, [`connect`] for log and stores, [`run_until_signal`] to run,
-//! [`Live`] to watch, [`watch_load`] to know how busy a server is, [`admin`] for the operator's commands.
+//! [`Live`] to watch, [`watch_load`] to know how busy a server is, [`admin`] for the operator's commands, [`verify`] to
+//! say of every record of the log where it is.
 
 pub mod admin;
 pub mod cli;

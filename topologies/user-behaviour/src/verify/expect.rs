@@ -1,7 +1,7 @@
 //! Both stores, asked for the records of a log.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use squall::BoxFuture;
 use squall::broker::LogRecord;
@@ -9,6 +9,7 @@ use squall::service::verify::{Expect, Standing};
 use squall::store::timeline::Limits;
 use squall::store::{Rows, StoreError, Timelines};
 
+use super::timelines::Remembered;
 use super::{rows, timelines};
 use crate::format::Format;
 use crate::open::{open_rows, open_timelines};
@@ -18,14 +19,11 @@ use crate::topology::{ROWS, TIMELINES, decode};
 
 /// The stores of the topology, and the format of its records.
 pub struct Stores {
-    /// Format of records that do not name theirs.
-    pub format: &'static dyn Format,
-    /// The timelines.
-    pub timelines: Arc<dyn Timelines>,
-    /// What a timeline keeps.
-    pub limits: Limits,
-    /// The rows.
-    pub rows: Arc<dyn Rows>,
+    format: &'static dyn Format,
+    pub(super) timelines: Arc<dyn Timelines>,
+    limits: Limits,
+    remembered: Mutex<Remembered>,
+    pub(super) rows: Arc<dyn Rows>,
 }
 
 impl Stores {
@@ -38,7 +36,8 @@ impl Stores {
         let rows = open_rows(config, data_dir).await?;
         rows.check_schema().await?;
         let timelines = open_timelines(config, data_dir).await?;
-        Ok(Self { format, timelines, limits: config.timelines.limits(), rows })
+        let (limits, remembered) = (config.timelines.limits(), Mutex::default());
+        Ok(Self { format, timelines, limits, remembered, rows })
     }
 }
 
@@ -65,7 +64,7 @@ impl Expect for Stores {
         items: &'a [&'a Decoded],
     ) -> BoxFuture<'a, Result<Vec<Standing>, StoreError>> {
         match sink {
-            TIMELINES => Box::pin(timelines::look(&self.timelines, self.limits, items)),
+            TIMELINES => Box::pin(timelines::look(&self.timelines, self.limits, &self.remembered, items)),
             _ => Box::pin(rows::look(&*self.rows, items)),
         }
     }

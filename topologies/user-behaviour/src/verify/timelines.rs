@@ -1,22 +1,37 @@
 //! How records stand in the timelines.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use squall::service::verify::Standing;
 use squall::store::timeline::{Limits, StoredEntry};
 use squall::store::{StoreError, Timelines};
 use tokio::task::JoinSet;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::record::Decoded;
 
 /// Timelines that are read at the same time.
 const AT_ONCE: usize = 16;
+/// Entries that are remembered, 16 bytes each.
+const REMEMBERED: usize = 4_000_000;
+/// As many entries a timeline itself counts for: its names, its least entry.
+const OF_A_LINE: usize = 16;
 
-/// Reads each timeline once, whatever number of records is of it.
+/// Timelines that were read for earlier blocks of records. A record that is absent by what is remembered is looked for in
+/// the store again: remembering saves reading, and never makes a record seem to be missing.
+#[derive(Default)]
+pub(super) struct Remembered {
+    lines: HashMap<(String, String), Line>,
+    entries: usize,
+}
+
+/// How each record stands. Reads a timeline once, whatever number of records is of it, and not again while it is
+/// remembered and has all of them.
 pub(super) async fn look(
     timelines: &Arc<dyn Timelines>,
     limits: Limits,
+    remembered: &Mutex<Remembered>,
     items: &[&Decoded],
 ) -> Result<Vec<Standing>, StoreError> {
     let mut lines: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
@@ -25,19 +40,39 @@ pub(super) async fn look(
         lines.entry((&record.user_id, &record.business)).or_default().push(at);
     }
     let mut standings = vec![Standing::Absent; items.len()];
+    lines.retain(|(user, business), at| {
+        let remembered = remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(line) = remembered.lines.get(&((*user).to_owned(), (*business).to_owned())) else { return true };
+        at.iter().for_each(|at| standings[*at] = line.standing(items[*at]));
+        at.iter().any(|at| standings[*at] == Standing::Absent)
+    });
     let (mut lines, mut reading) = (lines.into_iter(), JoinSet::new());
     loop {
         for ((user, business), at) in lines.by_ref().take(AT_ONCE - reading.len()) {
             let (timelines, user, business) = (timelines.clone(), user.to_owned(), business.to_owned());
             reading.spawn(async move {
                 let line = timelines.timeline(&user, Some(&business), limits.keep).await?;
-                Ok::<_, StoreError>((at, Line::of(line, limits)))
+                Ok::<_, StoreError>(((user, business), at, Line::of(&line, limits)))
             });
         }
         let Some(read) = reading.join_next().await else { return Ok(standings) };
-        // A task that panicked has said why; that of a store's error ends the others by dropping the set.
-        let (at, line) = read.map_err(|error| gone(&error))??;
+        // An error ends the other reads by dropping the set.
+        let (name, at, line) = read.map_err(|error| gone(&error))??;
         at.into_iter().for_each(|at| standings[at] = line.standing(items[at]));
+        remembered.lock().unwrap_or_else(PoisonError::into_inner).add(name, line);
+    }
+}
+
+impl Remembered {
+    fn add(&mut self, name: (String, String), line: Line) {
+        let weight = |line: &Line| OF_A_LINE + line.entries.len();
+        if self.entries + weight(&line) > REMEMBERED {
+            *self = Self::default();
+        }
+        self.entries += weight(&line);
+        if let Some(former) = self.lines.insert(name, line) {
+            self.entries -= weight(&former);
+        }
     }
 }
 
@@ -47,8 +82,9 @@ fn gone(error: &tokio::task::JoinError) -> StoreError {
 
 /// What a timeline holds, and what it has no place for.
 struct Line {
-    /// Time of each entry, by id.
-    entries: HashMap<String, i64>,
+    /// Digest of the id and time of each entry, by digest. That two ids of a timeline share one has a probability of less
+    /// than 1 in 10^14.
+    entries: Box<[(u64, i64)]>,
     /// The least entry of a timeline that is full.
     least: Option<(i64, String)>,
     /// Entries of this time and older ones are too old; none while the timeline is empty.
@@ -57,21 +93,25 @@ struct Line {
 
 impl Line {
     /// `entries` are newest first.
-    fn of(entries: Vec<StoredEntry>, limits: Limits) -> Self {
+    fn of(entries: &[StoredEntry], limits: Limits) -> Self {
         let max_age = i64::try_from(limits.max_age.as_millis()).unwrap_or(i64::MAX);
         let cutoff = entries.first().map(|newest| newest.at_ms.saturating_sub(max_age));
         let full = entries.len() >= limits.keep;
         let least = entries.last().filter(|_| full).map(|least| (least.at_ms, least.id.clone()));
-        Self { entries: entries.into_iter().map(|entry| (entry.id, entry.at_ms)).collect(), least, cutoff }
+        let digest = |entry: &StoredEntry| (xxh3_64(entry.id.as_bytes()), entry.at_ms);
+        let mut entries: Box<[_]> = entries.iter().map(digest).collect();
+        entries.sort_unstable();
+        Self { entries, least, cutoff }
     }
 
     /// An entry replaces older ones of its id, so an older one that stands there lacks it. One that is not there is right
     /// not to be when the rules of the timelines drop it beside what is there.
     fn standing(&self, decoded: &Decoded) -> Standing {
         let (id, at) = (decoded.record().event_id.as_str(), decoded.record().occurred_at);
-        match self.entries.get(id) {
-            Some(stands) if *stands == at => Standing::Stored,
-            Some(stands) if *stands > at => Standing::Newer,
+        let found = self.entries.binary_search_by_key(&xxh3_64(id.as_bytes()), |(digest, _)| *digest);
+        match found.ok().map(|place| self.entries[place].1) {
+            Some(stands) if stands == at => Standing::Stored,
+            Some(stands) if stands > at => Standing::Newer,
             Some(_) => Standing::Absent,
             None => {
                 let trimmed = self.least.as_ref().is_some_and(|(least, of)| (at, id) < (*least, of.as_str()));

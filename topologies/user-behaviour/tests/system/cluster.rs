@@ -235,3 +235,66 @@ async fn what_is_switched_off_is_parked_beside_what_is_not_and_all_agree_in_the_
     assert!(status.success(), "{status}");
     verify(&config, dir.path()).await.assert_complete();
 }
+
+/// `verify` beside a worker that is killed and started again: at no time is a record missing that is only on its way. Then
+/// what was taken from the stores, and nothing else, is.
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_beside_a_worker_finds_nothing_missing_but_what_was_taken_away() {
+    let records: u64 = 40_000;
+    let cluster = Cluster::start("verified").await;
+    let (config, dir) = (cluster.config(), tempfile::tempdir().unwrap());
+    let broker = config.broker.open(dir.path()).await.unwrap();
+    let count = records.to_string();
+    let generate = ["generate", "--count", &count, "--users", "300", "--broken", "0.01", "--late", "0.1"];
+    assert!(run(dir.path(), &cluster.args(&generate)).status.success());
+    let verify_now = |more: &[&str]| {
+        let output = run(dir.path(), &cluster.args(&[&["verify", "--json"][..], more].concat()));
+        (last_line(&output), output.status.code())
+    };
+    let in_flight = |report: &serde_json::Value| report["sinks"]["rows"]["in_flight"].as_u64().unwrap();
+    let mut worker = cluster.worker(dir.path());
+    worker.wait_until_running();
+    let (mut rounds, mut beside) = (0, 0);
+    while committed(&*broker, &config).await < records {
+        let (report, status) = verify_now(&[]);
+        assert_eq!((status, &report["missing"]), (Some(0), &0.into()), "{report}");
+        rounds += 1;
+        beside += u64::from(in_flight(&report) > 0);
+        if rounds == 1 {
+            worker.kill();
+            worker = cluster.worker(dir.path());
+        }
+    }
+    eprintln!("{beside} of {rounds} verifications ran while records were in flight");
+    settle(&*broker, &config, records).await;
+    let (report, status) = verify_now(&[]);
+    assert_eq!((status, in_flight(&report)), (Some(0), 0), "{report}");
+    let dead = report["undecodable"]["dead"].as_u64().unwrap();
+    assert!(dead > 0 && report["records"] == records, "{report}");
+
+    let found =
+        last_line(&run(dir.path(), &cluster.args(&["where", "--user", "u00000001", "--limit", "1", "--json"])));
+    let record = &found["records"][0];
+    assert_eq!(record["sinks"][1]["verdict"], "stored", "{record}");
+    let name = record["name"].as_str().unwrap().to_owned();
+    let (user, event) = name.split_once('@').unwrap().0.split_once('/').unwrap();
+    use sqlx::Connection;
+    let url = config.rows.mysql.url.expose();
+    let mut connection = sqlx::MySqlConnection::connect(url).await.unwrap();
+    let delete = sqlx::query("DELETE FROM behaviour WHERE user_id = ? AND event_id = ?").bind(user).bind(event);
+    assert_eq!(delete.execute(&mut connection).await.unwrap().rows_affected(), 1);
+    let (report, status) = verify_now(&[]);
+    let missing = report["first_missing"].as_array().unwrap();
+    assert_eq!((status, &report["sinks"]["timelines"]["missing"]), (Some(7), &0.into()));
+    assert!(missing.iter().all(|one| one["name"].as_str().unwrap().starts_with(&format!("{user}/{event}@"))));
+    assert!(missing.iter().any(|one| one["offset"] == record["log"]["offset"]), "{report}");
+    // Without any timeline all of them are missing there.
+    let (report, status) = verify_now(&["--set", "timelines.redis.prefix=nobody:"]);
+    assert_eq!(
+        (status, &report["sinks"]["timelines"]["missing"]),
+        (Some(7), &(records - dead).into()),
+        "{report}"
+    );
+    worker.terminate();
+    assert!(worker.wait().0.success());
+}

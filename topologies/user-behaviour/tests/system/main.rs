@@ -6,6 +6,7 @@ mod bad_input;
 mod cluster;
 mod embedded;
 mod operate;
+mod verify;
 
 #[path = "../oracle/data.rs"]
 mod data;

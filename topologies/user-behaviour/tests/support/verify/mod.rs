@@ -4,9 +4,13 @@
 //! must stand there: for every key the newest version with exactly that content, for every user and business the newest
 //! 200 within 90 days, for every user the counts of the last 30 days; and for every record that does not decode one
 //! dead letter with its bytes. What is missing in a store is lost unless it waits in a retry topic of that store.
+//!
+//! The command `verify` is run over the same state, and must agree: what it leaves to this checker is contents, exact
+//! timelines and profiles, and what is there too much.
 
 pub(crate) mod demand;
 mod letters;
+pub(crate) mod product;
 mod rows;
 mod timelines;
 mod verdict;
@@ -51,7 +55,11 @@ pub(crate) async fn verify_seeing(config: &Config, data_dir: &Path, see: impl Fn
     for (name, user) in &demand.users {
         timelines::check(&*timelines, name, user, &waiting, &mut verdict).await;
     }
+    drop((timelines, broker));
+    let report = product::report(config, data_dir).await;
+    verdict.reported_missing = report.missing;
     eprintln!("{verdict:?}");
+    product::agree(&report, &verdict);
     verdict
 }
 

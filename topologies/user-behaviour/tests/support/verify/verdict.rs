@@ -31,6 +31,8 @@ pub(crate) struct Verdict {
     /// Entries that stand in a timeline in another than their newest version.
     pub(crate) stale_entries: u64,
     pub(crate) wrong_profiles: u64,
+    /// Records that the command `verify` says are missing.
+    pub(crate) reported_missing: u64,
     /// Records of the log that the group has not committed.
     pub(crate) uncommitted: u64,
 }
