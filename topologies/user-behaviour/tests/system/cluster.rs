@@ -245,27 +245,34 @@ async fn verify_beside_a_worker_finds_nothing_missing_but_what_was_taken_away() 
     let (config, dir) = (cluster.config(), tempfile::tempdir().unwrap());
     let broker = config.broker.open(dir.path()).await.unwrap();
     let count = records.to_string();
-    let generate = ["generate", "--count", &count, "--users", "300", "--broken", "0.01", "--late", "0.1"];
-    assert!(run(dir.path(), &cluster.args(&generate)).status.success());
     let verify_now = |more: &[&str]| {
-        let output = run(dir.path(), &cluster.args(&[&["verify", "--json"][..], more].concat()));
+        // Of two settings of one key the last one holds.
+        let output = run(dir.path(), &[&cluster.args(&["verify", "--json"])[..], more].concat());
         (last_line(&output), output.status.code())
     };
     let in_flight = |report: &serde_json::Value| report["sinks"]["rows"]["in_flight"].as_u64().unwrap();
     let mut worker = cluster.worker(dir.path());
     worker.wait_until_running();
-    let (mut rounds, mut beside) = (0, 0);
-    while committed(&*broker, &config).await < records {
+    let generate =
+        ["generate", "--count", &count, "--rate", "2000", "--users", "300", "--broken", "0.01", "--late", "0.1"];
+    let mut generator = Process::start(dir.path(), &cluster.args(&generate));
+    let (mut rounds, mut looked_at) = (0, 0);
+    while generator.is_running() {
         let (report, status) = verify_now(&[]);
         assert_eq!((status, &report["missing"]), (Some(0), &0.into()), "{report}");
-        rounds += 1;
-        beside += u64::from(in_flight(&report) > 0);
-        if rounds == 1 {
+        looked_at = report["records"].as_u64().unwrap();
+        rounds += u32::from(looked_at > 0 && looked_at < records);
+        if rounds == 2 {
             worker.kill();
             worker = cluster.worker(dir.path());
         }
     }
-    eprintln!("{beside} of {rounds} verifications ran while records were in flight");
+    assert!(
+        rounds > 2,
+        "{rounds} verifications fell between the first and the last record: the load is too short"
+    );
+    eprintln!("{rounds} verifications beside the load, the last of them of {looked_at} records");
+    assert!(generator.wait().0.success());
     settle(&*broker, &config, records).await;
     let (report, status) = verify_now(&[]);
     assert_eq!((status, in_flight(&report)), (Some(0), 0), "{report}");
