@@ -45,11 +45,17 @@ pub enum AdminError {
     Letters(#[from] LettersError),
     /// Records could not be verified or found.
     #[error(transparent)]
-    Verify(#[from] VerifyError),
+    Verify(Box<VerifyError>),
     /// The change or the look at it failed.
     #[error(transparent)]
     Control(#[from] ControlError),
     /// The log failed.
     #[error(transparent)]
     Broker(#[from] BrokerError),
+}
+
+impl From<VerifyError> for AdminError {
+    fn from(error: VerifyError) -> Self {
+        Self::Verify(Box::new(error))
+    }
 }

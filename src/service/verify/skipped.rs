@@ -86,6 +86,13 @@ struct JobRange {
     to: u64,
 }
 
+/// What is read of the audit record of a seek: where a spout was to go on, and where it stood.
+#[derive(Deserialize)]
+struct Sought {
+    topic: String,
+    moves: Vec<JobRange>,
+}
+
 /// What is read of an event in the life of a job.
 #[derive(Deserialize)]
 struct Event {
@@ -119,7 +126,7 @@ impl Skipped {
         let mut skipped = Self::default();
         each(source, &names.audit, |record| {
             let audit = record.value.as_deref().and_then(|value| serde_json::from_slice(value).ok());
-            skipped.audited.extend(audit.and_then(|audit| skip_of(&source.topic, audit)));
+            audit.into_iter().for_each(|audit| skipped.note(&source.topic, audit));
         })
         .await?;
         jobs.retain(|_, job| job.topic == source.topic && job.skip.is_some());
@@ -134,6 +141,29 @@ impl Skipped {
             }
         }
         Ok(skipped)
+    }
+
+    /// Takes an audit record in, in their order.
+    fn note(&mut self, topic: &str, audit: AuditRecord) {
+        if audit.action != "seek" {
+            self.audited.extend(skip_of(topic, audit));
+            return;
+        }
+        let Ok(Sought { topic: of, moves }) = serde_json::from_value(audit.details) else { return };
+        for JobRange { partition, from, to } in moves.into_iter().filter(|_| of == topic) {
+            if to < from {
+                // Whatever comes after is read (again): what was passed over of it no longer is.
+                self.audited.retain_mut(|skip| {
+                    let moved = skip.range.partition == partition && matches!(skip.by, SkippedBy::Operator { .. });
+                    skip.range.to = if moved { skip.range.to.min(to) } else { skip.range.to };
+                    skip.range.from < skip.range.to
+                });
+            } else if from < to {
+                let (who, when_ms, reason) = (audit.who.clone(), audit.when_ms, audit.reason.clone());
+                let range = Range { partition, from, to };
+                self.audited.push(Skip { range, by: SkippedBy::Operator { who, when_ms, reason } });
+            }
+        }
     }
 
     /// Why a record that is nowhere is not missing. What a job is to bring, or has brought, goes by the job alone.

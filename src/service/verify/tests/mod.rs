@@ -3,6 +3,7 @@
 
 mod places;
 mod races;
+mod random;
 mod traces;
 mod verdicts;
 mod world;

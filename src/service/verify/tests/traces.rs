@@ -66,6 +66,35 @@ async fn a_record_that_was_passed_over_says_by_whom() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_seek_passed_over_is_skipped_until_another_goes_back() {
+    let world = World::new().await;
+    for id in 0..10 {
+        world.order(0, &id.to_string()).await;
+    }
+    world.seek("others", 0, 0, 10).await;
+    world.seek("orders", 1, 0, 10).await;
+    world.all().await;
+    let skipped = async || {
+        let mut skipped = Vec::new();
+        for offset in 0..10 {
+            if at(&world, 0, offset).await.sinks[0].verdict == Some(Verdict::Skipped) {
+                skipped.push(offset);
+            }
+        }
+        skipped
+    };
+    assert_eq!(skipped().await, [0; 0]);
+    world.seek("orders", 0, 2, 9).await;
+    assert_eq!(skipped().await, [2, 3, 4, 5, 6, 7, 8]);
+    world.seek("orders", 0, 10, 4).await;
+    assert_eq!(skipped().await, [2, 3]);
+    world.seek("orders", 0, 6, 7).await;
+    world.audit("lost", "orders[0]", 8, 9).await;
+    world.seek("orders", 0, 10, 0).await;
+    assert_eq!(skipped().await, [8], "what was lost stays so");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_log_is_searched_for_the_newest() {
     let world = World::new().await;
     for id in 0..300 {

@@ -148,14 +148,25 @@ impl World {
         self.append("orders.dead", Some(0), append).await.1
     }
 
+    /// A range that was passed over.
     pub(super) async fn audit(&self, action: &str, target: &str, from: u64, to: u64) {
+        self.audit_with(action, target, serde_json::json!({ "from": from, "to": to })).await;
+    }
+
+    /// A seek of the spout.
+    pub(super) async fn seek(&self, topic: &str, partition: u32, from: u64, to: u64) {
+        let moves = [serde_json::json!({ "partition": partition, "from": from, "to": to, "skipped": 1 })];
+        self.audit_with("seek", "spout/orders", serde_json::json!({ "topic": topic, "moves": moves })).await;
+    }
+
+    async fn audit_with(&self, action: &str, target: &str, details: serde_json::Value) {
         let record = AuditRecord {
             when_ms: 5_000,
             who: "ann".to_owned(),
             action: action.to_owned(),
             target: target.to_owned(),
             reason: "too late for them".to_owned(),
-            details: serde_json::json!({ "from": from, "to": to }),
+            details,
         };
         Operator::new(self.broker.clone(), "shop", Clock::new()).record(&record).await.unwrap();
     }
