@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Instant;
 
-use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -21,10 +21,17 @@ impl Poller {
         if list.count() == 0 {
             return;
         }
-        if let Err(error) = self.consumer.commit(&list, CommitMode::Async)
-            && error.rdkafka_error_code() != Some(Code::NoOffset)
-        {
+        if let Err(error) = self.commits.send(&self.consumer, &list) {
             self.inbox.commit_failed(error::failed(&self.settings, "cannot commit", error));
+        }
+    }
+
+    /// Keeps what failed of the commits that nobody waits for.
+    pub(super) fn committed(&self) {
+        while let Some(result) = self.commits.next() {
+            if let Err(error) = result {
+                self.inbox.commit_failed(error::failed(&self.settings, "cannot commit", error));
+            }
         }
     }
 

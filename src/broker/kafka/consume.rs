@@ -1,5 +1,5 @@
-//! The calls of librdkafka that its Rust wrapper lacks: a queue of messages alone, a synchronous commit that
-//! ends, and metadata of commits that need not be text.
+//! The calls of librdkafka that its Rust wrapper lacks: a queue of messages alone, a synchronous commit that ends, one
+//! that is not waited for and yet heard of, and metadata of commits that need not be text.
 //!
 //! Messages and events are kept apart. The wrapper serves events (rebalances, errors, logs) from the consumer's
 //! queue; each partition's messages are forwarded to a queue of their own, which may be left alone while the
@@ -83,6 +83,68 @@ impl Drop for MessageQueue {
     fn drop(&mut self) {
         // SAFETY: this is the only reference that this value owns; librdkafka counts those of partitions.
         unsafe { sys::rd_kafka_queue_destroy(self.queue.as_ptr()) }
+    }
+}
+
+/// Commits that nobody waits for, and what became of them.
+///
+/// The wrapper's asynchronous commit names no queue for the answer, and sets no callback: of one that the group refused,
+/// as while it rebalances, nobody would hear.
+///
+/// It must be dropped before its consumer, like a [`MessageQueue`].
+pub(super) struct CommitQueue {
+    replies: NonNull<sys::rd_kafka_queue_t>,
+}
+
+// SAFETY: librdkafka's queues may be used from any thread.
+unsafe impl Send for CommitQueue {}
+
+impl CommitQueue {
+    /// A queue on which no answer has arrived; `None` when librdkafka is out of memory.
+    pub(super) fn new<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Option<Self> {
+        // SAFETY: the client pointer is valid as long as `consumer` is borrowed.
+        let replies = unsafe { sys::rd_kafka_queue_new(consumer.client().native_ptr()) };
+        Some(Self { replies: NonNull::new(replies)? })
+    }
+
+    /// Has `offsets` committed.
+    pub(super) fn send<C: ConsumerContext>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        offsets: &TopicPartitionList,
+    ) -> Result<(), KafkaError> {
+        // SAFETY: client, list and queue are valid for the call, which copies the list and counts the queue.
+        let sent = unsafe {
+            let client = consumer.client().native_ptr();
+            sys::rd_kafka_commit_queue(client, offsets.ptr(), self.replies.as_ptr(), None, ptr::null_mut())
+        };
+        outcome(sent)
+    }
+
+    /// What became of the next commit that is over, if there is one.
+    pub(super) fn next(&self) -> Option<Result<(), KafkaError>> {
+        // SAFETY: the queue is valid; an event that comes is ours, and is destroyed once.
+        unsafe {
+            let event = NonNull::new(sys::rd_kafka_queue_poll(self.replies.as_ptr(), 0))?;
+            let code = sys::rd_kafka_event_error(event.as_ptr());
+            sys::rd_kafka_event_destroy(event.as_ptr());
+            Some(outcome(code))
+        }
+    }
+}
+
+impl Drop for CommitQueue {
+    fn drop(&mut self) {
+        // SAFETY: this is the only reference that this value owns; librdkafka counts those of answers on their way.
+        unsafe { sys::rd_kafka_queue_destroy(self.replies.as_ptr()) }
+    }
+}
+
+/// A commit of nothing is done at once.
+fn outcome(code: sys::rd_kafka_resp_err_t) -> Result<(), KafkaError> {
+    match RDKafkaErrorCode::from(code) {
+        RDKafkaErrorCode::NoError | RDKafkaErrorCode::NoOffset => Ok(()),
+        code => Err(KafkaError::ConsumerCommit(code)),
     }
 }
 
@@ -204,10 +266,7 @@ pub(super) fn commit<C: ConsumerContext>(
         sys::rd_kafka_queue_destroy(replies);
         code
     };
-    match RDKafkaErrorCode::from(code) {
-        RDKafkaErrorCode::NoError | RDKafkaErrorCode::NoOffset => Ok(()),
-        code => Err(KafkaError::ConsumerCommit(code)),
-    }
+    outcome(code)
 }
 
 /// What was committed beside the offset of an element of `list`: bytes that anybody may have written.

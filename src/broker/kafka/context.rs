@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 
@@ -22,7 +22,6 @@ pub(super) enum Rebalance {
 pub(super) struct Context {
     rebalances: Mutex<VecDeque<Rebalance>>,
     last_error: Mutex<Option<String>>,
-    commit_error: Mutex<Option<KafkaError>>,
     closing: AtomicBool,
 }
 
@@ -34,11 +33,6 @@ impl Context {
     /// Why the last connection failed, if one did.
     pub(super) fn last_error(&self) -> Option<String> {
         lock(&self.last_error).clone()
-    }
-
-    /// The last commit that failed without anybody waiting for it.
-    pub(super) fn take_commit_error(&self) -> Option<KafkaError> {
-        lock(&self.commit_error).take()
     }
 
     /// From now on the client is being dropped: partitions are given back at once.
@@ -74,14 +68,6 @@ impl ConsumerContext for Context {
             _ => Rebalance::Revoke(partitions),
         };
         lock(&self.rebalances).push_back(rebalance);
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(error) = result
-            && error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset)
-        {
-            *lock(&self.commit_error) = Some(error);
-        }
     }
 }
 

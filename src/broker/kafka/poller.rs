@@ -12,7 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use tokio::sync::oneshot;
 
 use super::assignment::{RETRY, Work};
-use super::consume::MessageQueue;
+use super::consume::{CommitQueue, MessageQueue};
 use super::context::Context;
 use super::gather::Gathered;
 use super::inbox::{Command, Event, Inbox, NO_EPOCH, Place};
@@ -61,9 +61,10 @@ impl Live {
 /// The owner's wish to leave: whom to answer, and what.
 type Closing = (oneshot::Sender<Result<(), BrokerError>>, Result<(), BrokerError>);
 
-/// Owned by its thread, apart from the inbox. The queue stands before the consumer, to be dropped before it.
+/// Owned by its thread, apart from the inbox. The queues stand before the consumer, to be dropped before it.
 pub(super) struct Poller {
     pub(super) queue: MessageQueue,
+    pub(super) commits: CommitQueue,
     pub(super) consumer: BaseConsumer<Context>,
     pub(super) settings: Arc<KafkaSettings>,
     pub(super) inbox: Arc<Inbox>,
@@ -87,10 +88,13 @@ pub(super) fn start(
     prefetch: usize,
 ) -> Result<Arc<Inbox>, BrokerError> {
     let consumer: BaseConsumer<Context> = config::create(config, Context::default())?;
-    let queue = MessageQueue::new(&consumer).ok_or(BrokerError::Closed { what: "librdkafka" })?;
+    let closed = BrokerError::Closed { what: "librdkafka" };
+    let queues = MessageQueue::new(&consumer).zip(CommitQueue::new(&consumer));
+    let (queue, commits) = queues.ok_or(closed)?;
     let inbox = Arc::new(Inbox::new(prefetch - prefetch / 2));
     let poller = Poller {
         queue,
+        commits,
         consumer,
         settings: Arc::clone(settings),
         inbox: Arc::clone(&inbox),
@@ -230,9 +234,7 @@ impl Poller {
                 Some(Err(error)) => self.client_failed(error),
             }
         }
-        if let Some(error) = self.consumer.context().take_commit_error() {
-            self.inbox.commit_failed(error::failed(&self.settings, "cannot commit", error));
-        }
+        self.committed();
     }
 
     fn client_failed(&mut self, error: KafkaError) {
@@ -274,8 +276,8 @@ impl Poller {
     fn leave(mut self) -> Option<Closing> {
         self.consumer.context().close();
         self.answer_all();
-        let Self { queue, consumer, closing, .. } = self;
-        drop(queue);
+        let Self { queue, commits, consumer, closing, .. } = self;
+        drop((queue, commits));
         drop(consumer);
         closing
     }

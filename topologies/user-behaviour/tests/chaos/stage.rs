@@ -184,7 +184,9 @@ impl Stage {
         let drained = self.watch.until(self.form.pick(DRAIN[0], DRAIN[1]), |sample| sample.lag() == 0).await;
         outcome.demand(drained.is_some(), "records are left that nobody commits");
         outcome.set_seconds("drained_s", drained);
-        outcome.set_seconds("brought_back_s", self.brought_back().await);
+        let brought_back = self.brought_back().await;
+        outcome.demand(brought_back.is_some(), "records are set aside that nobody brings back");
+        outcome.set_seconds("brought_back_s", brought_back);
         self.crew.stop();
         let writes = match self.writes_before {
             Some(before) => {
