@@ -192,7 +192,10 @@ impl Entry {
                     self.free.insert(*chunk);
                 }
             }
-            Event::Pause { .. } => self.paused = true,
+            Event::Pause { .. } => {
+                // The rest is no speed.
+                (self.paused, self.samples) = (true, VecDeque::new());
+            }
             Event::Resume { .. } => self.paused = false,
             Event::Cancel { .. } => self.cancelled = true,
             Event::Finished { at_ms, .. } if self.is_done() && !self.cancelled => {

@@ -151,12 +151,17 @@ async fn live(log: &Arc<EmbeddedBroker>, seed: u64, tally: &mut Tally) {
     tally.lost += status.lost.len();
 }
 
+/// All schedules of a part, or the one of `SQUALL_SEED`.
 fn run(part: u64) {
+    let only: Option<u64> = std::env::var("SQUALL_SEED").ok().and_then(|seed| seed.parse().ok());
     let mut tally = Tally::default();
     for batch in 0..SEEDS / 20 {
         let (_dir, log) = open();
         for seed in batch * 20..(batch + 1) * 20 {
             let seed = part * SEEDS + seed + 1;
+            if only.is_some_and(|only| only != seed) {
+                continue;
+            }
             eprintln!("seed {seed}");
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -164,6 +169,9 @@ fn run(part: u64) {
         }
     }
     eprintln!("{tally:?}");
+    if only.is_some() {
+        return;
+    }
     assert!(tally.crashes > SEEDS / 4 && tally.repeated > 0 && tally.holes > SEEDS / 4, "{tally:?}");
     assert!(tally.cancels > 0 && tally.lost > 0, "{tally:?}");
 }
