@@ -148,6 +148,14 @@ impl Job {
         if self.ranges.is_empty() || self.ranges.iter().any(Range::is_empty) {
             return wrong("range", "each range ends after its beginning".to_owned());
         }
+        let mut ordered = self.ranges.clone();
+        ordered.sort_unstable();
+        if ordered.windows(2).any(|pair| pair[0].intersects(&pair[1])) {
+            return wrong("range", "no two ranges have an offset in common".to_owned());
+        }
+        if self.only_sinks.iter().any(|sink| sink.is_empty() || sink.contains(',')) {
+            return wrong("sink", "a name that is not empty and has no comma".to_owned());
+        }
         if !(MIN_SHARE..=1.0).contains(&self.share) {
             return wrong("share", format!("it lies between {MIN_SHARE} and 1"));
         }

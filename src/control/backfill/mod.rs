@@ -46,6 +46,7 @@ mod job;
 mod lease;
 mod ledger;
 mod operate;
+mod pull;
 mod settings;
 mod spout;
 mod status;

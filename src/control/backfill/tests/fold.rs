@@ -61,6 +61,8 @@ fn a_record_that_makes_no_sense_holds_no_job() {
         Job { chunk: 0, ..good.clone() },
         Job { workers: Some(0), ..good.clone() },
         Job { ranges: Vec::new(), ..good.clone() },
+        Job { ranges: vec![good.ranges[0], Range { partition: 0, from: 25, to: 30 }], ..good.clone() },
+        Job { only_sinks: vec!["rows,views".to_owned()], ..good.clone() },
         Job { ranges: vec![Range { partition: 0, from: 0, to: u64::MAX }], ..good },
     ];
     for job in bad {
