@@ -77,6 +77,9 @@
 //!    `a_log_that_cannot_take_them_fails_the_write_and_nothing_is_acknowledged`, `schedules` there)
 //! 10. The switches work while Redis, MySQL or both are down, and survive a restart of everything.
 //!     (`control::tests::away::switches_survive_a_restart_of_everything_with_the_log_away`)
+//! 11. A backfill writes exactly its range, ends by itself, resumes after a crash, and stays within its budget.
+//!     (`control::backfill::tests::schedules`, `control::backfill::tests::life`, `control::backfill::tests::fold`,
+//!     `control::backfill::tests::budget`)
 //! 13. A retry is never early, never blocks fresh data, never runs for ever. (`delivery::tests::schedules`,
 //!     `delivery::tests::gates::retries_beside_fresh_rows_have_a_fifth_of_the_writes`,
 //!     `delivery::tests::routes::what_fails_again_climbs_the_levels_and_ends_as_a_dead_letter`)
