@@ -9,7 +9,7 @@ use squall::service::verify::Source;
 use super::Failure;
 use super::run::plain;
 use crate::settings::Config;
-use crate::topology::NAME;
+
 use crate::verify::Stores;
 
 /// Reconciles a range of the log with both stores.
@@ -22,7 +22,7 @@ pub(super) async fn verify(config: &Config, data_dir: &Path, args: &VerifyArgs) 
 pub(super) async fn source(config: &Config, data_dir: &Path) -> Result<Source, Failure> {
     Ok(Source {
         broker: open_log(&config.broker, data_dir).await?,
-        topology: NAME.to_owned(),
+        topology: config.name.clone(),
         topic: config.source.topic.clone(),
         group: config.source.group.clone(),
         dead_letters: config.source.dead_letters.clone(),
