@@ -27,6 +27,8 @@ pub struct Draft {
     pub from: Bound,
     /// Where they end.
     pub to: Bound,
+    /// Exactly these ranges, in the place of the two ends; empty = what the ends say.
+    pub exactly: Vec<Range>,
     /// Only these partitions; empty = all.
     pub partitions: BTreeSet<u32>,
     /// Records of one lease.
@@ -58,6 +60,7 @@ impl Draft {
             topic: topic.into(),
             from,
             to,
+            exactly: Vec::new(),
             partitions: BTreeSet::new(),
             chunk: Job::CHUNK,
             rate: None,
@@ -78,6 +81,9 @@ impl Draft {
     /// What is wrong with them, and what is valid.
     pub(super) async fn ranges(&self, broker: &dyn Broker) -> Result<Vec<Range>, BackfillError> {
         let bounds = broker.bounds(&self.topic).await?;
+        if !self.exactly.is_empty() {
+            return self.exact(&bounds);
+        }
         let from = self.offsets(broker, &self.from, &bounds).await?;
         let to = self.offsets(broker, &self.to, &bounds).await?;
         self.check_partitions(&bounds)?;
@@ -110,6 +116,30 @@ impl Draft {
             let held = bounds.iter().map(|b| format!("[{}] {}..{}", b.partition, b.earliest, b.latest));
             let held = held.collect::<Vec<_>>().join(", ");
             return Err(BackfillError::Nothing { topic: self.topic.clone(), held });
+        }
+        Ok(ranges)
+    }
+
+    /// The ranges that are given one by one.
+    fn exact(&self, bounds: &[Bounds]) -> Result<Vec<Range>, BackfillError> {
+        let is_wanted = |range: &&Range| self.partitions.is_empty() || self.partitions.contains(&range.partition);
+        let mut ranges: Vec<Range> = self.exactly.iter().filter(is_wanted).copied().collect();
+        ranges.sort_unstable();
+        for range in &ranges {
+            let Some(held) = bounds.iter().find(|held| held.partition == range.partition) else {
+                let last = bounds.last().map_or(0, |held| held.partition);
+                let (topic, partition) = (self.topic.clone(), range.partition);
+                return Err(BackfillError::NoPartition { topic, partition, last });
+            };
+            let Bounds { earliest, latest, .. } = *held;
+            let problem = match () {
+                () if range.from > range.to => "ends before it begins",
+                () if range.is_empty() => "is empty",
+                () if range.from < earliest || range.to > latest => "is not all there",
+                () => continue,
+            };
+            let topic = self.topic.clone();
+            return Err(BackfillError::BadRange { topic, range: *range, problem, earliest, latest });
         }
         Ok(ranges)
     }

@@ -34,6 +34,21 @@ pub enum BackfillError {
         /// The last that there is.
         last: u32,
     },
+    /// A skip that would lead back, or over nothing but deleted records.
+    #[error(
+        "there is nothing between {from}, where spout `{spout}` stands in partition {partition}, and {to} that could be \
+         skipped; leave the partition out, or use `seek`"
+    )]
+    NotAhead {
+        /// The spout.
+        spout: String,
+        /// The partition.
+        partition: u32,
+        /// Where it stands.
+        from: u64,
+        /// Where it was to go.
+        to: u64,
+    },
     /// A beginning without an end, or the other way round.
     #[error(
         "partition {partition} has {has} and no {misses}; name it in both, or give one of them for all partitions"

@@ -26,6 +26,12 @@
 //!   then is looked for in the control topic before the record is folded, so that all fold the same.
 //! - A finished or cancelled job never gives a chunk out again.
 //!
+//! # Skipping ahead
+//!
+//! [`Backfills::skip`] has a spout go on elsewhere and makes a job of what it passes over. The job's record names the
+//! spout, and workers take it for a [seek](super::SeekRecord) to the ends of its ranges: there is never the one without
+//! the other.
+//!
 //! # Where the end is
 //!
 //! A chunk ends when reading has come to its end, not when a record with the last offset has come: compaction and
@@ -48,6 +54,7 @@ mod ledger;
 mod operate;
 mod pull;
 mod settings;
+mod skip;
 mod spout;
 mod status;
 mod work;

@@ -25,8 +25,8 @@ pub struct Backfills {
     broker: Arc<dyn Broker>,
     topology: String,
     names: Names,
-    operator: Operator,
-    clock: Clock,
+    pub(super) operator: Operator,
+    pub(super) clock: Clock,
 }
 
 impl Backfills {
@@ -85,6 +85,10 @@ impl Backfills {
         });
         self.note(&job.id, "backfill create", &job.who, &job.reason, details).await?;
         self.append(&self.names.control, Some(job.key()), job.encode()).await?;
+        if job.skip.is_some() {
+            // The spout has been sent past its records: doing some of them twice is better than not at all.
+            return Ok(());
+        }
         let ledger = self.read().await?;
         let mut earlier = true;
         let lost = overlap(job, &ledger, |other| {

@@ -70,6 +70,15 @@ pub struct Seeking {
     /// Its number.
     pub number: u64,
     began: Instant,
+    /// Whether it has a record of its own, to be taken back.
+    own: bool,
+}
+
+impl Seeking {
+    /// The seek that a backfill job asks for.
+    pub(in crate::control) fn of_job(plan: SeekPlan, number: u64) -> Self {
+        Self { plan, number, began: Instant::now(), own: false }
+    }
 }
 
 /// Which partitions have gone where they were to.
@@ -154,9 +163,7 @@ impl Operator {
     /// # Errors
     /// What the log says; it is unknown then whether the seek was asked for. Asking again does no harm.
     pub async fn seek(&self, plan: SeekPlan, who: &str, reason: &str) -> Result<Seeking, ControlError> {
-        let (began, when_ms) = (Instant::now(), self.clock.unix_ms());
-        let last = self.read_state().await?.sought.last_number();
-        let number = when_ms.max(1).unsigned_abs().max(last.saturating_add(1));
+        let (began, when_ms, number) = (Instant::now(), self.clock.unix_ms(), self.next_seek().await?);
         let SpoutSource { spout, topic, .. } = &plan.source;
         for lost in plan.moves.iter().filter_map(|m| Some((m.partition, m.lost?))) {
             self.record(&AuditRecord::lost(topic, lost.0, lost.1, who, when_ms)).await?;
@@ -178,7 +185,13 @@ impl Operator {
             reason: reason.to_owned(),
         };
         self.append(&self.names.control, Some(key_of(number)), Some(record.encode())).await?;
-        Ok(Seeking { plan, number, began })
+        Ok(Seeking { plan, number, began, own: true })
+    }
+
+    /// The number of the next seek: the time, and greater than that of any before.
+    pub(in crate::control) async fn next_seek(&self) -> Result<u64, ControlError> {
+        let (now_ms, last) = (self.clock.unix_ms(), self.read_state().await?.sought.last_number());
+        Ok(now_ms.max(1).unsigned_abs().max(last.saturating_add(1)))
     }
 
     /// Waits until every partition of the seek stands by it, or by a later one, in some live worker; at most `timeout`.
@@ -202,7 +215,9 @@ impl Operator {
                 }
             }
             if answers.missing.is_empty() {
-                self.append(&self.names.control, Some(key_of(seeking.number)), None).await?;
+                if seeking.own {
+                    self.append(&self.names.control, Some(key_of(seeking.number)), None).await?;
+                }
                 return Ok(answers);
             }
             let left = deadline.saturating_duration_since(Instant::now());

@@ -11,6 +11,7 @@ mod flaky;
 mod flips;
 mod records;
 mod seeks;
+mod skips;
 mod workers;
 
 use std::path::PathBuf;

@@ -10,7 +10,7 @@ use crate::runtime::{Options, Running as Run, start};
 use crate::topology::{Rejected, Result, Settings, Sink, Topology, Tuning};
 
 /// Offsets that were stored, by partition, in order.
-type Stored = Arc<Mutex<BTreeMap<u32, Vec<u64>>>>;
+pub(super) type Stored = Arc<Mutex<BTreeMap<u32, Vec<u64>>>>;
 
 /// Takes 10 ms for each write.
 #[derive(Clone)]
@@ -27,16 +27,16 @@ impl Sink for Store {
     }
 }
 
-fn source() -> SpoutSource {
+pub(super) fn source() -> SpoutSource {
     SpoutSource { spout: "lines".into(), topic: "source".into(), group: "g".into() }
 }
 
-async fn fill(stage: &Stage, partitions: u32, records: u64) {
+pub(super) async fn fill(stage: &Stage, partitions: u32, records: u64) {
     stage.broker.create_topic(&TopicSpec::new("source", partitions)).await.unwrap();
     append(stage, partitions, records).await;
 }
 
-async fn append(stage: &Stage, partitions: u32, records: u64) {
+pub(super) async fn append(stage: &Stage, partitions: u32, records: u64) {
     let record = |partition, value: u64| Append {
         partition: Some(partition),
         value: Some(value.to_string().into()),
@@ -48,7 +48,7 @@ async fn append(stage: &Stage, partitions: u32, records: u64) {
 }
 
 /// A worker that stores what it reads, at most 10 records each 10 ms.
-fn run(stage: &Stage, control: &Control, stored: &Stored, on_gap: OnGap) -> Run {
+pub(super) fn run(stage: &Stage, control: &Control, stored: &Stored, on_gap: OnGap) -> Run {
     let settings = LogSpoutSettings { on_gap, ..LogSpoutSettings::new("source", GroupSettings::new("g")) };
     let spout = LogSpout::new(stage.broker.clone(), settings)
         .gated(Arc::new(control.spout("lines")))
@@ -59,13 +59,13 @@ fn run(stage: &Stage, control: &Control, stored: &Stored, on_gap: OnGap) -> Run 
     start(t, &Settings { defaults, ..Settings::default() }, Options::default()).unwrap()
 }
 
-async fn stop(run: Run) {
+pub(super) async fn stop(run: Run) {
     run.stopper().stop();
     let report = run.wait().await;
     assert_eq!(report.exit_code(), 0, "{report:?}");
 }
 
-fn last_stored(stored: &Stored, partition: u32) -> Option<u64> {
+pub(super) fn last_stored(stored: &Stored, partition: u32) -> Option<u64> {
     stored.lock().unwrap().get(&partition).and_then(|offsets| offsets.last().copied())
 }
 

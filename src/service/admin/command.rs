@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::{
     AdminContext, AdminError, AuditCommand, BackfillCommand, DeadLettersCommand, LagArgs, RetryCommand, SeekArgs,
-    SpoutCommand, SwitchCommand, WorkersCommand,
+    SkipArgs, SpoutCommand, SwitchCommand, WorkersCommand,
 };
 
 /// What an operator can ask for.
@@ -44,6 +44,8 @@ pub enum AdminCommand {
     Lag(LagArgs),
     /// Have a spout go on elsewhere, while it runs.
     Seek(SeekArgs),
+    /// Have a spout go on with the newest records now, and what it passes over brought by a backfill job.
+    Skip(Box<SkipArgs>),
     /// The processes that run the topology.
     #[command(subcommand)]
     Workers(WorkersCommand),
@@ -72,6 +74,7 @@ impl AdminCommand {
             Self::Spout(command) => command.run(context).await,
             Self::Lag(args) => args.run(context).await,
             Self::Seek(args) => args.run(context).await,
+            Self::Skip(args) => args.run(context).await,
             Self::Workers(command) => command.run(context).await,
             Self::DeadLetters(command) => command.run(context).await,
             Self::Backfill(command) => command.run(context).await,

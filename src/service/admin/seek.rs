@@ -109,11 +109,11 @@ impl SeekArgs {
 
 /// What came of a seek.
 pub(super) struct Outcome {
-    plan: SeekPlan,
+    pub(super) plan: SeekPlan,
     /// Number of the seek; `None` for a dry run, or when there is nothing to move.
-    number: Option<u64>,
-    answers: SeekAnswers,
-    dry_run: bool,
+    pub(super) number: Option<u64>,
+    pub(super) answers: SeekAnswers,
+    pub(super) dry_run: bool,
 }
 
 pub(super) async fn seek(context: &AdminContext, args: &SeekArgs, clock: Clock) -> Result<Outcome, AdminError> {

@@ -6,12 +6,14 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::bound::{Written, bound_of, parse_bound};
+use super::budget::BudgetArgs;
 use super::command::conclude;
 use super::program::run_program;
+use super::ranges::{ranges_in, skipped_by};
 use super::text::{plan_as_json, plan_as_text};
 use super::watch::watch;
 use crate::control::Worker;
-use crate::control::backfill::{Draft, Job};
+use crate::control::backfill::Draft;
 use crate::delivery::place_of;
 use crate::guard::Clock;
 use crate::service::admin::output::say;
@@ -21,33 +23,32 @@ use crate::service::admin::{AdminContext, AdminError};
 /// Roles that take chunks of jobs.
 const ROLES: [&str; 2] = ["all", "backup"];
 
+/// What stands for both ends.
+const RANGES: [&str; 2] = ["ranges", "skipped_by"];
+
 /// What a job is to be.
 #[derive(Debug, Clone, Args)]
 pub struct CreateArgs {
     /// Where it begins: earliest, a time (2h, 2026-11-21T15:30:00Z), or partitions with offsets (0:100,1:250).
-    #[arg(long, required = true, value_name = "BOUND", value_parser = parse_bound)]
+    #[arg(long, required_unless_present_any = RANGES, value_name = "BOUND", value_parser = parse_bound)]
     pub(super) from: Vec<Written>,
     /// Where it ends, itself not included: latest, a time, or partitions with offsets.
-    #[arg(long, required = true, value_name = "BOUND", value_parser = parse_bound)]
+    #[arg(long, required_unless_present_any = RANGES, value_name = "BOUND", value_parser = parse_bound)]
     pub(super) to: Vec<Written>,
+    /// Exactly the ranges of this file instead, such as `verify --missing` writes; `-` is standard input.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to", "skipped_by"])]
+    pub(super) ranges: Option<PathBuf>,
+    /// Exactly what the seek with this number skipped; `audit list` shows it.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["from", "to"])]
+    pub(super) skipped_by: Option<u64>,
     /// Only this partition; may be repeated.
     #[arg(long = "partition", value_name = "P")]
     pub(super) partitions: Vec<u32>,
-    /// Records a second over all workers, such as 5000 or 5000/s; as fast as --share lets if not given.
-    #[arg(long, value_name = "N/s", value_parser = parse_rate)]
-    pub(super) rate: Option<u64>,
-    /// How much of its time a worker may keep the stores busy.
-    #[arg(long, default_value_t = Job::SHARE, value_name = "0.01-1", value_parser = parse_share)]
-    pub(super) share: f64,
-    /// How many tasks may be at it at a time, over all processes; no bound if not given.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(super) workers: Option<u32>,
+    #[command(flatten)]
+    pub(super) budget: BudgetArgs,
     /// Only these sinks; the others pass the records over.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(super) only_sinks: Vec<String>,
-    /// Records that a worker takes at a time, and that another one takes over when it dies.
-    #[arg(long, default_value_t = Job::CHUNK, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) chunk: u64,
     /// Why, for those who look at it later.
     #[arg(long, default_value = "", value_name = "TEXT")]
     pub(super) reason: String,
@@ -74,7 +75,7 @@ pub struct CreateArgs {
 
 impl CreateArgs {
     pub(super) async fn run(&self, context: &AdminContext) -> Result<ExitCode, AdminError> {
-        let (backfills, draft) = (context.backfills(), self.draft(context)?);
+        let (backfills, draft) = (context.backfills(), self.draft(context).await?);
         check_sinks(context, &draft).await?;
         let mut job = backfills.plan(&draft).await?;
         if self.dry_run {
@@ -110,20 +111,22 @@ impl CreateArgs {
     }
 
     /// The job that is wanted, as far as the command line says.
-    pub(super) fn draft(&self, context: &AdminContext) -> Result<Draft, AdminError> {
+    pub(super) async fn draft(&self, context: &AdminContext) -> Result<Draft, AdminError> {
         let now_ms = Clock::wall().unix_ms();
+        let exactly = match (&self.ranges, self.skipped_by) {
+            (Some(path), _) => ranges_in(path)?,
+            (None, Some(number)) => skipped_by(context, number).await?,
+            (None, None) => Vec::new(),
+        };
         let from = bound_of("--from", &self.from, now_ms).map_err(AdminError::Invalid)?;
         let to = bound_of("--to", &self.to, now_ms).map_err(AdminError::Invalid)?;
         let who = self.who.clone().unwrap_or_else(who);
         Ok(Draft {
+            exactly,
             partitions: self.partitions.iter().copied().collect(),
-            chunk: self.chunk,
-            rate: self.rate,
-            share: self.share,
-            workers: self.workers,
             only_sinks: self.only_sinks.clone(),
             reason: self.reason.clone(),
-            ..Draft::new(context.source_topic()?, from, to, who)
+            ..self.budget.of(Draft::new(context.source_topic()?, from, to, who))
         })
     }
 }
@@ -145,19 +148,5 @@ async fn check_sinks(context: &AdminContext, draft: &Draft) -> Result<(), AdminE
             known.join(", ")
         ))),
         None => Ok(()),
-    }
-}
-
-fn parse_rate(text: &str) -> Result<u64, String> {
-    match text.strip_suffix("/s").unwrap_or(text).parse() {
-        Ok(rate @ 1..=100_000_000) => Ok(rate),
-        _ => Err(format!("`{text}` is no rate; write it as 5000/s, from 1/s on")),
-    }
-}
-
-fn parse_share(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(share) if (0.01..=1.0).contains(&share) => Ok(share),
-        _ => Err(format!("`{text}` is no share; it lies between 0.01 and 1")),
     }
 }

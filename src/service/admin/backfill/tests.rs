@@ -9,7 +9,7 @@ use super::program::arguments;
 use super::text::{details, line, plan_as_json, table};
 use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use crate::broker::{Append, Broker, TopicSpec};
-use crate::control::ensure;
+use crate::control::{SeekTo, SpoutSource, ensure};
 use crate::service::admin::moment::Moment;
 use crate::service::admin::{AdminContext, AdminError};
 
@@ -142,4 +142,40 @@ async fn a_program_that_ends_before_its_job_is_told_of() {
     let error =
         run(&context, "create --from earliest --to latest --program /no/such").await.unwrap_err().to_string();
     assert!(error.contains("cannot start /no/such"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ranges_come_from_a_file_or_from_what_a_seek_has_skipped() {
+    let dir = tempfile::tempdir().unwrap();
+    let context = context(&dir).await;
+    let file = dir.path().join("gaps.jsonl");
+    let gaps = "{\"from\":5,\"partition\":0,\"to\":6}\n\n{\"from\":10,\"partition\":0,\"to\":20}\n";
+    std::fs::write(&file, gaps).unwrap();
+    run(&context, &format!("create --ranges {}", file.display())).await.unwrap();
+    let jobs = context.backfills().list().await.unwrap();
+    let ranges: Vec<String> = jobs[0].job.ranges.iter().map(ToString::to_string).collect();
+    assert_eq!(ranges, ["[0] 5..6", "[0] 10..20"]);
+
+    let source = SpoutSource { spout: "lines".into(), topic: "in".into(), group: "g".into() };
+    let operator = context.operator();
+    let plan = operator.plan_seek(&source, &SeekTo::Offsets([(1, 30)].into())).await.unwrap();
+    let seeking = operator.seek(plan, "ann", "").await.unwrap();
+    run(&context, &format!("create --skipped-by {}", seeking.number)).await.unwrap();
+    let jobs = context.backfills().list().await.unwrap();
+    assert_eq!(jobs[1].job.ranges.iter().map(ToString::to_string).collect::<Vec<_>>(), ["[1] 0..30"]);
+
+    for (text, said) in [
+        ("", "there is no range in it"),
+        ("{\"partition\":0}", "line 1: missing field"),
+        ("{\"partition\":0,\"from\":30,\"to\":29}", "ends before it begins; the log holds 0..50"),
+        ("{\"partition\":0,\"from\":30,\"to\":51}", "is not all there"),
+        ("{\"partition\":4,\"from\":30,\"to\":31}", "no partition 4; it has 0 to 1"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let error = run(&context, &format!("create --ranges {}", file.display())).await.unwrap_err().to_string();
+        assert!(error.contains(said), "{text}: {error}");
+    }
+    let error = run(&context, "create --skipped-by 7").await.unwrap_err().to_string();
+    assert!(error.contains("no seek of `words` has the number 7"), "{error}");
+    assert!(parse("create --from earliest").is_err(), "both ends, or ranges");
 }

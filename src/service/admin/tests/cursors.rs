@@ -3,7 +3,7 @@
 use super::*;
 use crate::broker::{Append, TopicSpec};
 use crate::control::SpoutSource;
-use crate::service::admin::{lag, seek};
+use crate::service::admin::{lag, seek, skip};
 
 fn lines() -> SpoutSource {
     SpoutSource { spout: "lines".into(), topic: "source".into(), group: "g".into() }
@@ -101,4 +101,32 @@ async fn what_cannot_be_done_is_refused_with_what_can() {
     let error = sought(&several, "seek --to latest").await.err().unwrap().to_string();
     assert_eq!(error, "`words` has several spouts: give --spout, one of lines, more");
     assert!(several.operator().audit(10).await.unwrap().is_empty(), "nothing was done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_skip_makes_a_job_of_what_it_passes_over() {
+    let stage = filled().await;
+    let skipped = async |line: &str| {
+        let AdminCommand::Skip(args) = parse(line).unwrap() else { panic!("{line}") };
+        skip::skip(&stage.context, &args, stage.clock).await
+    };
+    let text = skipped("skip --dry-run").await.unwrap().text(false);
+    assert!(text.ends_with("spout lines would go on there: 16 records skipped, 0 repeated"), "{text}");
+    assert!(stage.context.backfills().list().await.unwrap().is_empty());
+
+    let done =
+        skipped("skip --to latest --wait 0 --rate 500/s --share 0.5 --chunk 3 --reason news").await.unwrap();
+    let (text, json) = (done.text(false), done.json());
+    assert!(text.contains("0 of 2 partitions moved") && text.contains("brings them; `backfill show b-"), "{text}");
+    assert_eq!((done.seek.status(), &json["skipped"]), (5, &16.into()));
+    let job = &stage.context.backfills().list().await.unwrap()[0].job;
+    assert_eq!(json["backfill"]["id"], job.id);
+    assert_eq!((job.rate, job.share, job.chunk, job.reason.as_str()), (Some(500), 0.5, 3, "news"));
+    assert_eq!((job.skip.as_deref(), job.total()), (Some("lines"), 16));
+
+    let error = skipped("skip").await.err().unwrap().to_string();
+    assert!(error.contains(&job.id) && error.contains("not over"), "asked for twice: {error}");
+    let error = skipped("skip --to 0:1").await.err().unwrap().to_string();
+    assert!(error.contains("use `seek`"), "{error}");
+    assert!(parse("skip --share 2").unwrap_err().contains("between 0.01 and 1"));
 }

@@ -1,0 +1,59 @@
+//! Skipping ahead: the cursor moves, and what it passes over becomes a job.
+
+use std::collections::BTreeMap;
+
+use super::{BackfillError, Backfills, Bound, Draft, Job};
+use crate::control::{AuditRecord, SeekPlan, SeekTo, Seeking, SpoutSource};
+
+impl Backfills {
+    /// What having a spout go on at `to` would skip, and the job that brings it later; `None` when there is nothing to
+    /// skip. `draft` says how the job is worked at: its topic and its ends are of no account. Writes nothing.
+    ///
+    /// # Errors
+    /// [`BackfillError::NotAhead`] when some partition stands behind `to` already; those of [`plan`](Self::plan).
+    pub async fn plan_skip(
+        &self,
+        source: &SpoutSource,
+        to: &SeekTo,
+        draft: &Draft,
+    ) -> Result<(SeekPlan, Option<Job>), BackfillError> {
+        let plan = self.operator.plan_seek(source, to).await?;
+        if let Some(back) = plan.moves.iter().find(|m| m.skipped == 0) {
+            let (partition, from, to) = (back.partition, back.from, back.to);
+            return Err(BackfillError::NotAhead { spout: source.spout.clone(), partition, from, to });
+        }
+        if plan.moves.is_empty() {
+            return Ok((plan, None));
+        }
+        let begins: BTreeMap<u32, u64> = plan.moves.iter().map(|m| (m.partition, m.to - m.skipped)).collect();
+        let ends: BTreeMap<u32, u64> = plan.moves.iter().map(|m| (m.partition, m.to)).collect();
+        let draft = Draft {
+            topic: source.topic.clone(),
+            from: Bound::Offsets(begins),
+            to: Bound::Offsets(ends),
+            skip: Some(source.spout.clone()),
+            ..draft.clone()
+        };
+        let job = self.plan(&draft).await?;
+        Ok((plan, Some(job)))
+    }
+
+    /// Makes a skip that was planned: **one** record of the control topic is both the job and what moves the spout. A
+    /// crash before it is durable leaves everything as it was; after it, workers move the spout and work at the job,
+    /// whatever becomes of whoever asked for it.
+    ///
+    /// What is processed by the spout while it is being moved is processed by the job once more, which changes nothing.
+    ///
+    /// # Errors
+    /// [`BackfillError::Overlaps`]; what the log says.
+    pub async fn skip(&self, plan: SeekPlan, mut job: Job) -> Result<(Seeking, Job), BackfillError> {
+        let number = self.operator.next_seek().await?;
+        job.when_ms = number.cast_signed();
+        for (partition, gap) in plan.moves.iter().filter_map(|m| Some((m.partition, m.lost?))) {
+            let record = AuditRecord::lost(&job.topic, partition, gap, &job.who, self.clock.unix_ms());
+            self.operator.record(&record).await?;
+        }
+        self.put(&job).await?;
+        Ok((Seeking::of_job(plan, number), job))
+    }
+}
