@@ -80,6 +80,8 @@
 //! 11. A backfill writes exactly its range, ends by itself, resumes after a crash, and stays within its budget.
 //!     (`control::backfill::tests::schedules`, `control::backfill::tests::life`, `control::backfill::tests::fold`,
 //!     `control::backfill::tests::budget`)
+//! 12. Skipping ahead records the skipped range before the cursor moves.
+//!     (`control::tests::skips::whoever_dies_there_is_never_a_moved_cursor_without_its_job_nor_the_other_way_round`)
 //! 13. A retry is never early, never blocks fresh data, never runs for ever. (`delivery::tests::schedules`,
 //!     `delivery::tests::gates::retries_beside_fresh_rows_have_a_fifth_of_the_writes`,
 //!     `delivery::tests::routes::what_fails_again_climbs_the_levels_and_ends_as_a_dead_letter`)

@@ -76,6 +76,11 @@ impl Control {
         self.shared.seeks(name, topic, group)
     }
 
+    /// Whether a partition of the spout `name` is this worker's.
+    pub fn has_partition(&self, name: &str, partition: u32) -> bool {
+        self.shared.has_partition(name, partition)
+    }
+
     /// Name of this worker.
     pub fn worker(&self) -> &str {
         &self.shared.settings.worker

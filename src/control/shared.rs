@@ -120,6 +120,10 @@ impl Shared {
         Arc::new(Steering { board, tell: self.moved.clone(), keep: Arc::new(keep) })
     }
 
+    pub(super) fn has_partition(&self, spout: &str, partition: u32) -> bool {
+        self.lock().boards.iter().any(|board| board.spout() == spout && board.has(partition))
+    }
+
     /// Has the audit say which records were deleted before they were read.
     async fn keep_gap(&self, topic: &str, partition: u32, gap: Gap) -> Result<(), BrokerError> {
         let record = AuditRecord::lost(topic, partition, gap, &self.settings.worker, self.now_ms());

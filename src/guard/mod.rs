@@ -10,6 +10,7 @@
 //! | [`Breaker`], [`SharedBreaker`] | whether a call to a store is worth trying |
 //! | [`Switch`], [`Mode`] | nothing: it is the position that an operator or [`AutoSwitch`] gave it |
 //! | [`AutoSwitch`] | when a switch in `auto` takes a store out of the path, and when it comes back |
+//! | [`AutoSkip`] | when a spout that is too far behind skips ahead |
 //! | [`Pressure`] | how far to slow down for a store under load |
 //! | [`Rate`] | how many may pass in a time |
 //! | [`Share`] | how many retries may go beside fresh rows |
@@ -18,6 +19,7 @@
 //! | [`LoopGuard`] | whether dead letters that are sent back die again |
 //! | [`Clock`] | what `now` is, in a process and on paused time |
 
+mod auto_skip;
 mod auto_switch;
 mod backoff;
 mod breaker;
@@ -33,6 +35,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
+pub use auto_skip::{AutoSkip, AutoSkipSettings};
 pub use auto_switch::{AutoSwitch, AutoSwitchSettings, Flip, Reading};
 pub use backoff::{BackoffSettings, Levels};
 pub use breaker::{

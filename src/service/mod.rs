@@ -2,7 +2,7 @@
 //!
 //! The smallest binary is [`main`] with a function that builds a topology. One with commands of its own takes the
 //! parts: [`CommonArgs`] and [`config`] for its settings, [`connect`] for log and stores, [`run_until_signal`] to run,
-//! [`Live`] to watch, [`watch_load`] to know how busy a server is, [`admin`] for the operator's commands, [`verify`] to
+//! [`Live`] to watch, [`watch_load`] to know how busy a server is, [`watch_lag`] to skip ahead, [`admin`] for the operator's commands, [`verify`] to
 //! say of every record of the log where it is.
 
 pub mod admin;
@@ -14,6 +14,7 @@ mod logging;
 mod main;
 mod progress;
 mod signal;
+mod skip;
 pub mod verify;
 mod watch;
 
@@ -23,4 +24,5 @@ pub use logging::{LogArgs, init_logging};
 pub use main::main;
 pub use progress::{ProgressBar, progress_bytes, progress_count};
 pub use signal::{run_beside, run_until_signal};
+pub use skip::{SkipWatch, watch_lag};
 pub use watch::{GuardWatch, skip_deleted, watch_guards, watch_load};

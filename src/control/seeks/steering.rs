@@ -41,6 +41,11 @@ impl Board {
         });
     }
 
+    /// Whether the partition is this process's.
+    pub(in crate::control) fn has(&self, partition: u32) -> bool {
+        self.partitions().contains_key(&partition)
+    }
+
     /// How it stands, for a heartbeat.
     pub(in crate::control) fn standing(&self) -> CursorStanding {
         CursorStanding {

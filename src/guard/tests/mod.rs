@@ -1,5 +1,6 @@
 //! The guards against the rules they state, and against reference models.
 
+mod auto_skip;
 mod auto_switch;
 mod backoff;
 mod breaker;

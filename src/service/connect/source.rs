@@ -1,9 +1,12 @@
 //! `[source]`
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::set_ms;
 use crate::broker::{GroupSettings, LogSpoutSettings, OnGap, StartFrom};
+use crate::guard::AutoSkipSettings;
 
 /// Where a topology reads, and how.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,6 +47,15 @@ pub struct SourceConfig {
     /// the `earliest` record, or with the `latest`.
     #[serde(default)]
     pub on_gap: OnGapConfig,
+    /// Records of lag from which the spout skips to the newest by itself, and has a backfill bring those between; none =
+    /// never for their sake.
+    pub skip_when_lag_exceeds_records: Option<u64>,
+    /// The same for the age of the oldest record that is not processed.
+    pub skip_when_lag_exceeds_ms: Option<u64>,
+    /// How long the lag has to be too large, and the least time between two such skips.
+    pub skip_dwell_ms: Option<u64>,
+    /// See there.
+    pub skip_again_after_ms: Option<u64>,
     /// With how many deaths of its worker in a row a record becomes a dead letter; 0 = never.
     pub max_deaths: Option<u32>,
     /// After a death, how many records of each partition go out with one run in flight at a time.
@@ -86,6 +98,18 @@ pub enum OnGapConfig {
 }
 
 impl SourceConfig {
+    /// When the spout skips ahead by itself.
+    pub fn auto_skip(&self) -> AutoSkipSettings {
+        let mut settings = AutoSkipSettings {
+            records: self.skip_when_lag_exceeds_records,
+            behind: self.skip_when_lag_exceeds_ms.map(Duration::from_millis),
+            ..AutoSkipSettings::default()
+        };
+        set_ms(&mut settings.dwell, self.skip_dwell_ms);
+        set_ms(&mut settings.again_after, self.skip_again_after_ms);
+        settings
+    }
+
     /// The spout's settings.
     pub fn settings(&self) -> LogSpoutSettings {
         let mut group = GroupSettings::new(&self.group);

@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use squall::control::{Control, SpoutSource};
+use squall::guard::Clock;
 use squall::runtime::{Ended, Options, Report, Running, start};
 use squall::service::{
-    GraphFormat, GuardWatch, run_beside, run_until_signal, skip_deleted, watch_guards, watch_load,
+    GraphFormat, GuardWatch, SkipWatch, run_beside, run_until_signal, skip_deleted, watch_guards, watch_lag,
+    watch_load,
 };
 use squall::{Settings, Topology};
 
@@ -13,7 +16,7 @@ use super::cli::{ReportFormat, Role, RunArgs};
 use super::{Failure, topology};
 use crate::open::{open_control, open_patiently};
 use crate::settings::Config;
-use crate::topology::{BACKFILL, Built, Handles, Parts};
+use crate::topology::{BACKFILL, Built, Handles, Parts, SPOUT};
 
 /// Runs until told to stop. The report is the last measurements.
 pub(super) async fn run(config: &Config, data_dir: &Path, args: &RunArgs) -> Result<ExitCode, Failure> {
@@ -28,6 +31,7 @@ pub(super) async fn run(config: &Config, data_dir: &Path, args: &RunArgs) -> Res
     (wiring.backfill.only, wiring.backfill.runner) = (args.job.clone(), args.runner.clone());
     let built = topology::build(&parts, wiring)?;
     watch(config, &parts, &built);
+    watch_source(config, &parts, &control);
     if matches!(role, Role::All | Role::Retry) {
         skip_deleted(&parts.broker, &config.name, &built.pending).await?;
     }
@@ -94,6 +98,20 @@ pub(super) async fn work(
 /// Starts the topology.
 pub(super) fn begin(config: &Config, main: Topology) -> Result<Running, Failure> {
     Ok(start(main, &config.topology, options(config))?)
+}
+
+/// Has the spout skip ahead when it is too far behind, if the configuration says so.
+fn watch_source(config: &Config, parts: &Parts, control: &Control) {
+    let source = &config.source;
+    let (spout, topic, group) = (SPOUT.to_owned(), source.topic.clone(), source.group.clone());
+    watch_lag(SkipWatch {
+        broker: parts.broker.clone(),
+        topology: config.name.clone(),
+        source: SpoutSource { spout, topic, group },
+        settings: source.auto_skip(),
+        control: control.clone(),
+        clock: Clock::wall(),
+    });
 }
 
 /// Has the guards watched until the process ends: they hear of the lag, and of how busy the server of the rows is where

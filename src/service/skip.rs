@@ -1,0 +1,138 @@
+//! Skips ahead by itself when a spout is too far behind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::broker::Broker;
+use crate::control::backfill::{BackfillError, Backfills, Bound, Draft};
+use crate::control::{Control, Operator, SeekTo, SpoutSource, host_name};
+use crate::guard::{AutoSkip, AutoSkipSettings, Clock};
+
+/// How often the lag is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Whose lag is watched.
+pub struct SkipWatch {
+    /// The log.
+    pub broker: Arc<dyn Broker>,
+    /// Name of the topology.
+    pub topology: String,
+    /// The spout.
+    pub source: SpoutSource,
+    /// From which lag on.
+    pub settings: AutoSkipSettings,
+    /// Tells whether this worker is to decide.
+    pub control: Control,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Looks at the lag of a spout every five seconds. When it has been too large for its dwell, the spout goes on with the
+/// newest records, and a backfill job brings those between, as by an operator's `skip`; the audit says who and why. Of
+/// several workers the one that has the first partition decides. Ends with the process; does nothing without a bound.
+pub fn watch_lag(watch: SkipWatch) -> Option<JoinHandle<()>> {
+    let mut skip = AutoSkip::new(watch.settings);
+    let is_on = skip.is_on();
+    let run = async move {
+        let operator = Operator::new(watch.broker.clone(), &watch.topology, watch.clock);
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if !watch.control.has_partition(&watch.source.spout, 0) {
+                // Whoever has it now begins to look at it anew, and so does this one when it comes back.
+                skip = AutoSkip::new(watch.settings);
+                continue;
+            }
+            let Ok(lag) = operator.lag(&watch.source, Duration::ZERO).await else { continue };
+            let records = lag.iter().map(|partition| partition.lag).sum();
+            let behind_ms = lag.iter().filter_map(|partition| partition.behind_ms).max().unwrap_or_default();
+            let behind = Duration::from_millis(behind_ms.max(0).unsigned_abs());
+            let Some(reason) = skip.observe(watch.clock.now(), records, behind) else { continue };
+            let spout = &watch.source.spout;
+            match watch.skip(&reason).await {
+                Ok(Some(job)) => {
+                    tracing::warn!(spout, job, reason, "skipped ahead; a backfill brings what is between")
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(spout, %error, reason, "cannot skip ahead"),
+            }
+        }
+    };
+    is_on.then(|| tokio::spawn(run))
+}
+
+impl SkipWatch {
+    /// Skips to the newest records; the name of the job that brings the others.
+    async fn skip(&self, reason: &str) -> Result<Option<String>, BackfillError> {
+        let backfills = Backfills::new(self.broker.clone(), &self.topology, self.clock);
+        let who = format!("process {} on {}", std::process::id(), host_name());
+        let ends = Draft::new(&self.source.topic, Bound::Earliest, Bound::Latest, who);
+        let draft = Draft { reason: reason.to_owned(), ..ends };
+        let (plan, job) = backfills.plan_skip(&self.source, &SeekTo::Latest, &draft).await?;
+        let Some(job) = job else { return Ok(None) };
+        let (_seeking, job) = backfills.skip(plan, job).await?;
+        Ok(Some(job.id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::*;
+    use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
+    use crate::broker::{Append, GroupSettings, LogSpout, LogSpoutSettings, TopicSpec};
+    use crate::control::{ControlSettings, ensure};
+    use crate::runtime::{Options, start};
+    use crate::testing::Capture;
+    use crate::topology::{Settings, Topology};
+
+    /// A paused spout falls behind; with the bound it is sent ahead, once, and the job has what it stood before.
+    #[tokio::test(start_paused = true)]
+    async fn a_spout_that_is_too_far_behind_skips_ahead_by_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = EmbeddedBroker::open(&dir.path().join("log"), EmbeddedSettings::for_tests()).unwrap();
+        let (broker, clock): (Arc<dyn Broker>, _) = (Arc::new(log), Clock::new());
+        ensure(&*broker, "words", 1).await.unwrap();
+        broker.create_topic(&TopicSpec::new("source", 2)).await.unwrap();
+        let append = |records: u32| {
+            let record = |at| Append { partition: Some(at % 2), value: Some("x".into()), ..Append::default() };
+            (0..records).map(record).collect::<Vec<_>>()
+        };
+        broker.producer().unwrap().append("source", append(1_000)).await.unwrap();
+        let settings = ControlSettings { clock, ..ControlSettings::new(dir.path(), "worker") };
+        let control = Control::start(broker.clone(), "words", settings).await;
+        let running = control.spout("lines");
+        running.set(false);
+        let spout = LogSpout::new(broker.clone(), LogSpoutSettings::new("source", GroupSettings::new("g")))
+            .gated(Arc::new(running))
+            .steered(control.seeks("lines", "source", "g"));
+        let t = Topology::new("words");
+        t.spout("lines", spout).sink("out", Capture::default());
+        let run = start(t, &Settings::default(), Options::default()).unwrap();
+        let source = SpoutSource { spout: "lines".into(), topic: "source".into(), group: "g".into() };
+        let settings = AutoSkipSettings { records: Some(900), ..AutoSkipSettings::default() };
+        let (topology, watched) = ("words".to_owned(), broker.clone());
+        let watch = SkipWatch { broker: watched, topology, source: source.clone(), settings, control, clock };
+        let watching = watch_lag(watch).expect("a bound is given");
+        let backfills = Backfills::new(broker.clone(), "words", clock);
+
+        tokio::time::sleep(Duration::from_secs(25)).await;
+        assert!(backfills.list().await.unwrap().is_empty(), "not before the dwell is over");
+        while broker.committed("g", "source").await.unwrap() != [Some(500), Some(500)] {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        broker.producer().unwrap().append("source", append(2_000)).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        let jobs = backfills.list().await.unwrap();
+        assert_eq!(jobs.len(), 1, "not again so soon");
+        let job = &jobs[0].job;
+        assert_eq!((job.total(), job.skip.as_deref()), (1_000, Some("lines")));
+        assert!(job.reason.starts_with("1000 records behind, more than 900 for "), "{}", job.reason);
+        assert!(job.who.starts_with("process "), "{}", job.who);
+        watching.abort();
+        run.stopper().stop();
+        assert_eq!(run.wait().await.exit_code(), 0);
+    }
+}
