@@ -23,6 +23,7 @@ mod auto_skip;
 mod auto_switch;
 mod backoff;
 mod breaker;
+mod calendar;
 mod clock;
 mod loop_guard;
 mod pressure;
@@ -41,6 +42,7 @@ pub use backoff::{BackoffSettings, Levels};
 pub use breaker::{
     Breaker, BreakerSettings, BreakerState, BreakerStatus, Permit, Refusal, SharedBreaker, SharedPermit, Verdict,
 };
+pub(crate) use calendar::Civil;
 pub use clock::Clock;
 pub use loop_guard::{LoopGuard, LoopGuardSettings, Looped};
 pub use pressure::{Level, Load, Pressure, PressureSettings};

@@ -50,7 +50,7 @@ pub use letters::{
 pub use list::ListArgs;
 pub use open::open_log;
 pub use retry::RetryCommand;
-pub use seek::SeekArgs;
+pub use seek::{MoveArgs, SeekArgs};
 pub use skip::SkipArgs;
 pub use spout::SpoutCommand;
 pub use switch::SwitchCommand;

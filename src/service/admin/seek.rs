@@ -23,6 +23,13 @@ pub struct SeekArgs {
     /// `latest`, `earliest`, offsets by partition such as `0:100,3:250`, or a time: 2h (ago), 2026-11-21T15:30:00Z.
     #[arg(long, value_name = "WHERE", value_parser = parse_to)]
     pub(super) to: Where,
+    #[command(flatten)]
+    pub(super) how: MoveArgs,
+}
+
+/// How a spout is moved.
+#[derive(Debug, Clone, Args)]
+pub struct MoveArgs {
     /// Which spout, where the topology has several.
     #[arg(long, value_name = "NAME")]
     pub(super) spout: Option<String>,
@@ -31,16 +38,26 @@ pub struct SeekArgs {
     pub(super) reason: String,
     /// Who wants it; the user at this host if not given.
     #[arg(long)]
-    pub(super) who: Option<String>,
+    who: Option<String>,
     /// How long to wait until every partition has moved.
     #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=3600))]
-    pub(super) wait: u64,
+    wait: u64,
     /// Say what would be skipped and what repeated, and move nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
     /// One JSON object instead of text.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+impl MoveArgs {
+    pub(super) fn who(&self) -> String {
+        self.who.clone().unwrap_or_else(who)
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_secs(self.wait)
+    }
 }
 
 /// Where to go on, as it was written.
@@ -98,7 +115,7 @@ fn parse_offsets(text: &str) -> Option<Result<BTreeMap<u32, u64>, String>> {
 impl SeekArgs {
     pub(super) async fn run(&self, context: &AdminContext) -> Result<ExitCode, AdminError> {
         let outcome = seek(context, self, Clock::wall()).await?;
-        if self.json {
+        if self.how.json {
             say(&outcome.json().to_string());
         } else {
             say(&outcome.text(colours()));
@@ -118,14 +135,15 @@ pub(super) struct Outcome {
 
 pub(super) async fn seek(context: &AdminContext, args: &SeekArgs, clock: Clock) -> Result<Outcome, AdminError> {
     let operator = context.operator();
-    let source = spout(context, args.spout.as_deref()).await?;
+    let how = &args.how;
+    let source = spout(context, how.spout.as_deref()).await?;
     let plan = operator.plan_seek(&source, &args.to.at(clock.unix_ms())).await?;
-    let dry_run = args.dry_run;
+    let dry_run = how.dry_run;
     if dry_run || plan.moves.is_empty() {
         return Ok(Outcome { plan, number: None, answers: SeekAnswers::default(), dry_run });
     }
-    let seeking = operator.seek(plan, &args.who.clone().unwrap_or_else(who), &args.reason).await?;
-    let answers = operator.await_sought(&seeking, Duration::from_secs(args.wait)).await?;
+    let seeking = operator.seek(plan, &how.who(), &how.reason).await?;
+    let answers = operator.await_sought(&seeking, how.patience()).await?;
     Ok(Outcome { number: Some(seeking.number), plan: seeking.plan, answers, dry_run })
 }
 

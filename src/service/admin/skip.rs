@@ -1,16 +1,14 @@
 //! `skip`
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::backfill::BudgetArgs;
 use super::output::{colours, say};
-use super::seek::{Outcome, Where, parse_to};
+use super::seek::{MoveArgs, Outcome, Where, parse_to};
 use super::source::spout;
-use super::who::who;
 use super::{AdminContext, AdminError};
 use crate::control::SeekAnswers;
 use crate::control::backfill::{Backfills, Bound, Draft, Job};
@@ -23,32 +21,16 @@ pub struct SkipArgs {
     /// 2026-11-21T15:30:00Z.
     #[arg(long, default_value = "latest", value_name = "WHERE", value_parser = parse_to)]
     pub(super) to: Where,
-    /// Which spout, where the topology has several.
-    #[arg(long, value_name = "NAME")]
-    pub(super) spout: Option<String>,
     #[command(flatten)]
     pub(super) budget: BudgetArgs,
-    /// Why, for those who look at it later.
-    #[arg(long, default_value = "", value_name = "TEXT")]
-    pub(super) reason: String,
-    /// Who wants it; the user at this host if not given.
-    #[arg(long)]
-    pub(super) who: Option<String>,
-    /// How long to wait until every partition has moved.
-    #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=3600))]
-    pub(super) wait: u64,
-    /// Say what would be skipped, and skip nothing.
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// One JSON object instead of text.
-    #[arg(long)]
-    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) how: MoveArgs,
 }
 
 impl SkipArgs {
     pub(super) async fn run(&self, context: &AdminContext) -> Result<ExitCode, AdminError> {
         let skipped = skip(context, self, Clock::wall()).await?;
-        if self.json {
+        if self.how.json {
             say(&skipped.json().to_string());
         } else {
             say(&skipped.text(colours()));
@@ -65,25 +47,19 @@ pub(super) struct Skipped {
 }
 
 pub(super) async fn skip(context: &AdminContext, args: &SkipArgs, clock: Clock) -> Result<Skipped, AdminError> {
-    let source = spout(context, args.spout.as_deref()).await?;
+    let how = &args.how;
+    let source = spout(context, how.spout.as_deref()).await?;
     let backfills = Backfills::new(context.broker.clone(), &context.topology, clock);
-    let draft = Draft {
-        reason: args.reason.clone(),
-        ..args.budget.of(Draft::new(
-            &source.topic,
-            Bound::Earliest,
-            Bound::Latest,
-            args.who.clone().unwrap_or_else(who),
-        ))
-    };
+    let ends = Draft::new(&source.topic, Bound::Earliest, Bound::Latest, how.who());
+    let draft = Draft { reason: how.reason.clone(), ..args.budget.of(ends) };
     let (plan, job) = backfills.plan_skip(&source, &args.to.at(clock.unix_ms()), &draft).await?;
-    let dry_run = args.dry_run;
+    let dry_run = how.dry_run;
     let Some(job) = job.filter(|_| !dry_run) else {
         let seek = Outcome { plan, number: None, answers: SeekAnswers::default(), dry_run };
         return Ok(Skipped { seek, job: None });
     };
     let (seeking, job) = backfills.skip(plan, job).await?;
-    let answers = context.operator().await_sought(&seeking, Duration::from_secs(args.wait)).await?;
+    let answers = context.operator().await_sought(&seeking, how.patience()).await?;
     let seek = Outcome { number: Some(seeking.number), plan: seeking.plan, answers, dry_run };
     Ok(Skipped { seek, job: Some(job) })
 }

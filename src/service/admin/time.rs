@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::guard::Civil;
+
 /// Units that [`parse_duration`] takes, with their milliseconds.
 const UNITS: [(&str, u64); 7] = [
     ("ms", 1),
@@ -60,20 +62,8 @@ pub(super) fn show_ago(now_ms: i64, then_ms: i64) -> String {
 }
 
 /// A point in time, as `2026-11-21 15:30:00 UTC`.
-///
-/// The date is that of Howard Hinnant's `civil_from_days`: years of 400-year eras that begin in March.
 pub(super) fn show_utc(unix_ms: i64) -> String {
-    let seconds = unix_ms.div_euclid(1000);
-    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let Civil { year, month, day, hour, minute, second } = Civil::of(unix_ms);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
