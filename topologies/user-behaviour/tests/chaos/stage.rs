@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use squall::broker::Broker;
+use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep};
 use user_behaviour::open::{create_data_dir, ensure_topics, open_rows, open_timelines};
 use user_behaviour::settings::Config;
@@ -15,7 +17,8 @@ use super::load::Load;
 use super::outcome::Outcome;
 use super::probe::{Phase, Probe};
 use super::servers::{Lab, row_writes, rows_and_times};
-use super::support::cluster::config;
+use super::support::cluster::{args, config};
+use super::support::process::run as run_binary;
 use super::support::verify::{Verdict, verify_seeing, waiting};
 use super::traffic::{Mix, Traffic};
 use super::watch::Watch;
@@ -175,6 +178,14 @@ impl Stage {
     pub(crate) async fn flow(&self, phase: Phase, time: Duration) {
         self.probe.phase(phase);
         sleep(time).await;
+    }
+
+    /// What a command of the binary prints, null where that is no JSON; `None` when it fails.
+    pub(crate) fn ask(&self, command: &[&str]) -> Option<Value> {
+        let output = block_in_place(|| run_binary(&self.dir, &args(command, &self.overrides)));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let last = text.lines().last().unwrap_or_default();
+        output.status.success().then(|| serde_json::from_str(last).unwrap_or_default())
     }
 
     /// Ends the load, waits until nothing is left, stops the workers, and compares ledger, log, stores and dead letters.

@@ -10,9 +10,11 @@
 //! | 6 | replies of MariaDB are dropped | nothing is counted twice |
 //! | 9 | both stores are away for 5 min | memory flat, no dead letters, everything stored afterwards |
 //! | 10 | a switch is flipped every second while its store is down | the last value survives a restart |
+//! | 11 | workers are killed that bring a backlog beside live traffic | every record of it, fresh ones as fresh as before |
 //! | 13 | the disk is full | a clear error, nothing acknowledged that is not stored |
 //! | 14 | one record in a thousand is poison | dead letters exact, one attempt each, throughput kept |
 
+mod backfill_killed;
 mod both_stores_down;
 mod broker_killed;
 mod coordinator_black_holed;
@@ -38,13 +40,14 @@ pub(crate) enum Scenario {
     RepliesDropped,
     BothStoresDown,
     SwitchFlipped,
+    BackfillKilled,
     DiskFull,
     Poison,
 }
 
 impl Scenario {
     /// All, by number.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::WorkerKilled,
         Self::WorkerStopped,
         Self::BrokerKilled,
@@ -53,6 +56,7 @@ impl Scenario {
         Self::RepliesDropped,
         Self::BothStoresDown,
         Self::SwitchFlipped,
+        Self::BackfillKilled,
         Self::DiskFull,
         Self::Poison,
     ];
@@ -68,6 +72,7 @@ impl Scenario {
             Self::RepliesDropped => 6,
             Self::BothStoresDown => 9,
             Self::SwitchFlipped => 10,
+            Self::BackfillKilled => 11,
             Self::DiskFull => 13,
             Self::Poison => 14,
         }
@@ -84,6 +89,7 @@ impl Scenario {
             Self::RepliesDropped => "chaos_06_replies_of_mysql_are_dropped",
             Self::BothStoresDown => "chaos_09_both_stores_are_down",
             Self::SwitchFlipped => "chaos_10_a_switch_is_flipped_every_second",
+            Self::BackfillKilled => "chaos_11_a_backlog_is_brought_by_workers_that_are_killed",
             Self::DiskFull => "chaos_13_the_disk_is_full",
             Self::Poison => "chaos_14_one_record_in_a_thousand_is_poison",
         }
@@ -99,6 +105,7 @@ impl Scenario {
             Self::RepliesDropped => replies_dropped::run(lab).await,
             Self::BothStoresDown => both_stores_down::run(lab).await,
             Self::SwitchFlipped => switch_flipped::run(lab).await,
+            Self::BackfillKilled => backfill_killed::run(lab).await,
             Self::DiskFull => disk_full::run(lab).await,
             Self::Poison => poison::run(lab).await,
         }

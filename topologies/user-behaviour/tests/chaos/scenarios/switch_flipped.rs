@@ -4,8 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
-use tokio::task::block_in_place;
 use tokio::time::{interval, sleep};
 
 use crate::args::Form;
@@ -13,8 +11,6 @@ use crate::outcome::Outcome;
 use crate::probe::Phase;
 use crate::servers::Lab;
 use crate::stage::{Plan, Stage};
-use crate::support::cluster::args;
-use crate::support::process::run as run_binary;
 
 const SWITCH: &str = "rows";
 /// Who is named in the records of these changes; all others are the workers' own.
@@ -74,18 +70,18 @@ async fn survive_restart(stage: &Stage, outcome: &mut Outcome) {
 
 /// Turns the switch; whether all workers applied it.
 fn turn(stage: &Stage, value: &str) -> bool {
-    ask(stage, &["switch", value, SWITCH, "--reason", "chaos", "--who", WHO]).is_some()
+    stage.ask(&["switch", value, SWITCH, "--reason", "chaos", "--who", WHO]).is_some()
 }
 
 fn value_of(stage: &Stage) -> Option<String> {
-    let listed = ask(stage, &["switch", "list", "--json"])?;
+    let listed = stage.ask(&["switch", "list", "--json"])?;
     let switches = listed["switches"].as_array()?;
     Some(switches.iter().find(|switch| switch["name"] == SWITCH)?["value"].as_str()?.to_owned())
 }
 
 /// How often the switch flipped by itself in the worker where it did so most: each decides for itself.
 fn automatic_changes(stage: &Stage) -> Option<usize> {
-    let listed = ask(stage, &["audit", "list", "--json", "--limit", "1000"])?;
+    let listed = stage.ask(&["audit", "list", "--json", "--limit", "1000"])?;
     let records = listed["audit"].as_array()?.iter();
     let others = records.filter(|record| record["target"] == format!("switch/{SWITCH}") && record["who"] != WHO);
     let mut by_worker = BTreeMap::<&str, usize>::new();
@@ -93,12 +89,4 @@ fn automatic_changes(stage: &Stage) -> Option<usize> {
         *by_worker.entry(record["who"].as_str()?).or_default() += 1;
     }
     Some(by_worker.into_values().max().unwrap_or(0))
-}
-
-/// What a command of the binary prints, null where that is no JSON; `None` when it fails.
-fn ask(stage: &Stage, command: &[&str]) -> Option<Value> {
-    let output = block_in_place(|| run_binary(&stage.dir, &args(command, &stage.overrides)));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let last = text.lines().last().unwrap_or_default();
-    output.status.success().then(|| serde_json::from_str(last).unwrap_or_default())
 }
