@@ -107,14 +107,14 @@ impl Shared {
                 board
             }
         };
-        board.want(inner.state.sought.of(spout));
+        board.want_of(&inner.state.sought);
         self.registered(inner);
         let shared = Arc::downgrade(self);
-        let keep = move |topic: String, partition: u32, gap: Gap| -> BoxFuture<'static, Result<(), BrokerError>> {
+        let keep = move |topic: String, partition, gap, to| -> BoxFuture<'static, Result<(), BrokerError>> {
             let shared = shared.upgrade();
             Box::pin(async move {
                 let shared = shared.ok_or(BrokerError::Closed { what: "the control of this worker" })?;
-                shared.keep_gap(&topic, partition, gap).await
+                shared.keep_gap(&topic, partition, gap, to).await
             })
         };
         Arc::new(Steering { board, tell: self.moved.clone(), keep: Arc::new(keep) })
@@ -124,11 +124,16 @@ impl Shared {
         self.lock().boards.iter().any(|board| board.spout() == spout && board.has(partition))
     }
 
-    /// Has the audit say which records were deleted before they were read.
-    async fn keep_gap(&self, topic: &str, partition: u32, gap: Gap) -> Result<(), BrokerError> {
-        let record = AuditRecord::lost(topic, partition, gap, &self.settings.worker, self.now_ms());
-        let record = Append { partition: Some(0), value: Some(record.encode()), ..Append::default() };
-        self.broker.producer()?.append(&self.names.audit, vec![record]).await.map(drop)
+    /// Has the audit say which records were deleted before they were read, and which are passed over behind them.
+    async fn keep_gap(&self, topic: &str, partition: u32, gap: Gap, to: u64) -> Result<(), BrokerError> {
+        let (worker, now_ms) = (&self.settings.worker, self.now_ms());
+        let mut records = vec![AuditRecord::lost(topic, partition, gap, worker, now_ms)];
+        if gap.to < to {
+            records.push(AuditRecord::passed(topic, partition, Gap { from: gap.to, to }, worker, now_ms));
+        }
+        let append = |r: AuditRecord| Append { partition: Some(0), value: Some(r.encode()), ..Append::default() };
+        let records = records.into_iter().map(append).collect();
+        self.broker.producer()?.append(&self.names.audit, records).await.map(drop)
     }
 
     fn registered(&self, mut inner: MutexGuard<'_, Inner>) {
@@ -266,7 +271,7 @@ pub(super) struct Report {
 impl Inner {
     fn turn(&mut self, now_ms: i64) {
         let Self { state, switches, spouts, boards, turned, .. } = self;
-        boards.iter().for_each(|board| board.want(state.sought.of(board.spout())));
+        boards.iter().for_each(|board| board.want_of(&state.sought));
         turned.extend(turn(switches, state, now_ms));
         turned.extend(turn(spouts, state, now_ms));
     }

@@ -25,8 +25,7 @@ impl Default for AutoSkipSettings {
 
 /// Decides from regular readings of the lag.
 ///
-/// It says to skip when every reading for `dwell` was past a bound, and the last time that it said so is `again_after`
-/// ago. A reading that failed is none: it neither begins nor ends the time.
+/// It says to skip when every reading for `dwell` was past a bound, and the last skip is `again_after` ago. A reading that failed is none: it neither begins nor ends the time.
 #[derive(Debug, Clone)]
 pub struct AutoSkip {
     settings: AutoSkipSettings,
@@ -46,7 +45,13 @@ impl AutoSkip {
         self.settings.records.is_some() || self.settings.behind.is_some()
     }
 
-    /// Takes a reading; why to skip now, if so.
+    /// It has been skipped, this long ago.
+    pub fn skipped(&mut self, now: Duration, ago: Duration) {
+        self.last = self.last.max(now.checked_sub(ago).or(self.last));
+    }
+
+    /// Takes a reading; why to skip now, if so. Without a [`skipped`](Self::skipped) afterwards it says so again after
+    /// another dwell.
     pub fn observe(&mut self, now: Duration, records: u64, behind: Duration) -> Option<String> {
         let AutoSkipSettings { records: most, behind: longest, dwell, again_after } = self.settings;
         let many = most.filter(|most| records > *most);
@@ -61,7 +66,7 @@ impl AutoSkip {
         if lasted < dwell || !settled {
             return None;
         }
-        (self.last, self.since) = (Some(now), None);
+        self.since = None;
         let bounds = [
             many.map(|most| format!("{records} records behind, more than {most}")),
             old.map(|longest| format!("{} s behind, more than {}", behind.as_secs(), longest.as_secs())),

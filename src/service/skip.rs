@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::broker::Broker;
 use crate::control::backfill::{BackfillError, Backfills, Bound, Draft};
-use crate::control::{Control, Operator, SeekTo, SpoutSource, host_name};
+use crate::control::{Control, Operator, Running, SeekTo, SpoutSource, host_name};
 use crate::guard::{AutoSkip, AutoSkipSettings, Clock};
 
 /// How often the lag is looked at.
@@ -36,23 +36,31 @@ pub fn watch_lag(watch: SkipWatch) -> Option<JoinHandle<()>> {
     let mut skip = AutoSkip::new(watch.settings);
     let is_on = skip.is_on();
     let run = async move {
+        let (backfills, running) = watch.parts();
         let operator = Operator::new(watch.broker.clone(), &watch.topology, watch.clock);
         loop {
             tokio::time::sleep(LOOK).await;
-            if !watch.control.has_partition(&watch.source.spout, 0) {
-                // Whoever has it now begins to look at it anew, and so does this one when it comes back.
+            if !watch.control.has_partition(&watch.source.spout, 0) || running.is_paused() {
+                // Whoever has it now begins to look at it anew, and so does this one when it comes back. One that is
+                // paused is behind because somebody wants it to be.
                 skip = AutoSkip::new(watch.settings);
                 continue;
             }
             let Ok(lag) = operator.lag(&watch.source, Duration::ZERO).await else { continue };
+            if lag.iter().any(|partition| partition.lag > 0 && partition.behind_ms.is_none()) {
+                // How old it is could not be read, which is no reading.
+                continue;
+            }
             let records = lag.iter().map(|partition| partition.lag).sum();
             let behind_ms = lag.iter().filter_map(|partition| partition.behind_ms).max().unwrap_or_default();
             let behind = Duration::from_millis(behind_ms.max(0).unsigned_abs());
-            let Some(reason) = skip.observe(watch.clock.now(), records, behind) else { continue };
+            let now = watch.clock.now();
+            let Some(reason) = skip.observe(now, records, behind) else { continue };
             let spout = &watch.source.spout;
-            match watch.skip(&reason).await {
+            match watch.skip(&backfills, &reason).await {
                 Ok(Some(job)) => {
-                    tracing::warn!(spout, job, reason, "skipped ahead; a backfill brings what is between")
+                    skip.skipped(now, Duration::ZERO);
+                    tracing::warn!(spout, job, reason, "skipped ahead; a backfill brings what is between");
                 }
                 Ok(None) => {}
                 Err(error) => tracing::warn!(spout, %error, reason, "cannot skip ahead"),
@@ -63,9 +71,21 @@ pub fn watch_lag(watch: SkipWatch) -> Option<JoinHandle<()>> {
 }
 
 impl SkipWatch {
-    /// Skips to the newest records; the name of the job that brings the others.
-    async fn skip(&self, reason: &str) -> Result<Option<String>, BackfillError> {
+    fn parts(&self) -> (Backfills, Running) {
         let backfills = Backfills::new(self.broker.clone(), &self.topology, self.clock);
+        (backfills, self.control.spout(&self.source.spout))
+    }
+
+    /// Skips to the newest records; the name of the job that brings the others. `None` when there is nothing to bring, or
+    /// when somebody, such as another worker before, has skipped not long ago.
+    async fn skip(&self, backfills: &Backfills, reason: &str) -> Result<Option<String>, BackfillError> {
+        let jobs = backfills.list().await?;
+        let skips = jobs.iter().filter(|status| status.job.skip.as_ref() == Some(&self.source.spout));
+        let last_ms = skips.map(|status| status.job.when_ms).max();
+        let age_ms = last_ms.map(|ms| self.clock.unix_ms().saturating_sub(ms).max(0).unsigned_abs());
+        if age_ms.is_some_and(|ms| Duration::from_millis(ms) < self.settings.again_after) {
+            return Ok(None);
+        }
         let who = format!("process {} on {}", std::process::id(), host_name());
         let ends = Draft::new(&self.source.topic, Bound::Earliest, Bound::Latest, who);
         let draft = Draft { reason: reason.to_owned(), ..ends };
@@ -103,8 +123,7 @@ mod tests {
         broker.producer().unwrap().append("source", append(1_000)).await.unwrap();
         let settings = ControlSettings { clock, ..ControlSettings::new(dir.path(), "worker") };
         let control = Control::start(broker.clone(), "words", settings).await;
-        let running = control.spout("lines");
-        running.set(false);
+        let running = Running::new(false);
         let spout = LogSpout::new(broker.clone(), LogSpoutSettings::new("source", GroupSettings::new("g")))
             .gated(Arc::new(running))
             .steered(control.seeks("lines", "source", "g"));

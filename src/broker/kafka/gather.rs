@@ -28,6 +28,12 @@ impl Gathered<'_> {
     pub(super) fn add(&mut self, message: &Message<'_>) {
         let partition = u32::try_from(message.partition()).unwrap_or_default();
         let offset = u64::try_from(message.offset()).unwrap_or_default();
+        if let Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) = message.error()
+            && let Some(live) = self.live.get_mut(&partition)
+        {
+            // Also of one that is paused: the client has given it up, and it cannot be sought in.
+            live.stuck = true;
+        }
         let Some(live) = self.live.get_mut(&partition).filter(|live| !live.draining && !live.paused) else {
             return;
         };

@@ -257,11 +257,8 @@ impl Poller {
         match code {
             Code::AutoOffsetReset | Code::OffsetOutOfRange => {
                 // The position is what was asked for; the message may name where the log gave up.
-                let live = self.live.get_mut(&partition);
-                let (epoch, offset) = live.map_or((NO_EPOCH, offset), |live| {
-                    live.stuck = true;
-                    (live.epoch, live.next)
-                });
+                let live = self.live.get(&partition);
+                let (epoch, offset) = live.map_or((NO_EPOCH, offset), |live| (live.epoch, live.next));
                 self.inbox.push(Event::OutOfRange { partition, epoch, offset });
             }
             code => self.client_failed(KafkaError::MessageConsumption(code)),

@@ -42,9 +42,7 @@ impl LogSpout {
                 tracing::warn!(topic = self.settings.topic, partition, next, ?phase, "the last owner died");
             }
             self.ours.assign(partition, epoch, next, phase, seek);
-            if let Some(seeks) = self.moves.seeks() {
-                seeks.stands(partition, seek);
-            }
+            self.moves.stands(partition, seek);
             if !wary {
                 continue;
             }

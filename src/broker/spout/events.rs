@@ -82,9 +82,7 @@ impl LogSpout {
         self.passed.retain(|(run, _)| !partitions.contains(&run.partition));
         self.holds.forget(partitions);
         self.moves.forget(partitions);
-        if let Some(seeks) = self.moves.seeks() {
-            partitions.iter().filter(|at| self.ours.of(**at).is_some()).for_each(|at| seeks.gone(*at));
-        }
+        self.moves.say_gone(partitions.iter().copied().filter(|partition| self.ours.of(*partition).is_some()));
         self.ours.remove(partitions);
         self.forget_suspects(partitions);
     }

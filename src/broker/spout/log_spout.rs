@@ -136,7 +136,10 @@ impl LogSpout {
     /// The next run to replay, if one is due. Cancel-safe.
     async fn next_replay(&mut self, max: usize) -> Result<Option<Pulled<LogRecord>>> {
         let topic = &self.settings.topic;
-        let next = self.replays.next(&self.broker, topic, max, &mut self.gates).await?;
+        let next = match self.replays.next(&self.broker, topic, max, &mut self.gates).await {
+            Ok(next) => next,
+            Err(error) => return self.replay_failed(error).map(|()| None),
+        };
         Ok(next.map(|(fetched, run)| {
             let is_suspect = self.ours.of(fetched.partition).is_some_and(|assigned| assigned.suspect.is_some());
             self.alone = run.single || is_suspect;

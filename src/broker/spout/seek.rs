@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::LogSpout;
@@ -41,18 +43,19 @@ pub trait Seeks: Send + Sync + 'static {
     /// is about, and kept.
     fn changed(&self) -> BoxFuture<'_, ()>;
 
-    /// A partition is this process's, and stands as of the seek with this number; 0 = it never was sought.
-    fn stands(&self, partition: u32, seek: u64);
+    /// A partition is this task's, and stands as of the seek with this number; 0 = it never was sought. `task` tells the
+    /// tasks of the process apart.
+    fn stands(&self, task: u64, partition: u32, seek: u64);
 
-    /// A partition is not this process's any more.
-    fn gone(&self, partition: u32);
+    /// A partition is not this task's any more; another one of the process may have it already.
+    fn gone(&self, task: u64, partition: u32);
 
     /// A partition cannot be read on because of a gap, and waits for a seek. Said once for each stop.
     fn stopped(&self, partition: u32, gap: Gap);
 
-    /// A partition is about to go on behind a gap, as its settings say. The gap is kept somewhere durable once this has
-    /// returned. Called again after an error.
-    fn passing<'a>(&'a self, partition: u32, gap: Gap) -> BoxFuture<'a, Result<(), BrokerError>>;
+    /// A partition is about to go on at `to` behind a gap, as its settings say. The gap is kept somewhere durable once this
+    /// has resolved; it runs to its end whatever becomes of the spout. Called again after an error.
+    fn passing(&self, partition: u32, gap: Gap, to: u64) -> BoxFuture<'static, Result<(), BrokerError>>;
 }
 
 /// What a spout does when the log has deleted records before they were read.
@@ -81,21 +84,35 @@ pub(super) struct Moves {
     again: Instant,
     /// What tells that there may be other seeks.
     change: Option<BoxFuture<'static, ()>>,
+    /// Tells the tasks of the process apart.
+    task: u64,
 }
 
+/// The next [`Moves::task`].
+static TASKS: AtomicU64 = AtomicU64::new(0);
+
 /// Where a partition goes on once nothing of it is in flight.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Move {
     offset: u64,
     /// Number of the last seek afterwards.
     seek: u64,
     /// What is passed over that was deleted, to be kept first.
     gap: Option<Gap>,
+    /// The task that keeps it: a future that is dropped and begun again would keep it twice.
+    keeping: Option<JoinHandle<Result<(), BrokerError>>>,
+}
+
+impl Move {
+    fn to(offset: u64, seek: u64) -> Self {
+        Self { offset, seek, gap: None, keeping: None }
+    }
 }
 
 impl Moves {
     pub(super) fn new(seeks: Option<Arc<dyn Seeks>>) -> Self {
-        Self { seeks, moving: BTreeMap::new(), again: Instant::now(), change: None }
+        let task = TASKS.fetch_add(1, Ordering::Relaxed);
+        Self { seeks, moving: BTreeMap::new(), again: Instant::now(), change: None, task }
     }
 
     pub(super) fn seeks(&self) -> Option<&Arc<dyn Seeks>> {
@@ -104,6 +121,20 @@ impl Moves {
 
     pub(super) fn partitions(&self) -> impl Iterator<Item = u32> {
         self.moving.keys().copied()
+    }
+
+    /// Says that a partition is this task's.
+    pub(super) fn stands(&self, partition: u32, seek: u64) {
+        if let Some(seeks) = &self.seeks {
+            seeks.stands(self.task, partition, seek);
+        }
+    }
+
+    /// Says that partitions are not this task's any more.
+    pub(super) fn say_gone(&self, partitions: impl Iterator<Item = u32>) {
+        if let Some(seeks) = &self.seeks {
+            partitions.for_each(|partition| seeks.gone(self.task, partition));
+        }
     }
 
     /// Whether the partition is to go on elsewhere.
@@ -156,26 +187,55 @@ impl LogSpout {
         };
         let ready: Vec<u32> = self.moves.moving.keys().copied().filter(drained).collect();
         for partition in ready {
-            let Some(Move { offset, seek, gap }) = self.moves.moving.get(&partition).copied() else { continue };
-            let result = match (gap, self.moves.seeks.clone()) {
-                (Some(gap), Some(seeks)) => seeks.passing(partition, gap).await,
-                _ => Ok(()),
-            };
+            if !self.keep_gap(partition).await {
+                continue;
+            }
+            let Some(&Move { offset, seek, .. }) = self.moves.moving.get(&partition) else { continue };
             let commit = Commit { partition, offset, note: Note::Open, seek };
-            let result = match result {
-                Ok(()) => self.consumer().commit_now(&[commit]).await,
-                error => error,
-            };
-            match result {
+            match self.consumer().commit_now(&[commit]).await {
                 Ok(()) => self.moved(partition, offset, seek)?,
-                Err(error) if error.class() == Class::Retryable => {
-                    tracing::warn!(topic = self.settings.topic, partition, error = %Error::from(error), "a partition is not moved yet");
-                    self.moves.again = Instant::now() + AGAIN;
-                }
+                Err(error) if error.class() == Class::Retryable => self.move_again(partition, error),
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(())
+    }
+
+    /// Whether what the move of this partition passes over is kept, if there is anything to keep. Tried again after any
+    /// error: what cannot be kept must not be passed over, and is no reason to end the other partitions. Cancel-safe.
+    async fn keep_gap(&mut self, partition: u32) -> bool {
+        let floor = self.ours.of(partition).map(|assigned| assigned.floor);
+        let (Some(seeks), Some(moving)) = (self.moves.seeks.clone(), self.moves.moving.get_mut(&partition)) else {
+            return true;
+        };
+        let Some(gap) = moving.gap else { return true };
+        // Runs below the gap that had not settled are given up with it.
+        let from = floor.map_or(gap.from, |floor| floor.min(gap.from));
+        let keeping = moving
+            .keeping
+            .get_or_insert_with(|| tokio::spawn(seeks.passing(partition, Gap { from, ..gap }, moving.offset)));
+        let kept = keeping.await;
+        moving.keeping = None;
+        match kept {
+            Ok(Ok(())) => {
+                moving.gap = None;
+                true
+            }
+            Ok(Err(error)) => {
+                self.move_again(partition, error);
+                false
+            }
+            Err(_) => {
+                self.moves.again = Instant::now() + AGAIN;
+                false
+            }
+        }
+    }
+
+    fn move_again(&mut self, partition: u32, error: BrokerError) {
+        let error = Error::from(error);
+        tracing::warn!(topic = self.settings.topic, partition, %error, "a partition is not moved yet");
+        self.moves.again = Instant::now() + AGAIN;
     }
 
     /// Has partitions drain that are sought elsewhere.
@@ -197,7 +257,7 @@ impl LogSpout {
                 number,
                 "a partition goes on elsewhere"
             );
-            self.begin_move(partition, Move { offset, seek: number, gap: None })?;
+            self.begin_move(partition, Move::to(offset, number))?;
         }
         Ok(())
     }
@@ -218,9 +278,7 @@ impl LogSpout {
     fn moved(&mut self, partition: u32, offset: u64, seek: u64) -> Result<()> {
         self.moves.moving.remove(&partition);
         self.ours.seek(partition, offset, seek);
-        if let Some(seeks) = &self.moves.seeks {
-            seeks.stands(partition, seek);
-        }
+        self.moves.stands(partition, seek);
         self.give_up_turn();
         // What holds back nothing any more is resumed from here.
         self.pause_at(partition, offset)
@@ -228,9 +286,7 @@ impl LogSpout {
 
     /// No partition is this task's any more.
     pub(super) fn gone(&self) {
-        if let Some(seeks) = &self.moves.seeks {
-            self.ours.iter().for_each(|(partition, _)| seeks.gone(partition));
-        }
+        self.moves.say_gone(self.ours.iter().map(|(partition, _)| partition));
     }
 
     /// What a failed poll means: the end of the run, or of a partition's reading where somebody can say how it goes on.
@@ -246,6 +302,16 @@ impl LogSpout {
             ))),
             other => Err(Error::new(other.class(), other)),
         }
+    }
+
+    /// What was to come again cannot be read: as with a failed poll, from what has not settled on.
+    pub(super) fn replay_failed(&mut self, error: BrokerError) -> Result<()> {
+        let BrokerError::OutOfRange { topic, partition, earliest, latest, .. } = error else {
+            return Err(Error::new(error.class(), error));
+        };
+        self.replays.remove(&[partition]);
+        let offset = self.ours.of(partition).map_or(0, |assigned| assigned.floor);
+        self.poll_failed(BrokerError::OutOfRange { topic, partition, offset, earliest, latest })
     }
 
     fn gap(&mut self, partition: u32, from: u64, earliest: u64, latest: u64) -> Result<()> {
@@ -278,6 +344,6 @@ impl LogSpout {
             to = offset,
             "records were deleted before they were read; they are passed over"
         );
-        self.begin_move(partition, Move { offset, seek, gap: Some(Gap { from, to: offset }) })
+        self.begin_move(partition, Move { gap: Some(gap), ..Move::to(offset, seek) })
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 /// How long a task keeps the stores busy before it rests, as long as nothing is slower: runs overlap meanwhile, so that
 /// a rest after each does not cost their overlap.
 const SLICE: Duration = Duration::from_millis(100);
+/// The longest rest: what took longer was not work but a store, or a machine, that stood still.
+const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// What a task may do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub enum Turn {
 /// - *rate*: a task has the job's rate divided by the leases that the job holds now. Over any time `t` it lets at most
 ///   `rate / leases · t` records and one run go. A run has at most a second's worth.
 /// - *share*: what a task has in flight makes a busy time, from the first pull until all is settled; no run is added to
-///   it after 100 ms. A busy time of `d` is followed by a rest of `d · (1 / share − 1)`, so the task takes at most that
+///   it after 100 ms. A busy time of `d` is followed by a rest of `d · (1 / share − 1)`, at most 30 s, so the task takes at most that
 ///   share of the stores' time, whatever they are slowed down by, also from another process.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Budget {
@@ -63,7 +65,7 @@ impl Budget {
     pub fn idle(&mut self, now: Duration) {
         if let Some(since) = self.busy_since.take() {
             let busy = now.saturating_sub(since);
-            self.rest_until = now.saturating_add(times(busy, 1.0 / self.share - 1.0));
+            self.rest_until = now.saturating_add(times(busy, 1.0 / self.share - 1.0).min(LONGEST_REST));
         }
     }
 

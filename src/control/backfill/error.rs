@@ -34,10 +34,9 @@ pub enum BackfillError {
         /// The last that there is.
         last: u32,
     },
-    /// A skip that would lead back, or over nothing but deleted records.
+    /// A skip that would lead back.
     #[error(
-        "there is nothing between {from}, where spout `{spout}` stands in partition {partition}, and {to} that could be \
-         skipped; leave the partition out, or use `seek`"
+        "spout `{spout}` stands at {from} in partition {partition}, which is past {to}; to go back use `seek`"
     )]
     NotAhead {
         /// The spout.

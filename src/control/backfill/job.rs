@@ -4,11 +4,14 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::BackfillError;
+use crate::control::SeekRecord;
 
 /// What the key of a job's control record begins with.
 pub(in crate::control) const PREFIX: &str = "backfill/";
 /// More chunks than this cannot be leased one by one in reasonable time.
 pub(super) const MAX_CHUNKS: u64 = 100_000;
+/// More ranges than this do not fit into one record of the control topic.
+const MAX_RANGES: u64 = 10_000;
 /// The smallest share that is not a mistake: rests are a hundred times as long as the work.
 pub(super) const MIN_SHARE: f64 = 0.01;
 
@@ -74,6 +77,9 @@ pub struct Job {
     /// The spout by whose skip these ranges were left out.
     #[serde(default)]
     pub skip: Option<String>,
+    /// Where that spout is sent by this very record, so that it passes them over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sends: Option<SeekRecord>,
     /// After how long without a word a worker loses its chunk, in milliseconds.
     pub lease_ms: u64,
     /// Who wants it.
@@ -161,6 +167,12 @@ impl Job {
         }
         if self.rate == Some(0) || self.workers == Some(0) || self.chunk == 0 || self.lease_ms == 0 {
             return wrong("rate, workers, chunk or lease", "each is at least 1".to_owned());
+        }
+        if self.ranges.len() as u64 > MAX_RANGES {
+            return wrong(
+                "list of ranges",
+                format!("it has at most {MAX_RANGES}; merge them, or make several jobs"),
+            );
         }
         if Self::count(&self.ranges, self.chunk) > MAX_CHUNKS {
             let least = self.total().div_ceil(MAX_CHUNKS - self.ranges.len() as u64).max(1);

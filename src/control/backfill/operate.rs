@@ -53,6 +53,7 @@ impl Backfills {
             only_sinks: draft.only_sinks.clone(),
             runner: draft.runner.clone(),
             skip: draft.skip.clone(),
+            sends: None,
             lease_ms: draft.lease_ms,
             who: draft.who.clone(),
             when_ms,

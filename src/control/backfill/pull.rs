@@ -73,6 +73,13 @@ impl BackfillSpout {
                 }
                 return Ok(None);
             }
+            // The bounds were asked for afterwards: what lies within them was not there for a moment only.
+            Err(error @ BrokerError::OutOfRange { earliest, latest, .. })
+                if (earliest..=latest).contains(&work.next) =>
+            {
+                work.cursor = None;
+                return self.log_failed(error).map(|()| None);
+            }
             Err(BrokerError::OutOfRange { earliest, .. }) => {
                 // A log that ends before the chunk does was begun anew: nothing of the rest will come.
                 let gone = if earliest > work.next { earliest.min(to) } else { to };

@@ -10,7 +10,7 @@ impl Backfills {
     /// skip. `draft` says how the job is worked at: its topic and its ends are of no account. Writes nothing.
     ///
     /// # Errors
-    /// [`BackfillError::NotAhead`] when some partition stands behind `to` already; those of [`plan`](Self::plan).
+    /// [`BackfillError::NotAhead`] when some partition stands past `to` already; those of [`plan`](Self::plan).
     pub async fn plan_skip(
         &self,
         source: &SpoutSource,
@@ -18,15 +18,17 @@ impl Backfills {
         draft: &Draft,
     ) -> Result<(SeekPlan, Option<Job>), BackfillError> {
         let plan = self.operator.plan_seek(source, to).await?;
-        if let Some(back) = plan.moves.iter().find(|m| m.skipped == 0) {
+        if let Some(back) = plan.moves.iter().find(|m| m.repeated > 0) {
             let (partition, from, to) = (back.partition, back.from, back.to);
             return Err(BackfillError::NotAhead { spout: source.spout.clone(), partition, from, to });
         }
-        if plan.moves.is_empty() {
+        // A partition that stands there, or of which nothing is left to bring, is moved all the same.
+        let bring = || plan.moves.iter().filter(|m| m.skipped > 0);
+        if bring().next().is_none() {
             return Ok((plan, None));
         }
-        let begins: BTreeMap<u32, u64> = plan.moves.iter().map(|m| (m.partition, m.to - m.skipped)).collect();
-        let ends: BTreeMap<u32, u64> = plan.moves.iter().map(|m| (m.partition, m.to)).collect();
+        let begins: BTreeMap<u32, u64> = bring().map(|m| (m.partition, m.to - m.skipped)).collect();
+        let ends: BTreeMap<u32, u64> = bring().map(|m| (m.partition, m.to)).collect();
         let draft = Draft {
             topic: source.topic.clone(),
             from: Bound::Offsets(begins),
@@ -47,13 +49,13 @@ impl Backfills {
     /// # Errors
     /// [`BackfillError::Overlaps`]; what the log says.
     pub async fn skip(&self, plan: SeekPlan, mut job: Job) -> Result<(Seeking, Job), BackfillError> {
-        let number = self.operator.next_seek().await?;
-        job.when_ms = number.cast_signed();
+        let record = self.operator.seek_record(&plan, &job.who, &job.reason).await?;
+        job.sends = Some(record.clone());
         for (partition, gap) in plan.moves.iter().filter_map(|m| Some((m.partition, m.lost?))) {
             let record = AuditRecord::lost(&job.topic, partition, gap, &job.who, self.clock.unix_ms());
             self.operator.record(&record).await?;
         }
         self.put(&job).await?;
-        Ok((Seeking::of_job(plan, number), job))
+        Ok((Seeking::begin(plan, record), job))
     }
 }

@@ -37,6 +37,12 @@ impl AuditRecord {
         }
     }
 
+    /// That records of a partition were passed over that the log has, because its settings say to go on with the newest.
+    pub fn passed(topic: &str, partition: u32, range: Gap, who: &str, when_ms: i64) -> Self {
+        let reason = "behind deleted records the settings go on with the newest".to_owned();
+        Self { action: "skip".to_owned(), reason, ..Self::lost(topic, partition, range, who, when_ms) }
+    }
+
     /// The record's value.
     pub fn encode(&self) -> Bytes {
         serde_json::to_vec(self).expect("texts, numbers and JSON are always JSON").into()

@@ -36,7 +36,8 @@ pub struct PartitionLag {
     pub arriving: f64,
     /// Seconds until the lag is worked off, if both go on like that; `None` when it does not shrink.
     pub catch_up_s: Option<f64>,
-    /// What the log has deleted before it was read: the partition cannot go on by itself.
+    /// What is to be read next is not in the log: it was deleted before it was read, or with `to` below `from` the log was
+    /// cut. The partition cannot go on by itself.
     pub gap: Option<Gap>,
 }
 
@@ -87,7 +88,11 @@ impl Operator {
             let rate = per_second(committed.unwrap_or(earliest).saturating_sub(before));
             let arriving = per_second(latest - first.of(partition).map_or(latest, |held| held.latest.min(latest)));
             let lag = latest - next;
+            // What it has committed may not be in the log, on either side.
+            let outside = committed.filter(|next| !(earliest..=latest).contains(next));
+            let gap = outside.map(|from| Gap { from, to: earliest });
             let catch_up_s = match lag {
+                _ if gap.is_some() => None,
                 0 => Some(0.0),
                 lag => Some(lag as f64 / (rate - arriving)).filter(|_| rate > arriving),
             };
@@ -102,7 +107,7 @@ impl Operator {
                 rate,
                 arriving,
                 catch_up_s,
-                gap: committed.filter(|next| *next < earliest).map(|from| Gap { from, to: earliest }),
+                gap,
             }
         };
         Ok(last.bounds.iter().map(partition).collect())

@@ -1,6 +1,7 @@
 //! Having a spout go on elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -67,17 +68,14 @@ pub struct SeekPlan {
 pub struct Seeking {
     /// What it is to do.
     pub plan: SeekPlan,
-    /// Its number.
-    pub number: u64,
+    /// What workers were told.
+    pub record: SeekRecord,
     began: Instant,
-    /// Whether it has a record of its own, to be taken back.
-    own: bool,
 }
 
 impl Seeking {
-    /// The seek that a backfill job asks for.
-    pub(in crate::control) fn of_job(plan: SeekPlan, number: u64) -> Self {
-        Self { plan, number, began: Instant::now(), own: false }
+    pub(in crate::control) fn begin(plan: SeekPlan, record: SeekRecord) -> Self {
+        Self { plan, record, began: Instant::now() }
     }
 }
 
@@ -91,12 +89,13 @@ pub struct SeekAnswers {
 }
 
 impl PlannedMove {
-    /// The move of a partition that stands at `from` to `to`; `None` when it stands there.
-    fn of(bounds: Bounds, from: u64, to: u64) -> Option<Self> {
+    /// The move of a partition that stands at `from` to `to`. One that stands there is moved too: it may have read on
+    /// past its commit, and another seek may be on its way to it.
+    fn of(bounds: Bounds, from: u64, to: u64) -> Self {
         let Bounds { partition, earliest, .. } = bounds;
         let lost = Some(Gap { from, to: earliest.min(to) }).filter(|gap| gap.from < gap.to);
         let (skipped, repeated) = (to.saturating_sub(from.max(earliest)), from.saturating_sub(to));
-        (from != to).then_some(Self { partition, from, to, skipped, repeated, lost })
+        Self { partition, from, to, skipped, repeated, lost }
     }
 }
 
@@ -152,7 +151,7 @@ impl Operator {
                 SeekTo::Offsets(offsets) => offsets.get(&held.partition).copied(),
                 SeekTo::Time(_) => at.get(index).map(|offset| (*offset).clamp(held.earliest, held.latest)),
             };
-            PlannedMove::of(*held, committed.get(index).copied().flatten().unwrap_or(held.earliest), target?)
+            Some(PlannedMove::of(*held, committed.get(index).copied().flatten().unwrap_or(held.earliest), target?))
         });
         Ok(SeekPlan { source: source.clone(), moves: moves.collect() })
     }
@@ -163,7 +162,9 @@ impl Operator {
     /// # Errors
     /// What the log says; it is unknown then whether the seek was asked for. Asking again does no harm.
     pub async fn seek(&self, plan: SeekPlan, who: &str, reason: &str) -> Result<Seeking, ControlError> {
-        let (began, when_ms, number) = (Instant::now(), self.clock.unix_ms(), self.next_seek().await?);
+        let began = Instant::now();
+        let mut seeking = Seeking::begin(plan.clone(), self.seek_record(&plan, who, reason).await?);
+        let SeekRecord { number, when_ms, .. } = seeking.record;
         let SpoutSource { spout, topic, .. } = &plan.source;
         for lost in plan.moves.iter().filter_map(|m| Some((m.partition, m.lost?))) {
             self.record(&AuditRecord::lost(topic, lost.0, lost.1, who, when_ms)).await?;
@@ -177,25 +178,37 @@ impl Operator {
             details: json!({ "number": number, "topic": topic, "moves": plan.moves }),
         })
         .await?;
-        let record = SeekRecord {
-            spout: spout.clone(),
-            offsets: plan.moves.iter().map(|m| (m.partition, m.to)).collect(),
-            who: who.to_owned(),
-            when_ms: number.cast_signed(),
-            reason: reason.to_owned(),
-        };
-        self.append(&self.names.control, Some(key_of(number)), Some(record.encode())).await?;
-        Ok(Seeking { plan, number, began, own: true })
+        self.append(&self.names.control, Some(key_of(number)), Some(seeking.record.encode())).await?;
+        seeking.began = began;
+        Ok(seeking)
     }
 
-    /// The number of the next seek: the time, and greater than that of any before.
-    pub(in crate::control) async fn next_seek(&self) -> Result<u64, ControlError> {
-        let (now_ms, last) = (self.clock.unix_ms(), self.read_state().await?.sought.last_number());
-        Ok(now_ms.max(1).unsigned_abs().max(last.saturating_add(1)))
+    /// The record that makes the moves of a plan. Its number is the time in units of a 1024th of a millisecond, the last
+    /// of them by chance, and greater than that of any seek that is known or that a partition stands by.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub(in crate::control) async fn seek_record(
+        &self,
+        plan: &SeekPlan,
+        who: &str,
+        reason: &str,
+    ) -> Result<SeekRecord, ControlError> {
+        let when_ms = self.clock.unix_ms();
+        let known = self.read_state().await?.sought.last_number();
+        let workers = self.workers().await?;
+        let standing = workers.iter().flat_map(|w| &w.heartbeat.cursors).flat_map(|cursor| &cursor.partitions);
+        let last = standing.map(|standing| standing.seek).max().unwrap_or_default().max(known);
+        let chance = RandomState::new().build_hasher().finish() % 1024;
+        let number = (when_ms.max(1).unsigned_abs() * 1024 + chance).max(last.saturating_add(1));
+        let SpoutSource { spout, topic, group } = plan.source.clone();
+        let offsets = plan.moves.iter().map(|m| (m.partition, m.to)).collect();
+        let (who, reason) = (who.to_owned(), reason.to_owned());
+        Ok(SeekRecord { spout, topic, group, number, offsets, who, when_ms, reason })
     }
 
     /// Waits until every partition of the seek stands by it, or by a later one, in some live worker; at most `timeout`.
-    /// A seek that was applied everywhere is then taken out of the control topic.
+    /// Of one that was applied everywhere the control topic says so then.
     ///
     /// # Errors
     /// What the log says.
@@ -206,18 +219,20 @@ impl Operator {
         loop {
             for worker in self.workers().await?.iter().filter(|worker| worker.live) {
                 let cursors = worker.heartbeat.cursors.iter();
-                let ours = cursors.filter(|cursor| cursor.spout == seeking.plan.source.spout);
+                let source = &seeking.plan.source;
+                let ours = cursors.filter(|cursor| {
+                    (&cursor.spout, &cursor.topic, &cursor.group) == (&source.spout, &source.topic, &source.group)
+                });
                 for standing in ours.flat_map(|cursor| &cursor.partitions) {
-                    if standing.seek >= seeking.number && answers.missing.remove(&standing.partition) {
+                    if standing.seek >= seeking.record.number && answers.missing.remove(&standing.partition) {
                         let answer = (worker.worker.clone(), seeking.began.elapsed());
                         answers.moved.insert(standing.partition, answer);
                     }
                 }
             }
             if answers.missing.is_empty() {
-                if seeking.own {
-                    self.append(&self.names.control, Some(key_of(seeking.number)), None).await?;
-                }
+                let (key, over) = (key_of(seeking.record.number), seeking.record.applied().encode());
+                self.append(&self.names.control, Some(key), Some(over)).await?;
                 return Ok(answers);
             }
             let left = deadline.saturating_duration_since(Instant::now());

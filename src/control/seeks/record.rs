@@ -13,38 +13,40 @@ pub(in crate::control) const SEEK: &str = "seek";
 /// Kind of the keys of backfill jobs, which may move partitions too.
 const BACKFILL: &str = "backfill";
 
-/// Where partitions of a spout are to go on: the JSON value of the record `seek/<number>`.
+/// Where partitions of a spout are to go on: the JSON value of the record `seek/<number>`, or a part of the record of a
+/// backfill job that brings what the spout skips.
+///
+/// Once every partition stands by it, `seek/<number>` says so by a record without offsets: a seek is not applied again
+/// to a group that has lost what its commits said, and its number is not given again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeekRecord {
     /// Name of the spout.
     pub spout: String,
+    /// The topic that is meant: a spout that reads another one does not move.
+    pub topic: String,
+    /// The group that is meant, likewise.
+    pub group: String,
+    /// Which seek it is: greater than any before.
+    pub number: u64,
     /// Offset of the next record to read, by partition. Others stay where they are.
     pub offsets: BTreeMap<u32, u64>,
     /// Who wants it.
     #[serde(default)]
     pub who: String,
-    /// Since when, in milliseconds since the Unix epoch: the number of the seek, greater than that of any before.
+    /// Since when, in milliseconds since the Unix epoch.
+    #[serde(default)]
     pub when_ms: i64,
     /// Why.
     #[serde(default)]
     pub reason: String,
 }
 
-/// What is read of a backfill job: one that stands for records which a spout has skipped moves it behind them. One
-/// record says both, so that there is never the one without the other.
+/// What is read of a backfill job: one that stands for records which a spout skips moves it behind them. One record says
+/// both, so that there is never the one without the other.
 #[derive(Debug, Deserialize)]
 struct Skipping {
     #[serde(default)]
-    skip: Option<String>,
-    when_ms: i64,
-    #[serde(default)]
-    ranges: Vec<Range>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Range {
-    partition: u32,
-    to: u64,
+    sends: Option<SeekRecord>,
 }
 
 impl SeekRecord {
@@ -53,9 +55,9 @@ impl SeekRecord {
         serde_json::to_vec(self).expect("texts and numbers are always JSON").into()
     }
 
-    /// The number of the seek. Never 0.
-    pub fn number(&self) -> u64 {
-        self.when_ms.max(1).unsigned_abs()
+    /// The record that says that it stands everywhere.
+    pub(in crate::control) fn applied(&self) -> Self {
+        Self { offsets: BTreeMap::new(), ..self.clone() }
     }
 }
 
@@ -76,13 +78,7 @@ impl Sought {
         };
         let record = match kind {
             SEEK => Some(serde_json::from_slice(json).map_err(ControlError::BadRecord)?),
-            _ => {
-                let Skipping { skip, when_ms, ranges } =
-                    serde_json::from_slice(json).map_err(ControlError::BadRecord)?;
-                let offsets = ranges.iter().map(|range| (range.partition, range.to)).collect();
-                let (who, reason) = (String::new(), String::new());
-                skip.map(|spout| SeekRecord { spout, offsets, who, when_ms, reason })
-            }
+            _ => serde_json::from_slice::<Skipping>(json).map_err(ControlError::BadRecord)?.sends,
         };
         match record {
             Some(record) => drop(self.0.insert(key.to_owned(), record)),
@@ -91,11 +87,13 @@ impl Sought {
         Ok(true)
     }
 
-    /// The newest seek of each partition of `spout`.
-    pub(in crate::control) fn of(&self, spout: &str) -> BTreeMap<u32, Seek> {
+    /// The newest seek of each partition of a spout that reads `topic` as `group`.
+    pub(in crate::control) fn of(&self, spout: &str, topic: &str, group: &str) -> BTreeMap<u32, Seek> {
+        let is_over = |number: u64| self.0.values().any(|r| r.number == number && r.offsets.is_empty());
         let mut newest: BTreeMap<u32, Seek> = BTreeMap::new();
-        for record in self.0.values().filter(|record| record.spout == spout) {
-            let number = record.number();
+        let ours = |r: &&SeekRecord| r.spout == spout && r.topic == topic && r.group == group;
+        for record in self.0.values().filter(ours).filter(|record| !is_over(record.number)) {
+            let number = record.number;
             for (&partition, &offset) in &record.offsets {
                 let seek = newest.entry(partition).or_insert(Seek { number, offset });
                 if seek.number < number {
@@ -108,7 +106,7 @@ impl Sought {
 
     /// The greatest number of any.
     pub(in crate::control) fn last_number(&self) -> u64 {
-        self.0.values().map(SeekRecord::number).max().unwrap_or_default()
+        self.0.values().map(|record| record.number).max().unwrap_or_default()
     }
 }
 
@@ -120,33 +118,39 @@ mod tests {
         sought.note(key, value.map(str::as_bytes))
     }
 
-    #[test]
-    fn the_newest_seek_of_each_partition_counts_in_whatever_order_they_are_read() {
-        let mut sought = Sought::default();
-        let seek =
-            |offsets: &str, when: i64| format!(r#"{{"spout":"a","offsets":{{{offsets}}},"when_ms":{when}}}"#);
-        assert!(note(&mut sought, "seek/20", Some(&seek(r#""0":7,"1":8"#, 20))).unwrap());
-        assert!(note(&mut sought, "seek/10", Some(&seek(r#""0":1,"2":3"#, 10))).unwrap());
-        let at = |number, offset| Seek { number, offset };
-        assert_eq!(sought.of("a"), BTreeMap::from([(0, at(20, 7)), (1, at(20, 8)), (2, at(10, 3))]));
-        assert!(sought.of("b").is_empty());
-        assert_eq!(sought.last_number(), 20);
-        assert!(note(&mut sought, "seek/20", None).unwrap());
-        assert_eq!(sought.of("a"), BTreeMap::from([(0, at(10, 1)), (2, at(10, 3))]));
+    fn seek(offsets: &str, number: u64) -> String {
+        format!(r#"{{"spout":"a","topic":"t","group":"g","number":{number},"offsets":{{{offsets}}}}}"#)
+    }
+
+    fn at(number: u64, offset: u64) -> Seek {
+        Seek { number, offset }
     }
 
     #[test]
-    fn a_job_that_stands_for_skipped_records_is_a_seek_behind_them() {
+    fn the_newest_seek_of_each_partition_counts_in_whatever_order_they_are_read() {
         let mut sought = Sought::default();
-        let job = |skip: &str| {
-            format!(
-                r#"{{"id":"b","skip":{skip},"when_ms":5,"ranges":[{{"partition":1,"from":2,"to":9}}],"more":1}}"#
-            )
-        };
+        assert!(note(&mut sought, "seek/20", Some(&seek(r#""0":7,"1":8"#, 20))).unwrap());
+        assert!(note(&mut sought, "seek/10", Some(&seek(r#""0":1,"2":3"#, 10))).unwrap());
+        assert_eq!(sought.of("a", "t", "g"), BTreeMap::from([(0, at(20, 7)), (1, at(20, 8)), (2, at(10, 3))]));
+        for (spout, topic, group) in [("b", "t", "g"), ("a", "u", "g"), ("a", "t", "h")] {
+            assert!(sought.of(spout, topic, group).is_empty(), "{spout} {topic} {group} is another one");
+        }
+        assert_eq!(sought.last_number(), 20);
+        assert!(note(&mut sought, "seek/20", None).unwrap());
+        assert_eq!(sought.of("a", "t", "g"), BTreeMap::from([(0, at(10, 1)), (2, at(10, 3))]));
+    }
+
+    #[test]
+    fn a_job_that_stands_for_skipped_records_sends_the_spout_until_that_is_done() {
+        let mut sought = Sought::default();
+        let job = |sends: &str| format!(r#"{{"id":"b","sends":{sends},"ranges":[],"more":1}}"#);
         assert!(note(&mut sought, "backfill/b", Some(&job("null"))).unwrap());
-        assert!(sought.of("a").is_empty());
-        assert!(note(&mut sought, "backfill/b", Some(&job("\"a\""))).unwrap());
-        assert_eq!(sought.of("a"), BTreeMap::from([(1, Seek { number: 5, offset: 9 })]));
+        assert!(sought.of("a", "t", "g").is_empty());
+        assert!(note(&mut sought, "backfill/b", Some(&job(&seek(r#""1":9"#, 5)))).unwrap());
+        assert_eq!(sought.of("a", "t", "g"), BTreeMap::from([(1, at(5, 9))]));
+        assert!(note(&mut sought, "seek/5", Some(&seek("", 5))).unwrap());
+        assert!(sought.of("a", "t", "g").is_empty(), "it stands everywhere");
+        assert_eq!(sought.last_number(), 5, "and its number is not given again");
     }
 
     #[test]
@@ -154,7 +158,7 @@ mod tests {
         let mut sought = Sought::default();
         assert!(!note(&mut sought, "switch/rows", Some("{}")).unwrap());
         assert!(note(&mut sought, "seek/1", Some("{}")).is_err());
-        assert!(note(&mut sought, "seek/1", Some(r#"{"spout":"a","offsets":{"x":1},"when_ms":1}"#)).is_err());
+        assert!(note(&mut sought, "seek/1", Some(&seek(r#""x":1"#, 1))).is_err());
         assert_eq!(sought, Sought::default());
     }
 }

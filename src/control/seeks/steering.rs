@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
+use super::Sought;
 use crate::broker::{BrokerError, Gap, Seek, Seeks};
 use crate::control::workers::{CursorStanding, PartitionStanding};
 use crate::topology::BoxFuture;
 
-/// Keeps a gap somewhere durable.
+/// Keeps a gap of a partition of this topic somewhere durable, and where reading goes on.
 pub(in crate::control) type Keep =
-    Arc<dyn Fn(String, u32, Gap) -> BoxFuture<'static, Result<(), BrokerError>> + Send + Sync>;
+    Arc<dyn Fn(String, u32, Gap, u64) -> BoxFuture<'static, Result<(), BrokerError>> + Send + Sync>;
 
 /// What is wanted of a spout, and how its partitions stand in this process.
 pub(in crate::control) struct Board {
@@ -19,7 +20,8 @@ pub(in crate::control) struct Board {
     topic: String,
     group: String,
     wanted: watch::Sender<BTreeMap<u32, Seek>>,
-    standing: Mutex<BTreeMap<u32, PartitionStanding>>,
+    /// With the task that said so last.
+    standing: Mutex<BTreeMap<u32, (u64, PartitionStanding)>>,
 }
 
 impl Board {
@@ -32,8 +34,9 @@ impl Board {
         &self.spout
     }
 
-    /// These are the newest seeks of its partitions.
-    pub(in crate::control) fn want(&self, seeks: BTreeMap<u32, Seek>) {
+    /// Takes the newest seeks of its partitions over.
+    pub(in crate::control) fn want_of(&self, sought: &Sought) {
+        let seeks = sought.of(&self.spout, &self.topic, &self.group);
         self.wanted.send_if_modified(|wanted| {
             let other = *wanted != seeks;
             *wanted = seeks;
@@ -52,11 +55,11 @@ impl Board {
             spout: self.spout.clone(),
             topic: self.topic.clone(),
             group: self.group.clone(),
-            partitions: self.partitions().values().copied().collect(),
+            partitions: self.partitions().values().map(|(_, standing)| *standing).collect(),
         }
     }
 
-    fn partitions(&self) -> MutexGuard<'_, BTreeMap<u32, PartitionStanding>> {
+    fn partitions(&self) -> MutexGuard<'_, BTreeMap<u32, (u64, PartitionStanding)>> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -80,23 +83,27 @@ impl Seeks for Steering {
         Box::pin(async move { wanted.changed().await.unwrap_or(()) })
     }
 
-    fn stands(&self, partition: u32, seek: u64) {
-        self.board.partitions().insert(partition, PartitionStanding { partition, seek, gap: None });
+    fn stands(&self, task: u64, partition: u32, seek: u64) {
+        self.board.partitions().insert(partition, (task, PartitionStanding { partition, seek, gap: None }));
         self.tell.notify_one();
     }
 
-    fn gone(&self, partition: u32) {
-        self.board.partitions().remove(&partition);
+    fn gone(&self, task: u64, partition: u32) {
+        let mut partitions = self.board.partitions();
+        // Another task of this process may have it by now, and have said so first.
+        if partitions.get(&partition).is_some_and(|(owner, _)| *owner == task) {
+            partitions.remove(&partition);
+        }
     }
 
     fn stopped(&self, partition: u32, gap: Gap) {
-        if let Some(standing) = self.board.partitions().get_mut(&partition) {
+        if let Some((_, standing)) = self.board.partitions().get_mut(&partition) {
             standing.gap = Some(gap);
         }
         self.tell.notify_one();
     }
 
-    fn passing<'a>(&'a self, partition: u32, gap: Gap) -> BoxFuture<'a, Result<(), BrokerError>> {
-        (self.keep)(self.board.topic.clone(), partition, gap)
+    fn passing(&self, partition: u32, gap: Gap, to: u64) -> BoxFuture<'static, Result<(), BrokerError>> {
+        (self.keep)(self.board.topic.clone(), partition, gap, to)
     }
 }

@@ -134,6 +134,49 @@ async fn a_seek_needs_no_worker_at_work_and_a_later_one_wins() {
     assert_eq!((stored[&0].len(), stored[&1].len(), stored[&1][0]), (100, 60, 40));
 }
 
+/// Clocks differ, and a seek that is done is not forgotten: its number is passed.
+#[tokio::test(start_paused = true)]
+async fn a_seek_by_a_clock_that_is_behind_is_made_all_the_same() {
+    let stage = Stage::open().await;
+    fill(&stage, 1, 100).await;
+    let (stored, control) = (Stored::default(), stage.worker("one").await);
+    let run = run(&stage, &control, &stored, OnGap::Stop);
+    until("all is stored", || last_stored(&stored, 0) == Some(99)).await;
+    let mut before = 0;
+    for (behind_ms, offset) in [(0, 50), (600_000, 20), (60_000, 70)] {
+        let clock = Clock::at(stage.clock.unix_ms() - behind_ms);
+        let operator = Operator::new(stage.broker.clone(), TOPOLOGY, clock);
+        let plan = operator.plan_seek(&source(), &SeekTo::Offsets([(0, offset)].into())).await.unwrap();
+        stored.lock().unwrap().clear();
+        let seeking = operator.seek(plan, "ann", "").await.unwrap();
+        assert!(seeking.record.number > before, "{behind_ms}");
+        before = seeking.record.number;
+        until("it is there again", || last_stored(&stored, 0) == Some(99)).await;
+        assert_eq!(stored.lock().unwrap()[&0][0], offset, "{behind_ms}");
+        stage.settle().await;
+        assert!(stage.operator().await_sought(&seeking, MINUTE).await.unwrap().missing.is_empty());
+    }
+    stop(run).await;
+}
+
+/// What is asked for last holds, also when it is to stay where the commit is.
+#[tokio::test(start_paused = true)]
+async fn a_seek_that_nobody_has_made_yet_is_taken_back_by_another() {
+    let stage = Stage::open().await;
+    fill(&stage, 1, 100).await;
+    stage.broker.reset("g", "source", &[(0, 10)]).await.unwrap();
+    let operator = stage.operator();
+    for offset in [90, 10] {
+        let plan = operator.plan_seek(&source(), &SeekTo::Offsets([(0, offset)].into())).await.unwrap();
+        operator.seek(plan, "ann", "").await.unwrap();
+    }
+    let (stored, control) = (Stored::default(), stage.worker("one").await);
+    let run = run(&stage, &control, &stored, OnGap::Stop);
+    until("all is stored", || last_stored(&stored, 0) == Some(99)).await;
+    assert_eq!(stored.lock().unwrap()[&0], (10..100).collect::<Vec<u64>>());
+    stop(run).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_time_is_the_first_record_from_then_on_and_what_is_not_there_is_refused() {
     let stage = Stage::open().await;

@@ -30,6 +30,9 @@ fn it_says_why_once_every_reading_was_past_a_bound_for_the_dwell() {
     assert_eq!(skip.observe(s(54), 500, s(61)), None, "29 s");
     let why = skip.observe(s(55), 500, s(61)).unwrap();
     assert_eq!(why, "500 records behind, more than 100 and 61 s behind, more than 60 for 30 s");
+    assert_eq!(skip.observe(s(56), 500, s(0)), None);
+    assert!(skip.observe(s(86), 500, s(0)).is_some(), "nothing came of it");
+    skip.skipped(s(86), s(31));
     assert_eq!(skip.observe(s(90), 500, s(0)), None, "not again so soon");
     assert_eq!(skip.observe(s(654), 500, s(0)), None);
     assert_eq!(skip.observe(s(655), 500, s(0)).unwrap(), "500 records behind, more than 100 for 565 s");
@@ -49,6 +52,7 @@ proptest! {
             prop_assert_eq!(said, due);
             if said {
                 (last, past_since) = (Some(now), None);
+                skip.skipped(s(now), s(0));
             }
         }
     }

@@ -102,7 +102,13 @@ pub(super) fn as_table(lags: &[Lag]) -> Table<9> {
 fn row(source: &SpoutSource, lag: &PartitionLag) -> [Cell; 9] {
     let seconds = |ms: i64| show_took(Duration::from_millis(ms.unsigned_abs()));
     let (caught_up, tone) = match (lag.gap, lag.catch_up_s) {
-        (Some(gap), _) => (format!("never: {} to {} are deleted; `seek` decides", gap.from, gap.to), Tone::Bad),
+        (Some(gap), _) => {
+            let what = match gap.from < gap.to {
+                true => format!("{} to {} are deleted", gap.from, gap.to),
+                false => format!("the log does not reach {}", gap.from),
+            };
+            (format!("never: {what}; `seek` decides"), Tone::Bad)
+        }
         (None, Some(0.0)) => ("now".to_owned(), Tone::Plain),
         (None, Some(left)) => (format!("in {}", show_took(Duration::from_secs_f64(left.min(1e9)))), Tone::Notable),
         (None, None) => ("does not shrink".to_owned(), Tone::Notable),

@@ -144,7 +144,7 @@ pub(super) async fn seek(context: &AdminContext, args: &SeekArgs, clock: Clock) 
     }
     let seeking = operator.seek(plan, &how.who(), &how.reason).await?;
     let answers = operator.await_sought(&seeking, how.patience()).await?;
-    Ok(Outcome { number: Some(seeking.number), plan: seeking.plan, answers, dry_run })
+    Ok(Outcome { number: Some(seeking.record.number), plan: seeking.plan, answers, dry_run })
 }
 
 impl Outcome {
@@ -155,7 +155,7 @@ impl Outcome {
     pub(super) fn text(&self, colours: bool) -> String {
         let spout = &self.plan.source.spout;
         if self.plan.moves.is_empty() {
-            return format!("spout {spout} stands there already");
+            return format!("spout {spout} has no partition to move");
         }
         let mut text = as_table(&self.plan.moves).show(colours);
         let (skipped, repeated) = self.plan.totals();

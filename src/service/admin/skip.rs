@@ -60,12 +60,15 @@ pub(super) async fn skip(context: &AdminContext, args: &SkipArgs, clock: Clock) 
     };
     let (seeking, job) = backfills.skip(plan, job).await?;
     let answers = context.operator().await_sought(&seeking, how.patience()).await?;
-    let seek = Outcome { number: Some(seeking.number), plan: seeking.plan, answers, dry_run };
+    let seek = Outcome { number: Some(seeking.record.number), plan: seeking.plan, answers, dry_run };
     Ok(Skipped { seek, job: Some(job) })
 }
 
 impl Skipped {
     pub(super) fn text(&self, colours: bool) -> String {
+        if self.job.is_none() && !self.seek.dry_run {
+            return "there is nothing to skip".to_owned();
+        }
         let mut text = self.seek.text(colours);
         if let Some(job) = &self.job {
             text.push_str(&format!(

@@ -160,7 +160,7 @@ async fn ranges_come_from_a_file_or_from_what_a_seek_has_skipped() {
     let operator = context.operator();
     let plan = operator.plan_seek(&source, &SeekTo::Offsets([(1, 30)].into())).await.unwrap();
     let seeking = operator.seek(plan, "ann", "").await.unwrap();
-    run(&context, &format!("create --skipped-by {}", seeking.number)).await.unwrap();
+    run(&context, &format!("create --skipped-by {}", seeking.record.number)).await.unwrap();
     let jobs = context.backfills().list().await.unwrap();
     assert_eq!(jobs[1].job.ranges.iter().map(ToString::to_string).collect::<Vec<_>>(), ["[1] 0..30"]);
 
