@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::{Event, Job, Range, State};
+use super::{Event, Job, Over, Range, State};
 
 /// Samples of the progress that are kept, for the rate.
 const SAMPLES: usize = 64;
@@ -55,6 +55,9 @@ pub struct Entry {
 
 impl Entry {
     pub(super) fn new(job: Job) -> Self {
+        if let Some(over) = job.over.clone() {
+            return Self::ended(job, over);
+        }
         let chunks: Vec<_> = job.chunks().into_iter().map(|range| Chunk { range, next: range.from }).collect();
         Self {
             job: Arc::new(job),
@@ -69,6 +72,35 @@ impl Entry {
             finished_ms: None,
             samples: VecDeque::new(),
         }
+    }
+
+    /// One whose record says how it ended.
+    fn ended(job: Job, over: Over) -> Self {
+        let count = job.chunks().len();
+        let Over { finished, at_ms, done, lost } = over;
+        Self {
+            job: Arc::new(job),
+            chunks: Vec::new(),
+            count,
+            free: BTreeSet::new(),
+            leases: BTreeMap::new(),
+            settled: done,
+            lost: lost.into_iter().collect(),
+            paused: false,
+            cancelled: !finished,
+            finished_ms: at_ms.filter(|_| finished),
+            samples: VecDeque::new(),
+        }
+    }
+
+    /// The record of a job that is over, with how it ended; `None` when that is in it, or it is not over.
+    pub(super) fn epitaph(&self) -> Option<Job> {
+        if self.job.over.is_some() || !self.is_over() {
+            return None;
+        }
+        let (finished, lost) = (self.finished_ms.is_some(), self.lost.iter().copied().collect());
+        let over = Over { finished, at_ms: self.finished_ms, done: self.settled, lost };
+        Some(Job { over: Some(over), ..Job::clone(&self.job) })
     }
 
     /// What is to be done.
@@ -169,7 +201,7 @@ impl Entry {
 
     /// Takes an event of this job in, whose offset is `offset`.
     pub(super) fn note(&mut self, offset: u64, event: &Event) {
-        if self.finished_ms.is_some() {
+        if self.finished_ms.is_some() || self.job.over.is_some() {
             return;
         }
         match event {

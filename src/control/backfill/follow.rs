@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::desk::Shared;
 use super::job::PREFIX;
 use super::{BackfillError, Event, Job, Ledger};
-use crate::broker::{Broker, BrokerError, Cursor, LogRecord};
+use crate::broker::{Append, Broker, BrokerError, Cursor, LogRecord};
 
 /// Records of one fetch.
 const FETCH: usize = 1_000;
@@ -47,6 +47,7 @@ async fn session(shared: &Shared, away: &mut bool) -> Result<Infallible, BrokerE
         }
     }
     shared.changed();
+    bury(shared).await?;
     if std::mem::take(away) {
         tracing::warn!("backfills can be followed again");
     }
@@ -55,6 +56,7 @@ async fn session(shared: &Shared, away: &mut bool) -> Result<Infallible, BrokerE
             fetched = cursor.fetch(FETCH, look) => if let Some(fetched) = fetched? {
                 fold(shared, &mut jobs, &fetched.records).await?;
                 shared.changed();
+                bury(shared).await?;
             },
             fetched = jobs.cursor.fetch(FETCH, look) => if let Some(fetched) = fetched? {
                 add(shared, &fetched.records);
@@ -62,6 +64,24 @@ async fn session(shared: &Shared, away: &mut bool) -> Result<Infallible, BrokerE
             },
         }
     }
+}
+
+/// Adds the ends of jobs to their records. Every process does, so that one at least lives to do it.
+async fn bury(shared: &Shared) -> Result<(), BrokerError> {
+    let over = shared.look(Ledger::epitaphs);
+    if over.is_empty() {
+        return Ok(());
+    }
+    let record = |job: &Job| Append {
+        partition: Some(0),
+        key: Some(job.key().into()),
+        value: Some(job.encode()),
+        timestamp_ms: Some(shared.settings.clock.unix_ms()),
+        ..Append::default()
+    };
+    shared.broker.producer()?.append(&shared.names.control, over.iter().map(record).collect()).await?;
+    over.into_iter().for_each(|job| shared.change(|ledger| ledger.add(job)));
+    Ok(())
 }
 
 /// The control topic, as far as it was read.

@@ -49,7 +49,22 @@ impl std::fmt::Display for Range {
     }
 }
 
-/// A range of a topic to be processed: the JSON value of the control record `backfill/<id>`. It is never changed.
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Over {
+    /// Whether it came to its end; otherwise it was cancelled.
+    pub finished: bool,
+    /// When, in milliseconds since the Unix epoch; unknown of one that was cancelled.
+    pub at_ms: Option<i64>,
+    /// Offsets that were settled.
+    pub done: u64,
+    /// What was deleted before it was read.
+    #[serde(default)]
+    pub lost: Vec<Range>,
+}
+
+/// A range of a topic to be processed: the JSON value of the control record `backfill/<id>`. Nothing of it is ever
+/// changed, but that its end is added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// Its name, unique.
@@ -82,6 +97,9 @@ pub struct Job {
     pub sends: Option<SeekRecord>,
     /// After how long without a word a worker loses its chunk, in milliseconds.
     pub lease_ms: u64,
+    /// How it ended: what the ledger says is deleted one day, and it must not begin anew then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Over>,
     /// Who wants it.
     pub who: String,
     /// Since when, in milliseconds since the Unix epoch.

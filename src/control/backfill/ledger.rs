@@ -20,12 +20,19 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// A job was created. One of a known name changes nothing.
+    /// A job was created, or its record says how it ended. Otherwise one of a known name changes nothing.
     pub fn add(&mut self, job: Job) {
-        if !self.jobs.contains_key(&job.id) {
+        if let Some(known) = self.jobs.get_mut(&job.id).filter(|_| job.over.is_some()) {
+            *known = Entry::new(job);
+        } else if !self.jobs.contains_key(&job.id) {
             self.order.push(job.id.clone());
             self.jobs.insert(job.id.clone(), Entry::new(job));
         }
+    }
+
+    /// The records of jobs that are over and do not say so.
+    pub(super) fn epitaphs(&self) -> Vec<Job> {
+        self.jobs.values().filter_map(Entry::epitaph).collect()
     }
 
     /// Whether a job of this name was created.

@@ -24,7 +24,8 @@
 //! - Progress is what is settled, never what was emitted, so what a dead worker had under way is emitted again.
 //! - Who reads the ledger meets the first record of a job after the job's own record was durable. A job that is not known
 //!   then is looked for in the control topic before the record is folded, so that all fold the same.
-//! - A finished or cancelled job never gives a chunk out again.
+//! - A finished or cancelled job never gives a chunk out again, also when the ledger has lost what it said of it: its end
+//!   is added to its own record.
 //!
 //! # Skipping ahead
 //!
@@ -68,7 +69,7 @@ pub use entry::{Chunk, Entry, Lease, Lost};
 pub use error::BackfillError;
 pub use event::Event;
 pub(super) use job::PREFIX;
-pub use job::{Job, Range};
+pub use job::{Job, Over, Range};
 pub use ledger::Ledger;
 pub use operate::Backfills;
 pub use settings::BackfillSettings;

@@ -54,6 +54,7 @@ impl Backfills {
             runner: draft.runner.clone(),
             skip: draft.skip.clone(),
             sends: None,
+            over: None,
             lease_ms: draft.lease_ms,
             who: draft.who.clone(),
             when_ms,

@@ -18,6 +18,7 @@ pub(super) fn job(id: &str, ranges: &[(u32, u64, u64)], chunk: u64) -> Job {
         runner: None,
         skip: None,
         sends: None,
+        over: None,
         lease_ms: 1_000,
         who: "ann@desk".to_owned(),
         when_ms: 1,

@@ -72,6 +72,40 @@ async fn a_job_goes_on_from_between_any_two_steps_and_is_finished_once() {
     }
 }
 
+/// Retention takes what the ledger says one day. What was finished or cancelled stays so.
+#[tokio::test(start_paused = true)]
+async fn what_is_over_does_not_begin_anew_when_the_ledger_has_lost_it() {
+    let (_dir, log) = open();
+    let world = World::new(&log, "over", 2, false).await;
+    world.fill(0, 90, 1_000).await;
+    world.fill(1, 90, 1_000).await;
+    let of = |partition: u32| move |draft: Draft| Draft { partitions: [partition].into(), chunk: 40, ..draft };
+    let (finished, cancelled) = (create(&world, of(0)).await, create(&world, of(1)).await);
+    world.backfills().cancel(&cancelled.id, "ann", "").await.unwrap();
+    let first = world.start(world.settings("a"), 1, Options::default());
+    world.until_over(&finished.id).await;
+    tokio::time::sleep(LONG).await;
+    first.stopper().stop();
+    first.wait().await;
+    let ledger = Names::of("over").backfill;
+    let end = log.bounds(&ledger).await.unwrap()[0].latest;
+    log.delete_before(&ledger, 0, end).await.unwrap();
+
+    world.store.stored.lock().unwrap().clear();
+    let second = world.start(world.settings("b"), 1, Options::default());
+    tokio::time::sleep(LONG).await;
+    assert!(world.stored().is_empty(), "nothing is done again");
+    let (done, gone) = (world.show(&finished.id).await, world.show(&cancelled.id).await);
+    assert_eq!((done.state, done.done, gone.state, gone.done), (State::Finished, 90, State::Cancelled, 0));
+    assert!(done.finished_ms.is_some());
+    // Nor does it stand in the way of another job over the same records.
+    let again = create(&world, of(0)).await;
+    world.until_over(&again.id).await;
+    assert_eq!(world.stored(), all(90));
+    second.stopper().stop();
+    second.wait().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_paused_job_rests_where_it_is_and_a_cancelled_one_ends_its_worker() {
     let (_dir, log) = open();
