@@ -226,6 +226,41 @@ fn a_partition_at_a_gap_waits_for_a_seek_while_the_others_go_on() {
     assert_eq!(found(&log), [(100, Note::Clean, 1), (100, Note::Clean, 0)]);
 }
 
+/// A run that fails is read again from the log, which may have deleted it by then: the partition stops, or goes on, from
+/// what has not settled, and the others do not hear of it.
+#[test]
+fn what_was_deleted_before_it_could_come_again_is_a_gap_from_what_had_not_settled() {
+    for (on_gap, stops) in [(OnGap::Stop, true), (OnGap::Earliest, false)] {
+        let (log, desk, stored) = (Log::open(), Arc::new(Desk::default()), Stored::default());
+        log.fill("t", 2, 100);
+        let settings = LogSpoutSettings { on_gap, max_replays: 1_000_000, ..unbounded("t") };
+        let topology = topology(spout(&log, settings, &desk), 1, &stored, Duration::ZERO);
+        let is_it = |record: &LogRecord| (record.origin.partition, record.origin.offset) == (0, 20);
+        let faults = Faults::default().fail("store", is_it, Class::Retryable, u32::MAX);
+        let report = Trial::default().settings(small()).faults(faults).run_with(topology, |stop| {
+            let (broker, desk, stored) = (log.broker.clone(), desk.clone(), stored.clone());
+            async move {
+                until(|| stored.lock().unwrap().contains_key(&(1, 99)) && offsets(&stored).len() >= 20).await;
+                broker.delete_before("t", 0, 60).await.unwrap();
+                until(|| stops != desk.stopped.lock().unwrap().is_empty()).await;
+                if stops {
+                    tokio::time::sleep(Duration::from_secs(30)).await;
+                    desk.want(0, 1, 60);
+                }
+                until(|| offsets(&stored).last() == Some(&99)).await;
+                stop.stop();
+            }
+        });
+        assert_eq!(report.exit_code(), 0, "{report:?}");
+        let said = if stops { desk.stopped.lock().unwrap().clone() } else { desk.passed.lock().unwrap().clone() };
+        assert_eq!(said.len(), 1, "{said:?}");
+        let Gap { from, to } = said[0].1;
+        let settled = offsets(&stored).into_iter().take_while(|offset| *offset < 60).count() as u64;
+        assert!(from <= 20 && from <= settled && to == 60, "{from}..{to}, {settled} were stored");
+        assert_eq!(found(&log)[0].0, 100);
+    }
+}
+
 #[test]
 fn a_partition_goes_on_behind_a_gap_by_its_settings_once_the_gap_is_kept() {
     for (on_gap, first) in [(OnGap::Earliest, Some(60)), (OnGap::Latest, None)] {
