@@ -1,6 +1,6 @@
 //! Ranges that the topology was told to pass over, or could not read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,9 @@ use crate::control::{AuditRecord, Names};
 /// Key of a backfill job in the control topic begins with this.
 const JOB: &str = "backfill/";
 /// Kinds of events after which a job brings nothing any more.
-const OVER: [&str; 2] = ["finished", "cancel"];
+const OVER: [&str; 2] = [FINISHED, "cancel"];
+/// The kind of the event with which one has brought everything.
+const FINISHED: &str = "finished";
 
 /// A range that was passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -65,7 +67,7 @@ impl fmt::Display for SkippedBy {
 pub(super) struct Skipped {
     /// Of jobs that have yet to bring them.
     pending: Vec<Skip>,
-    /// Of jobs that are over: what is not there now is missing.
+    /// Of jobs that are over, and of those that have brought everything over any range: what is not there now is missing.
     over: Vec<Range>,
     audited: Vec<Skip>,
 }
@@ -75,8 +77,17 @@ pub(super) struct Skipped {
 struct Job {
     topic: String,
     ranges: Vec<JobRange>,
-    /// The spout whose cursor passed over the ranges; none for a job that repeats what was processed.
+    /// The spout whose cursor passed over the ranges; none for a job over any others.
     skip: Option<String>,
+    #[serde(default)]
+    only_sinks: Vec<String>,
+    /// How it ended, once that is in its record.
+    over: Option<Over>,
+}
+
+#[derive(Deserialize)]
+struct Over {
+    finished: bool,
 }
 
 #[derive(Deserialize)]
@@ -116,11 +127,11 @@ impl Skipped {
             }
         })
         .await?;
-        let mut over = BTreeSet::new();
-        let events = format!("squall.{}.backfill", source.topology);
-        each(source, &events, |record| {
+        let mut over: BTreeMap<String, bool> = BTreeMap::new();
+        each(source, &names.backfill, |record| {
             let event = record.value.as_deref().and_then(|value| serde_json::from_slice::<Event>(value).ok());
-            over.extend(event.filter(|event| OVER.contains(&&*event.kind)).map(|event| event.job));
+            let event = event.filter(|event| OVER.contains(&&*event.kind));
+            over.extend(event.map(|event| (event.job, event.kind == FINISHED)));
         })
         .await?;
         let mut skipped = Self::default();
@@ -129,9 +140,15 @@ impl Skipped {
             audit.into_iter().for_each(|audit| skipped.note(&source.topic, audit));
         })
         .await?;
-        jobs.retain(|_, job| job.topic == source.topic && job.skip.is_some());
+        jobs.retain(|_, job| job.topic == source.topic);
         for (id, job) in jobs {
-            let is_over = over.contains(&id);
+            let finished = job.over.as_ref().map(|over| over.finished).or_else(|| over.get(&id).copied());
+            let is_over = match (&job.skip, finished) {
+                (Some(_), finished) => finished.is_some(),
+                // It has brought all of it, whoever passed over it.
+                (None, Some(true)) if job.only_sinks.is_empty() => true,
+                (None, _) => continue,
+            };
             for JobRange { partition, from, to } in job.ranges.into_iter().filter(|range| range.from < range.to) {
                 let range = Range { partition, from, to };
                 match is_over {

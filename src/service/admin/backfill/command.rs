@@ -8,7 +8,7 @@ use serde_json::json;
 use super::create::CreateArgs;
 use super::text::{details, table};
 use super::watch::watch;
-use crate::control::backfill::{BackfillError, Status};
+use crate::control::backfill::{BackfillError, Job, Range, Status};
 use crate::guard::Clock;
 use crate::service::admin::output::{colours, say};
 use crate::service::admin::who::who;
@@ -87,10 +87,30 @@ impl BackfillCommand {
             }
             Self::Pause(args) => (args, backfills.pause(&args.id, &args.who(), &args.reason).await),
             Self::Resume(args) => (args, backfills.resume(&args.id, &args.who(), &args.reason).await),
-            Self::Cancel(args) => (args, backfills.cancel(&args.id, &args.who(), &args.reason).await),
+            Self::Cancel(args) => {
+                let status = backfills.cancel(&args.id, &args.who(), &args.reason).await?;
+                if let Some(remedy) = unbrought(&status.job) {
+                    eprintln!("{remedy}");
+                }
+                return Ok(conclude(&status, args.json, false));
+            }
         };
         Ok(conclude(&status?, args.json, false))
     }
+}
+
+/// What to do about records that a spout has passed over, or will as soon as it can, and that nobody brings any more.
+pub(super) fn unbrought(job: &Job) -> Option<String> {
+    let spout = job.skip.as_ref()?;
+    let ends = |end: fn(&Range) -> u64| {
+        let pairs = job.ranges.iter().map(|range| format!("{}:{}", range.partition, end(range)));
+        pairs.collect::<Vec<_>>().join(",")
+    };
+    let (from, to) = (ends(|range| range.from), ends(|range| range.to));
+    Some(format!(
+        "spout {spout} passes over these records, and nobody brings them now; \
+         `backfill create --from {from} --to {to}` does"
+    ))
 }
 
 impl ChangeJobArgs {

@@ -9,6 +9,7 @@ use super::program::arguments;
 use super::text::{details, line, plan_as_json, table};
 use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use crate::broker::{Append, Broker, TopicSpec};
+use crate::control::backfill::{Job, Range};
 use crate::control::{SeekTo, SpoutSource, ensure};
 use crate::service::admin::moment::Moment;
 use crate::service::admin::{AdminContext, AdminError};
@@ -175,6 +176,12 @@ async fn ranges_come_from_a_file_or_from_what_a_seek_has_skipped() {
         let error = run(&context, &format!("create --ranges {}", file.display())).await.unwrap_err().to_string();
         assert!(error.contains(said), "{text}: {error}");
     }
+    assert_eq!(super::command::unbrought(&jobs[1].job), None, "it was not what passed over them");
+    // A skip has one range of each partition.
+    let ranges = [(0, 5, 6), (1, 10, 20)].map(|(partition, from, to)| Range { partition, from, to });
+    let skip = Job { skip: Some("lines".into()), ranges: ranges.to_vec(), ..jobs[0].job.clone() };
+    let remedy = super::command::unbrought(&skip).unwrap();
+    assert!(remedy.contains("`backfill create --from 0:5,1:10 --to 0:6,1:20`"), "{remedy}");
     let error = run(&context, "create --skipped-by 7").await.unwrap_err().to_string();
     assert!(error.contains("no seek of `words` has the number 7"), "{error}");
     assert!(parse("create --from earliest").is_err(), "both ends, or ranges");

@@ -94,6 +94,27 @@ async fn what_a_seek_passed_over_is_skipped_until_another_goes_back() {
     assert_eq!(skipped().await, [8], "what was lost stays so");
 }
 
+/// What a seek passed over, a job has brought since, and is not there: nobody is to bring it any more.
+#[tokio::test(start_paused = true)]
+async fn what_a_finished_job_should_have_brought_is_missing_whoever_passed_over_it() {
+    let world = World::new().await;
+    for id in 0..10 {
+        world.order(0, &id.to_string()).await;
+    }
+    world.all().await;
+    world.seek("orders", 0, 0, 10).await;
+    world.job("b-1", 0, 0, 4, None).await;
+    world.job("b-2", 0, 4, 6, None).await;
+    world.job("b-3", 0, 6, 8, None).await;
+    world.event("finished", "b-1").await;
+    world.event("cancel", "b-2").await;
+    for (offset, verdict) in
+        [(0, Verdict::Missing), (3, Verdict::Missing), (4, Verdict::Skipped), (7, Verdict::Skipped)]
+    {
+        assert_eq!(at(&world, 0, offset).await.sinks[0].verdict, Some(verdict), "{offset}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_log_is_searched_for_the_newest() {
     let world = World::new().await;
