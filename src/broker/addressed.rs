@@ -13,6 +13,11 @@ pub fn only_sinks(sinks: &[String]) -> Bytes {
     Bytes::from(sinks.join(","))
 }
 
+/// Takes off the record for whom it is meant: that is for squall to say, not for whoever produced it.
+pub(crate) fn mean_for_all(record: &mut LogRecord) {
+    record.headers.remove(ONLY_SINKS);
+}
+
 /// Whether `sink` is to store the record.
 pub fn is_meant_for(record: &LogRecord, sink: &str) -> bool {
     let Some(only) = record.headers.last(ONLY_SINKS) else { return true };

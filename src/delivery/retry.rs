@@ -105,6 +105,7 @@ impl Retry {
         };
         self.topics.push(topic.clone());
         let mut settings = LogSpoutSettings::new(topic, group);
+        settings.addressed = true;
         settings.dead_letters = Some(self.delivery.settings.dead_letters.clone());
         let clock = guard.state().clock();
         let letter = move |stored: &LogRecord, reason: &str| Parked::letter(stored, reason, clock.unix_ms());

@@ -43,6 +43,11 @@ impl Headers {
         self
     }
 
+    /// Takes off every header of this name.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(n, _)| n != name);
+    }
+
     /// The last value of `name`.
     pub fn last(&self, name: &str) -> Option<&Bytes> {
         self.0.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v)

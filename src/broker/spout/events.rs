@@ -6,6 +6,7 @@ use super::LogSpout;
 use super::assigned::InFlight;
 use super::careful::TURN;
 use super::holds::Cause;
+use crate::broker::addressed::mean_for_all;
 use crate::broker::{ConsumerEvent, Fetched, LogRecord};
 use crate::topology::{Class, Classify, Error, Pulled, Result};
 
@@ -66,7 +67,10 @@ impl LogSpout {
     }
 
     pub(super) fn sent(&mut self, fetched: Fetched, replayed: Option<InFlight>) -> Pulled<LogRecord> {
-        let Fetched { partition, epoch, records, next } = fetched;
+        let Fetched { partition, epoch, mut records, next } = fetched;
+        if !self.settings.addressed {
+            records.iter_mut().for_each(mean_for_all);
+        }
         self.ours.send(partition, next, replayed);
         Pulled { partition, epoch, end: next, tuples: records }
     }

@@ -32,6 +32,9 @@ pub struct LogSpoutSettings {
     /// What becomes of a partition whose next record the log has deleted. A bounded run, and one that nobody
     /// [steers](super::LogSpout::steered), ends with an error instead.
     pub on_gap: OnGap,
+    /// Whether records may say for which sinks they are meant: those of topics that squall itself writes. What others say
+    /// of it is taken off.
+    pub addressed: bool,
     /// Whether to end at what the log holds at the start, instead of waiting for more.
     pub bounded: bool,
 }
@@ -51,6 +54,7 @@ impl LogSpoutSettings {
             careful_records: 64 * 512,
             dead_letters: None,
             on_gap: OnGap::Stop,
+            addressed: false,
             bounded: false,
         }
     }

@@ -11,7 +11,7 @@ use super::desk::Desk;
 use super::lease::{Slip, Step};
 use super::work::Work;
 use super::{BackfillSettings, Budget, Job};
-use crate::broker::addressed::{ONLY_SINKS, only_sinks};
+use crate::broker::addressed::{ONLY_SINKS, mean_for_all, only_sinks};
 use crate::broker::dead_letter::dead_letter;
 use crate::broker::spout::{Gates, Letters};
 use crate::broker::{Append, Broker, Gate, LogRecord};
@@ -105,8 +105,12 @@ impl BackfillSpout {
 
     /// Says on the records for whom they are meant.
     pub(super) fn address(only: Option<&Bytes>, records: &mut [LogRecord]) {
-        for record in records.iter_mut().filter(|_| only.is_some()) {
-            record.headers.push(ONLY_SINKS, only.cloned().unwrap_or_default());
+        for record in records {
+            // Whoever produced it has no say in this.
+            mean_for_all(record);
+            if let Some(only) = only {
+                record.headers.push(ONLY_SINKS, only.clone());
+            }
         }
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Log, Stored, bounded, offsets, over, topology, unbounded};
-use crate::broker::{Commit, Fetched, GroupSettings, LogSpout, LogSpoutSettings, Note, StartFrom};
+use crate::broker::addressed::ONLY_SINKS;
+use crate::broker::{Append, Broker, Commit, Fetched, GroupSettings, LogSpout, LogSpoutSettings, Note, StartFrom};
 use crate::runtime::Ended;
 use crate::testing::Trial;
 use crate::topology::{Outcome, Spout, TaskInfo};
@@ -217,4 +218,27 @@ async fn a_commit_that_failed_is_made_again_and_close_commits_the_last_watermark
     spout.close().await.unwrap();
     assert_eq!(committed().await, [Some(60)]);
     checked.assert_kept();
+}
+
+/// What a producer says of the sinks that a record is for counts for nothing, but in the topics that squall writes itself.
+#[tokio::test(start_paused = true)]
+async fn who_produces_a_record_has_no_say_in_which_sinks_it_is_for() {
+    let fill = || {
+        let log = Log::open();
+        log.fill("t", 1, 0);
+        log
+    };
+    let log = tokio::task::spawn_blocking(fill).await.unwrap();
+    let headers = crate::topology::Headers::default().with(ONLY_SINKS, "rows").with("colour", "red");
+    let record = Append { value: Some("x".into()), headers, ..Append::default() };
+    log.broker.producer().unwrap().append("t", vec![record]).await.unwrap();
+    for addressed in [false, true] {
+        let group = GroupSettings::new(format!("g-{addressed}"));
+        let settings = LogSpoutSettings { addressed, ..LogSpoutSettings::new("t", group) };
+        let mut spout = LogSpout::new(log.broker.clone(), settings);
+        spout.prepare(&TaskInfo { operator: "log".into(), task: 0, tasks: 1 }).await.unwrap();
+        let record = spout.next_batch(10).await.unwrap().unwrap().tuples.remove(0);
+        assert_eq!(record.headers.last(ONLY_SINKS).is_some(), addressed);
+        assert!(record.headers.last("colour").is_some());
+    }
 }
