@@ -12,6 +12,8 @@ use crate::guard::{AutoSkip, AutoSkipSettings, Clock};
 
 /// How often the lag is looked at.
 const LOOK: Duration = Duration::from_secs(5);
+/// How long it is waited until all partitions have moved. Those that have not do so later.
+const MOVED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Whose lag is watched.
 pub struct SkipWatch {
@@ -91,7 +93,13 @@ impl SkipWatch {
         let draft = Draft { reason: reason.to_owned(), ..ends };
         let (plan, job) = backfills.plan_skip(&self.source, &SeekTo::Latest, &draft).await?;
         let Some(job) = job else { return Ok(None) };
-        let (_seeking, job) = backfills.skip(plan, job).await?;
+        let (seeking, job) = backfills.skip(plan, job).await?;
+        // Once it stands everywhere the control topic says so, and nobody is sent by it again.
+        let operator = Operator::new(self.broker.clone(), &self.topology, self.clock);
+        let answers = operator.await_sought(&seeking, MOVED_WITHIN).await?;
+        if !answers.missing.is_empty() {
+            tracing::warn!(spout = self.source.spout, missing = ?answers.missing, "partitions have not moved yet");
+        }
         Ok(Some(job.id))
     }
 }
@@ -150,6 +158,13 @@ mod tests {
         assert_eq!((job.total(), job.skip.as_deref()), (1_000, Some("lines")));
         assert!(job.reason.starts_with("1000 records behind, more than 900 for "), "{}", job.reason);
         assert!(job.who.starts_with("process "), "{}", job.who);
+        // It is done with: a group that has lost what its commits said is not sent by it.
+        let (names, mut over) = (crate::control::Names::of("words").control, false);
+        let mut cursor = broker.cursor(&names, &[(0, 0)]).unwrap();
+        while let Some(fetched) = cursor.fetch(100, Duration::ZERO).await.unwrap() {
+            over |= fetched.records.iter().any(|r| r.key.as_deref().is_some_and(|key| key.starts_with(b"seek/")));
+        }
+        assert!(over, "nothing says that it stands everywhere");
         watching.abort();
         run.stopper().stop();
         assert_eq!(run.wait().await.exit_code(), 0);
