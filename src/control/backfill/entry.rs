@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::{Event, Job, Over, Range, State};
+use super::{Event, Job, Over, Pause, Range, State};
 
 /// Samples of the progress that are kept, for the rate.
 const SAMPLES: usize = 64;
@@ -46,7 +46,7 @@ pub struct Entry {
     leases: BTreeMap<u32, Lease>,
     settled: u64,
     lost: BTreeSet<Lost>,
-    paused: bool,
+    paused: Option<Pause>,
     cancelled: bool,
     finished_ms: Option<i64>,
     /// Time and settled offsets, ordered by time.
@@ -67,7 +67,7 @@ impl Entry {
             leases: BTreeMap::new(),
             settled: 0,
             lost: BTreeSet::new(),
-            paused: false,
+            paused: None,
             cancelled: false,
             finished_ms: None,
             samples: VecDeque::new(),
@@ -86,7 +86,7 @@ impl Entry {
             leases: BTreeMap::new(),
             settled: done,
             lost: lost.into_iter().collect(),
-            paused: false,
+            paused: None,
             cancelled: !finished,
             finished_ms: at_ms.filter(|_| finished),
             samples: VecDeque::new(),
@@ -113,7 +113,7 @@ impl Entry {
         match self {
             Self { finished_ms: Some(_), .. } => State::Finished,
             Self { cancelled: true, .. } => State::Cancelled,
-            Self { paused: true, .. } => State::Paused,
+            Self { paused: Some(_), .. } => State::Paused,
             _ => State::Running,
         }
     }
@@ -166,6 +166,11 @@ impl Entry {
     /// What was deleted before it was read.
     pub fn lost(&self) -> impl Iterator<Item = &Lost> {
         self.lost.iter()
+    }
+
+    /// Why nothing of it is given out, until it is resumed.
+    pub fn paused(&self) -> Option<&Pause> {
+        self.paused.as_ref()
     }
 
     /// When it was finished.
@@ -224,11 +229,14 @@ impl Entry {
                     self.free.insert(*chunk);
                 }
             }
-            Event::Pause { .. } => {
+            Event::Pause { who, reason, at_ms, .. } => {
+                // The first word stands: others follow from it.
+                let pause = || Pause { who: who.clone(), reason: reason.clone(), at_ms: *at_ms };
+                self.paused.get_or_insert_with(pause);
                 // The rest is no speed.
-                (self.paused, self.samples) = (true, VecDeque::new());
+                self.samples = VecDeque::new();
             }
-            Event::Resume { .. } => self.paused = false,
+            Event::Resume { .. } => self.paused = None,
             Event::Cancel { .. } => self.cancelled = true,
             Event::Finished { at_ms, .. } if self.is_done() && !self.cancelled => {
                 self.finished_ms = Some(*at_ms);

@@ -1,4 +1,5 @@
-//! What becomes of runs that failed: as with the spout of the live stream.
+//! What becomes of runs that failed: as with the spout of the live stream, but that a run which fails for good pauses its
+//! job. The process goes on with other jobs, and no other one meets the same end.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::broker::spout::{InFlight, Replay};
 use crate::topology::{Class, Classify, Error, Outcome, Pulled, Result};
 
 impl BackfillSpout {
-    /// Has it come again, sets it aside, or ends the run of the topology.
+    /// Has it come again, sets it aside, or has the job paused.
     pub(super) async fn run_failed(&mut self, outcome: &Outcome, run: InFlight, class: Class) -> Result<()> {
         let Some(work) = &mut self.work else { return Ok(()) };
         if work.leaving {
@@ -31,10 +32,10 @@ impl BackfillSpout {
         }
         let Some(work) = &mut self.work else { return Ok(()) };
         if attempt > self.settings.max_replays {
-            return Err(Error::fatal(format!(
-                "backfill {}: {}[{partition}]@{} failed {attempt} times ({class}); it is not done past it",
-                work.job.id, work.job.topic, run.start
-            )));
+            let why = outcome.reason.as_deref().map_or_else(|| class.to_string(), |why| format!("{class}: {why}"));
+            let place = format!("{}[{partition}]@{}", work.job.topic, run.start);
+            work.stick(format!("{place} failed {attempt} times ({why}); mend it and resume"));
+            return Ok(());
         }
         work.replays.push(again);
         Ok(())

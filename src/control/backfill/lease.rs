@@ -89,6 +89,10 @@ impl BackfillSpout {
         if state != State::Running {
             work.leave();
         }
+        // Whoever paused or cancelled it meanwhile has said enough.
+        if let (State::Running, Some(reason)) = (state, work.stuck.clone()) {
+            return Step::Write(Event::Pause { job, who: self.me.clone(), reason, at_ms });
+        }
         let (next, is_idle) = (work.floor(), work.is_idle());
         match (work.is_complete(), work.leaving) {
             (true, _) if is_idle => Step::Write(Event::Done { job, chunk, token, next: work.range.to, at_ms }),
@@ -187,6 +191,12 @@ impl BackfillSpout {
             Event::Lost { job, chunk, to, .. } => {
                 if let Some(work) = self.work.as_mut().filter(|work| (&work.job.id, &work.chunk) == (job, chunk)) {
                     work.next = work.next.max(*to);
+                }
+            }
+            Event::Pause { job, reason, .. } => {
+                tracing::error!(job, reason, "a backfill cannot go on and is paused");
+                if let Some(work) = &mut self.work {
+                    work.stuck = None;
                 }
             }
             Event::Finished { job, .. } if is_heeded => tracing::info!(job, "a backfill is finished"),

@@ -24,6 +24,8 @@
 //! - Progress is what is settled, never what was emitted, so what a dead worker had under way is emitted again.
 //! - Who reads the ledger meets the first record of a job after the job's own record was durable. A job that is not known
 //!   then is looked for in the control topic before the record is folded, so that all fold the same.
+//! - A worker that cannot get past a record pauses the job and says why: it goes on with others, and whoever resumes the
+//!   job has seen to it.
 //! - A finished or cancelled job never gives a chunk out again, also when the ledger has lost what it said of it: its end
 //!   is added to its own record.
 //!
@@ -74,4 +76,4 @@ pub use ledger::Ledger;
 pub use operate::Backfills;
 pub use settings::BackfillSettings;
 pub use spout::BackfillSpout;
-pub use status::{Holder, State, Status};
+pub use status::{Holder, Pause, State, Status};

@@ -30,6 +30,17 @@ impl State {
     }
 }
 
+/// Why nothing of a job is given out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pause {
+    /// Who paused it: an operator, or a worker that could not go on.
+    pub who: String,
+    /// Why.
+    pub reason: String,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+}
+
 /// A worker at a chunk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Holder {
@@ -53,6 +64,8 @@ pub struct Status {
     pub job: Job,
     /// Where it is in its life.
     pub state: State,
+    /// Why it is paused, while it is.
+    pub paused: Option<Pause>,
     /// Offsets of its ranges, holes included.
     pub total: u64,
     /// Those of them that are settled.
@@ -96,6 +109,7 @@ impl Status {
         Self {
             job: (**entry.job()).clone(),
             state: entry.state(),
+            paused: entry.paused().filter(|_| entry.state() == State::Paused).cloned(),
             total,
             done,
             rate,

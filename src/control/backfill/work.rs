@@ -26,6 +26,8 @@ pub(super) struct Work {
     pub(super) gated: Option<Instant>,
     /// Nothing more is emitted; once nothing is in flight the chunk is given back.
     pub(super) leaving: bool,
+    /// Why the job cannot go on, until that is said.
+    pub(super) stuck: Option<String>,
     /// Something below `next` was given up and is not settled.
     broken: bool,
     watermark: u64,
@@ -45,6 +47,7 @@ impl Work {
             passed: VecDeque::new(),
             gated: None,
             leaving: false,
+            stuck: None,
             broken: false,
             watermark: known.next,
             in_flight: BTreeMap::new(),
@@ -101,6 +104,13 @@ impl Work {
             self.broken = !self.replays.is_empty() || !self.passed.is_empty();
             (self.replays, self.passed) = (Replays::default(), VecDeque::new());
         }
+    }
+
+    /// A run failed for good, for this reason: the job is paused and the chunk given back.
+    pub(super) fn stick(&mut self, reason: String) {
+        self.leave();
+        self.give_up_run();
+        self.stuck.get_or_insert(reason);
     }
 
     /// A run failed and does not come again from here.

@@ -143,6 +143,42 @@ async fn a_paused_job_rests_where_it_is_and_a_cancelled_one_ends_its_worker() {
     assert_eq!(names, wanted.map(|action| (action.to_owned(), true)));
 }
 
+/// Nobody else is to meet the same end, and what can be done is done.
+#[tokio::test(start_paused = true)]
+async fn a_record_that_fails_for_good_pauses_its_job_and_stops_no_other() {
+    let (_dir, log) = open();
+    let world = World::new(&log, "stuck", 2, false).await;
+    world.fill(0, 90, 1_000).await;
+    world.fill(1, 90, 1_000).await;
+    let of = |partition: u32| move |draft: Draft| Draft { partitions: [partition].into(), chunk: 40, ..draft };
+    let (bad, good) = (create(&world, of(0)).await, create(&world, of(1)).await);
+    let is_broken = Arc::new(AtomicBool::new(true));
+    let broken = is_broken.clone();
+    let check = move |record: &LogRecord| {
+        (record.origin.partition, record.origin.offset) == (0, 47) && broken.load(Ordering::SeqCst)
+    };
+    let faults = Faults::default().fail("store", check, Class::Retryable, u32::MAX);
+    let options = Options { faults: Some(Arc::new(faults)), ..Options::default() };
+    let settings = BackfillSettings { max_replays: 3, ..world.settings("a") };
+    let worker = world.start(settings, 1, options);
+    world.until_over(&good.id).await;
+    tokio::time::sleep(LONG).await;
+    let status = world.show(&bad.id).await;
+    let pause = status.paused.clone().expect("it says why");
+    assert_eq!((status.state, status.held.len(), pause.who.as_str()), (State::Paused, 0, "a/0"));
+    assert!(pause.reason.contains("stuck-in[0]@40 failed 4 times"), "{pause:?}");
+    world.check_progress(&bad.id).await;
+    assert_eq!(world.stored().iter().filter(|(partition, _)| *partition == 1).count(), 90);
+
+    is_broken.store(false, Ordering::SeqCst);
+    world.backfills().resume(&bad.id, "ann@desk", "").await.unwrap();
+    world.until_over(&bad.id).await;
+    assert_eq!(world.show(&bad.id).await.paused, None);
+    assert_eq!(world.stored().len(), 180);
+    worker.stopper().stop();
+    assert_eq!(worker.wait().await.exit_code(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn records_say_where_they_come_from_and_for_whom_they_are_meant() {
     let (_dir, log) = open();

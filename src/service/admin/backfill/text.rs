@@ -39,6 +39,7 @@ pub(super) fn details(status: &Status, now_ms: i64, colours: bool) -> String {
         ),
         format!("  {} by {}{}", show_utc(job.when_ms), job.who, reason(job)),
     ];
+    lines.extend(paused(status).map(|text| Cell::new(format!("  {text}"), Tone::Notable).show(colours)));
     lines.extend(plan_as_text(job).lines().map(ToOwned::to_owned));
     if status.rate.is_some() {
         lines.push(format!("  {} now, {} left", rate(status), left(status)));
@@ -85,9 +86,10 @@ pub(super) fn plan_as_json(job: &Job, dry_run: bool) -> Value {
 /// One line, while a job is watched.
 pub(super) fn line(status: &Status) -> String {
     let lost: u64 = status.lost.iter().map(Range::len).sum();
-    let lost = if lost > 0 { format!(", {lost} lost") } else { String::new() };
+    let mut more = if lost > 0 { format!(", {lost} lost") } else { String::new() };
+    more.extend(paused(status).map(|text| format!(", {text}")));
     format!(
-        "{} {}: {} of {} records ({}), {}, {} left, {} workers{lost}",
+        "{} {}: {} of {} records ({}), {}, {} left, {} workers{more}",
         status.job.id,
         status.state.as_str(),
         status.done,
@@ -125,6 +127,13 @@ pub(super) fn left(status: &Status) -> String {
         Some(seconds @ 120..7_200) => format!("{} min", seconds / 60),
         Some(seconds) => format!("{} h", seconds / 3_600),
     }
+}
+
+/// By whom it is paused, and why.
+fn paused(status: &Status) -> Option<String> {
+    let pause = status.paused.as_ref()?;
+    let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
+    Some(format!("paused {} by {}{reason}", show_utc(pause.at_ms), pause.who))
 }
 
 fn reason(job: &Job) -> String {
