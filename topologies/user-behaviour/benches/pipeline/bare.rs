@@ -17,7 +17,7 @@ use user_behaviour::topology::now_ms;
 
 use super::common::timed;
 use super::data::Data;
-use super::lab::{Lab, PARTITIONS, Run};
+use super::lab::{Lab, PARTITIONS, Reads, Run};
 
 /// Batches that wait in front of a lane.
 const WAITING: usize = 4;
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 type Batch = Vec<Arc<Decoded>>;
 
 pub(crate) fn run(lab: &mut Lab, data: &Data) -> Duration {
-    lab.measure("bare", data, |run| timed(|| run.runtime.block_on(by_hand(run, data))))
+    lab.measure("bare", data, Reads::AsGroup, |run| timed(|| run.runtime.block_on(by_hand(run, data))))
 }
 
 async fn by_hand(run: &Run, data: &Data) {

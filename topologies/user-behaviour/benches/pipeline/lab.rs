@@ -29,6 +29,15 @@ pub(crate) struct Lab {
     runs: u32,
 }
 
+/// How a side reads the topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// As the group of the run, which commits.
+    AsGroup,
+    /// As a backfill, whose progress stands elsewhere.
+    AsBackfill,
+}
+
 /// What a run works on: a configuration that nobody used before, and what it names, opened.
 pub(crate) struct Run {
     pub(crate) config: Config,
@@ -75,7 +84,13 @@ impl Lab {
 
     /// Runs one side on stores that are empty, proves what it wrote, and returns how long it took. `what` says on
     /// standard error which side it is.
-    pub(crate) fn measure(&mut self, what: &str, data: &Data, side: impl FnOnce(&Run) -> Duration) -> Duration {
+    pub(crate) fn measure(
+        &mut self,
+        what: &str,
+        data: &Data,
+        reads: Reads,
+        side: impl FnOnce(&Run) -> Duration,
+    ) -> Duration {
         let run = self.fresh(&data.topic);
         let processes = [
             ("this process", Some(std::process::id())),
@@ -86,7 +101,7 @@ impl Lab {
         let before = processes.map(|(_, pid)| cpu(pid));
         let took = side(&run);
         let after = processes.map(|(_, pid)| cpu(pid));
-        run.runtime.block_on(prove(&run, data));
+        run.runtime.block_on(prove(&run, data, reads));
         eprintln!("{what:<6} {:>8.0} records/s", data.records as f64 / took.as_secs_f64());
         for (at, (process, _)) in processes.iter().enumerate() {
             let used = after[at].saturating_sub(before[at]).as_secs_f64() * 1e6;
@@ -118,6 +133,7 @@ impl Lab {
             profile: "cluster".into(),
             data_dir: std::env::temp_dir(),
             overrides: vec![
+                format!("name={run}"),
                 format!("broker.kafka.bootstrap={}", self.kafka.address()),
                 format!("timelines.redis.url={}", self.redis.url()),
                 format!("timelines.redis.prefix={run}:"),
