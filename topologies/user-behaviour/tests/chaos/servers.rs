@@ -31,7 +31,7 @@ impl Lab {
     /// The servers, all of them up.
     pub(crate) async fn servers(&mut self) -> &mut Servers {
         if self.servers.is_none() {
-            self.servers = Some(Servers::start().await);
+            self.servers = Some(Servers::start(self.form).await);
         }
         self.servers.as_mut().expect("just started")
     }
@@ -47,16 +47,24 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    async fn start() -> Self {
+    async fn start(form: Form) -> Self {
         eprintln!("starting Kafka, Redis and MariaDB");
+        // In the full form they have the room that servers for one have: with less, millions of records make them write
+        // pages and logs anew all the time.
+        let (pool_mib, log, rewrite) = form.pick((256, "64M", "64mb"), (3072, "1G", "8gb"));
         // A killed process leaves what it wrote with the operating system: no sync is needed to survive that.
         let redis = RedisOptions {
             append_only: true,
-            arguments: vec!["--appendfsync".into(), "no".into()],
+            arguments: ["--appendfsync", "no", "--auto-aof-rewrite-min-size", rewrite].map(Into::into).to_vec(),
             ready_timeout: Duration::from_secs(60),
             ..RedisOptions::default()
         };
-        let mariadb = MariaDbOptions { flush_log_at_commit: 2, buffer_pool_mib: 256, ..MariaDbOptions::default() };
+        let mariadb = MariaDbOptions {
+            flush_log_at_commit: 2,
+            buffer_pool_mib: pool_mib,
+            arguments: vec![format!("--innodb-log-file-size={log}")],
+            ..MariaDbOptions::default()
+        };
         let (kafka, kafka_proxy) = Kafka::start_behind_proxy(KafkaOptions::default()).await.unwrap();
         let redis = Redis::start_own(redis).await.unwrap();
         let mariadb = MariaDb::start_own(mariadb).await.unwrap();
