@@ -12,6 +12,7 @@
 //! | [`Consumer`] | a member of a group: is assigned partitions, reads, commits, gives them back |
 //! | [`LogSpout`] | a spout over a [`Consumer`]: watermark commits, replays, drain on revocation |
 //! | [`TopicSink`] | a sink over a [`Producer`] |
+//! | [`LateBroker`] | a log that need not be there when the process starts |
 //!
 //! Both implementations pass [`conformance`](crate::testing::broker), and so does the embedded one through
 //! [`RemoteBroker`](embedded::RemoteBroker), which other processes use.
@@ -22,6 +23,7 @@ pub mod dead_letter;
 pub mod embedded;
 mod error;
 pub mod kafka;
+mod late;
 mod partitioner;
 mod scan;
 mod sink;
@@ -31,6 +33,7 @@ mod traits;
 
 pub use commit::{Commit, Granted, Note};
 pub use error::BrokerError;
+pub use late::LateBroker;
 pub use partitioner::{murmur2, partition_for_key};
 pub(crate) use scan::Scan;
 pub use sink::TopicSink;
