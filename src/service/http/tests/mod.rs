@@ -1,0 +1,11 @@
+//! Over real sockets: what callers see of a server, whatever they do.
+
+mod bounds;
+mod layers;
+mod loris;
+mod metrics;
+mod phases;
+mod requests;
+mod stop;
+mod tls;
+mod world;
