@@ -1,7 +1,7 @@
 //! Networks in CIDR notation. A type of its own, since all that is asked is whether an address is in one.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// A network such as `10.0.0.0/8` or `fd00::/8`, or a single address.
@@ -51,7 +51,7 @@ impl FromStr for Network {
         };
         match address {
             // What counts as IPv4 has to be said as IPv4.
-            IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() && v6 != Ipv6Addr::UNSPECIFIED => Err(unknown()),
+            IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => Err(unknown()),
             address => Ok(Self { address, bits }),
         }
     }

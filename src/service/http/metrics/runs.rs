@@ -44,18 +44,21 @@ impl fmt::Debug for Runs {
 
 impl Collector for Runs {
     fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
-        let runs = self.snapshots();
-        let mut operators = Vec::new();
-        let mut spouts = Vec::new();
-        for (topology, run) in &runs {
-            let of = |key, name: &str| vec![("topology", topology.clone()), (key, name.to_owned())];
-            operators.extend(run.operators.iter().map(|it| (of("operator", &it.operator), it)));
-            spouts.extend(run.spouts.iter().map(|it| (of("spout", &it.spout), it)));
-        }
-        let mut page = Page(encoder);
-        operator_series(&mut page, &operators)?;
-        spout_series(&mut page, &spouts)
+        write(encoder, &self.snapshots())
     }
+}
+
+fn write(encoder: DescriptorEncoder, runs: &[(String, Snapshot)]) -> fmt::Result {
+    let mut operators = Vec::new();
+    let mut spouts = Vec::new();
+    for (topology, run) in runs {
+        let of = |key, name: &str| vec![("topology", topology.clone()), (key, name.to_owned())];
+        operators.extend(run.operators.iter().map(|it| (of("operator", &it.operator), it)));
+        spouts.extend(run.spouts.iter().map(|it| (of("spout", &it.spout), it)));
+    }
+    let mut page = Page(encoder);
+    operator_series(&mut page, &operators)?;
+    spout_series(&mut page, &spouts)
 }
 
 fn operator_series(page: &mut Page<'_>, operators: &[(Labels, &OperatorSnapshot)]) -> fmt::Result {
@@ -131,5 +134,47 @@ impl Page<'_> {
             all.extend(values.map(|(quantile, ns)| (with(labels, "quantile", quantile), ns as f64 / 1e9)));
         }
         self.gauges(name, &all, |seconds| *seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+    use crate::runtime::PartitionSnapshot;
+
+    #[derive(Debug)]
+    struct Fixed(Vec<(String, Snapshot)>);
+
+    impl Collector for Fixed {
+        fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
+            write(encoder, &self.0)
+        }
+    }
+
+    fn run(lag: Option<u64>, watermark: Option<u64>) -> Snapshot {
+        let partitions = vec![PartitionSnapshot { partition: 3, watermark, lag }];
+        let spout = SpoutSnapshot { spout: "in".to_owned(), pending: 2, partitions, ..SpoutSnapshot::default() };
+        Snapshot { elapsed_ms: 1, operators: Vec::new(), spouts: vec![spout] }
+    }
+
+    #[test]
+    fn partitions_have_lag_and_watermark_as_far_as_they_are_known() {
+        let runs = [("a", run(Some(7), Some(1_234_567_890_123))), ("b", run(None, None))];
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Fixed(runs.map(|(name, run)| (name.to_owned(), run)).into())));
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        for expected in [
+            "\nspout_lag{topology=\"a\",spout=\"in\",partition=\"3\"} 7.0\n# ",
+            "\nspout_watermark{topology=\"a\",spout=\"in\",partition=\"3\"} 1234567890123.0\n# ",
+            "\nspout_pending{topology=\"b\",spout=\"in\"} 2.0\n",
+        ] {
+            assert!(text.contains(expected), "{expected} is not in\n{text}");
+        }
+        assert_eq!(text.matches("# TYPE spout_lag ").count(), 1, "one heading for all runs");
+        assert!(!text.contains("spout_complete_seconds"), "nothing was measured yet");
     }
 }

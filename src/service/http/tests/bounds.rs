@@ -52,6 +52,22 @@ async fn who_sends_too_much_at_once_can_still_read_why() {
 }
 
 #[tokio::test]
+async fn who_asks_before_it_sends_is_told_before_it_sends() {
+    let world = World::new(HttpSettings { max_body_bytes: 1000, ..settings() }, routes()).await;
+    let ask = |length: usize| {
+        format!("POST /length HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\n")
+    };
+    let mut caller = world.call().await;
+    caller.send(&ask(1001)).await;
+    assert_eq!(caller.answer().await.problem(), "too_large");
+    let mut caller = world.call().await;
+    caller.send(&ask(3)).await;
+    assert_eq!(caller.answer().await.status, 100);
+    caller.send("abc").await;
+    assert_eq!(caller.answer().await.body, "3");
+}
+
+#[tokio::test]
 async fn what_is_no_http_is_refused() {
     let world = World::new(settings(), routes()).await;
     for bad in ["\0\0\0\0\r\n\r\n", "GET\r\n\r\n", "GET /hello HTTP/9.9\r\n\r\n", "\x16\x03\x01\x02\r\n\r\n"] {

@@ -1,5 +1,6 @@
 //! Over real sockets: what callers see of a server, whatever they do.
 
+mod access;
 mod bounds;
 mod layers;
 mod loris;

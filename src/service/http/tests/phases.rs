@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::routing::get;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -13,6 +14,12 @@ const SHORT: Duration = Duration::from_millis(200);
 
 fn cut(phase: &str) -> String {
     format!("squall_http_connections_cut_total{{server=\"test\",phase=\"{phase}\"}}")
+}
+
+/// A route with an answer of so many bytes.
+fn large(bytes: usize) -> Router {
+    let large = Bytes::from(vec![b'x'; bytes]);
+    Router::new().route("/large", get(async move || large))
 }
 
 #[tokio::test]
@@ -73,8 +80,8 @@ async fn a_body_that_does_not_come_is_a_408_and_ends_the_connection() {
 #[tokio::test]
 async fn an_answer_that_nobody_takes_ends_the_connection() {
     // More than the buffers of both sockets hold.
-    static LARGE: &[u8] = &[b'x'; 64 << 20];
-    let large = Router::new().route("/large", get(async || LARGE));
+    const BYTES: usize = 64 << 20;
+    let large = large(BYTES);
     let world = World::new(HttpSettings { write_timeout: SHORT, ..settings() }, large).await;
     let mut caller = world.call().await;
     caller.send("GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -83,16 +90,14 @@ async fn an_answer_that_nobody_takes_ends_the_connection() {
     let mut taken = Vec::new();
     // A reset, or the end of what was in the buffers.
     let _cut = caller.stream.read_to_end(&mut taken).await;
-    assert!(taken.len() < LARGE.len());
+    assert!(taken.len() < BYTES);
 }
 
 #[tokio::test]
 async fn a_slow_caller_that_takes_its_answer_gets_all_of_it() {
-    static LARGE: &[u8] = &[b'x'; 8 << 20];
-    let large = Router::new().route("/large", get(async || LARGE));
-    let world = World::new(settings(), large).await;
+    let world = World::new(settings(), large(8 << 20)).await;
     let mut caller = world.call().await;
-    assert_eq!(caller.get("/large").await.body.len(), LARGE.len());
+    assert_eq!(caller.get("/large").await.body.len(), 8 << 20);
     assert_eq!(world.series(&cut("write")), 0);
 }
 

@@ -159,6 +159,18 @@ async fn a_handshake_has_its_time() {
 }
 
 #[tokio::test]
+async fn slow_callers_are_cut_over_it_too() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    authority.issue(folder.path(), "localhost", GOOD);
+    let settings = HttpSettings { header_timeout: Duration::from_millis(300), ..tls(&folder) };
+    let world = World::new(settings, routes()).await;
+    let mut caller = Caller::new(connect(&world, &authority.client(), "localhost").await.unwrap());
+    caller.send("GET /hel").await;
+    assert_eq!(caller.closed().await, "");
+    world.until("squall_http_connections_cut_total{server=\"test\",phase=\"headers\"}", 1).await;
+}
+
+#[tokio::test]
 async fn files_that_cannot_be_used_are_named_at_the_start() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     let refused = async || match Server::bind(tls(&folder)).await {
