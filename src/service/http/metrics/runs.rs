@@ -12,25 +12,31 @@ use crate::runtime::{Latency, Metrics, OperatorSnapshot, Snapshot, SpoutSnapshot
 
 /// Runs that are read, by the name of their topology; those that were let go are forgotten.
 #[derive(Clone, Default)]
-pub(super) struct Runs(Arc<Mutex<Vec<(String, Weak<Metrics>)>>>);
+pub(super) struct Runs(Arc<Mutex<Vec<Run>>>);
+
+#[derive(Clone)]
+struct Run {
+    topology: String,
+    metrics: Weak<Metrics>,
+}
 
 type Labels = Vec<(&'static str, String)>;
 
 impl Runs {
     pub(super) fn watch(&self, topology: &str, metrics: &Arc<Metrics>) {
         let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.retain(|(_, run)| run.strong_count() > 0);
-        runs.push((topology.to_owned(), Arc::downgrade(metrics)));
+        runs.retain(|run| run.metrics.strong_count() > 0);
+        runs.push(Run { topology: topology.to_owned(), metrics: Arc::downgrade(metrics) });
     }
 
     /// Later runs of one topology take the place of earlier ones: a series has one value.
     fn snapshots(&self) -> Vec<(String, Snapshot)> {
         let runs = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut found: Vec<(String, Snapshot)> = Vec::new();
-        for (topology, run) in runs {
-            let Some(run) = run.upgrade() else { continue };
+        for Run { topology, metrics } in runs {
+            let Some(metrics) = metrics.upgrade() else { continue };
             found.retain(|(name, _)| *name != topology);
-            found.push((topology, run.snapshot()));
+            found.push((topology, metrics.snapshot()));
         }
         found
     }
