@@ -5,12 +5,14 @@
 
 mod broker;
 mod delivery;
+mod http;
 mod rows;
 mod source;
 mod timelines;
 
 pub use broker::{BrokerConfig, BrokerKind, CompressionConfig, EmbeddedConfig, KafkaConfig};
 pub use delivery::{BreakerConfig, DeliveryConfig, PressureConfig, SinkConfig};
+pub use http::{AccessLogConfig, HttpConfig, TlsConfig};
 pub use rows::{MySqlConfig, RowsConfig, RowsKind, SqliteConfig};
 pub use source::{OnGapConfig, SourceConfig, StartConfig};
 pub use timelines::{MemoryConfig, RedisConfig, TimelinesConfig, TimelinesKind};

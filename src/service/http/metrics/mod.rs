@@ -1,0 +1,16 @@
+//! What is measured, as Prometheus reads it: requests, connections, and the topologies that run in this process.
+//!
+//! One [`Exporter`] per process; each server takes an [`HttpMetrics`] of it under its own name, each run is given to it
+//! with [`Exporter::watch_run`], and whatever else counts registers itself with [`Exporter::register`]. The format is
+//! OpenMetrics text. Labels hold names of this program only: the route as it was written, never a path, and no id of
+//! a user.
+
+mod exporter;
+mod http;
+mod labels;
+pub mod names;
+mod runs;
+
+pub use exporter::{CONTENT_TYPE, Exporter};
+pub(super) use http::method_label;
+pub use http::{ConnectionOpen, Cut, HttpMetrics, RequestInFlight};

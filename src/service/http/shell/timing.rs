@@ -1,0 +1,48 @@
+//! How long a request may take.
+
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+
+use crate::service::http::{Code, Deadline, Problem};
+
+/// Header by which a caller says how many milliseconds it waits for the answer. It can only lower the server's own time.
+pub const REQUEST_TIMEOUT: &str = "x-request-timeout-ms";
+
+/// Until when the answer is of use.
+///
+/// # Errors
+/// A header that is no number of milliseconds: a caller that believes in a deadline which nobody keeps is worse off than
+/// one that is told.
+pub(super) fn deadline(most: Duration, headers: &HeaderMap) -> Result<Deadline, Problem> {
+    let Some(header) = headers.get(REQUEST_TIMEOUT) else { return Ok(Deadline::after(most)) };
+    let ms = header.to_str().ok().and_then(|text| text.parse::<u64>().ok()).filter(|ms| *ms > 0);
+    let ms = ms.ok_or_else(|| {
+        let detail = format!("the header `{REQUEST_TIMEOUT}` is a whole number of milliseconds, at least 1");
+        Problem::new(Code::InvalidRequest, detail).with("header", REQUEST_TIMEOUT)
+    })?;
+    Ok(Deadline::after(most.min(Duration::from_millis(ms))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_can_lower_it() {
+        let most = Duration::from_secs(5);
+        let with = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_TIMEOUT, HeaderValue::from_static(value));
+            deadline(most, &headers).map(Deadline::left)
+        };
+        assert_eq!(deadline(most, &HeaderMap::new()).unwrap().left(), most);
+        assert_eq!(with("200"), Ok(Duration::from_millis(200)));
+        assert_eq!(with("9000"), Ok(most));
+        assert_eq!(with("18446744073709551615"), Ok(most));
+        for bad in ["", "0", "-1", "1.5", "soon", "18446744073709551616"] {
+            assert_eq!(with(bad).unwrap_err().code(), Code::InvalidRequest, "{bad}");
+        }
+    }
+}

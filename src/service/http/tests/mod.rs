@@ -1,0 +1,12 @@
+//! Over real sockets: what callers see of a server, whatever they do.
+
+mod access;
+mod bounds;
+mod layers;
+mod loris;
+mod metrics;
+mod phases;
+mod requests;
+mod stop;
+mod tls;
+mod world;
