@@ -38,6 +38,8 @@ pub struct HttpConfig {
     pub max_headers: Option<usize>,
     /// Bytes of a body as it arrives.
     pub max_body_bytes: Option<usize>,
+    /// Bytes of the bodies of all requests that are held at once.
+    pub max_buffered_bytes: Option<usize>,
     /// How long a stop waits for requests that run.
     pub drain_ms: Option<u64>,
     /// Networks of the proxies whose `X-Forwarded-For` is believed.
@@ -95,6 +97,7 @@ impl HttpConfig {
         set(&mut settings.max_header_bytes, self.max_header_bytes);
         set(&mut settings.max_headers, self.max_headers);
         set(&mut settings.max_body_bytes, self.max_body_bytes);
+        set(&mut settings.max_buffered_bytes, self.max_buffered_bytes);
         set_ms(&mut settings.drain, self.drain_ms);
         set(&mut settings.metrics, self.metrics);
         for (at, proxy) in self.trusted_proxies.iter().enumerate() {
@@ -152,6 +155,8 @@ fn check(settings: &HttpSettings, key: &str) -> Result<()> {
     range(key, "max_header_bytes", "1024 to 1048576", headers)?;
     range(key, "max_headers", "1 to 1000", (1..=1000).contains(&settings.max_headers))?;
     range(key, "max_body_bytes", "1 to 1073741824", (1..=1 << 30).contains(&settings.max_body_bytes))?;
+    let buffered = settings.max_buffered_bytes >= settings.max_body_bytes;
+    range(key, "max_buffered_bytes", "max_body_bytes or more", buffered)?;
     let sample = (0.0..=1.0).contains(&settings.access_log.sample);
     range(key, "access_log.sample", "0 to 1", sample)?;
     range(key, "access_log.max_per_second", "1 or more", settings.access_log.max_per_second > 0)
@@ -180,7 +185,7 @@ mod tests {
     fn every_key_arrives() {
         let text = "listen = '[::1]:9000'\nmax_connections = 1\nmax_connections_per_peer = 2\nheader_timeout_ms = 3\n\
                     body_timeout_ms = 4\nwrite_timeout_ms = 5\nidle_timeout_ms = 6\nrequest_timeout_ms = 7\n\
-                    linger_ms = 8\nmax_header_bytes = 2048\nmax_headers = 10\nmax_body_bytes = 11\ndrain_ms = 12\n\
+                    linger_ms = 8\nmax_header_bytes = 2048\nmax_headers = 10\nmax_body_bytes = 11\nmax_buffered_bytes = 17\ndrain_ms = 12\n\
                     trusted_proxies = ['10.0.0.0/8']\nmetrics = false\n\
                     tls = { certificate = 'c', key = 'k', reload_ms = 13, handshake_timeout_ms = 14 }\n\
                     access_log = { sample = 0.5, slow_ms = 15, max_per_second = 16 }";
@@ -199,6 +204,7 @@ mod tests {
             max_header_bytes: 2048,
             max_headers: 10,
             max_body_bytes: 11,
+            max_buffered_bytes: 17,
             drain: ms(12),
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
             metrics: false,
@@ -223,6 +229,7 @@ mod tests {
             ("max_header_bytes = 100", "query.http.max_header_bytes "),
             ("max_headers = 0", "query.http.max_headers "),
             ("max_body_bytes = 0", "query.http.max_body_bytes "),
+            ("max_body_bytes = 9\nmax_buffered_bytes = 8", "query.http.max_buffered_bytes "),
             ("trusted_proxies = ['::1', 'x']", "query.http.trusted_proxies[1]: `x`"),
             ("tls = { certificate = 'c', key = 'k', reload_ms = 0 }", "query.http.tls.reload_ms "),
             ("access_log.sample = 1.5", "query.http.access_log.sample "),

@@ -39,6 +39,8 @@ pub struct HttpSettings {
     pub max_headers: usize,
     /// Bytes of a body as it arrives, before any decompression. Default 2 MiB.
     pub max_body_bytes: usize,
+    /// Bytes of the bodies of all requests that are held at once; one that finds no room is a `503`. Default 256 MiB.
+    pub max_buffered_bytes: usize,
     /// How long a stop waits for requests that run. Default 10 s.
     pub drain: Duration,
     /// Proxies that are believed when they say for whom they call. Default none.
@@ -66,6 +68,7 @@ impl Default for HttpSettings {
             max_header_bytes: 16 * 1024,
             max_headers: 100,
             max_body_bytes: 2 * 1024 * 1024,
+            max_buffered_bytes: 256 * 1024 * 1024,
             drain: Duration::from_secs(10),
             trusted_proxies: Vec::new(),
             metrics: true,

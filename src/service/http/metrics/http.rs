@@ -56,6 +56,7 @@ pub(super) struct Families {
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, Durations>,
     in_flight: Family<ServerLabels, Gauge>,
+    bodies: Family<ServerLabels, Gauge>,
     connections: Family<ServerLabels, Gauge>,
     opened: Family<ServerLabels, Counter>,
     refused: Family<ServerLabels, Counter>,
@@ -69,6 +70,7 @@ impl Default for Families {
             requests: Family::default(),
             durations: Family::new_with_constructor(Durations),
             in_flight: Family::default(),
+            bodies: Family::default(),
             connections: Family::default(),
             opened: Family::default(),
             refused: Family::default(),
@@ -86,6 +88,8 @@ impl Families {
         registry.register(name, help, self.durations.clone());
         let Name { name, help } = names::HTTP_IN_FLIGHT;
         registry.register(name, help, self.in_flight.clone());
+        let Name { name, help } = names::HTTP_BODIES;
+        registry.register(name, help, self.bodies.clone());
         let Name { name, help } = names::HTTP_CONNECTIONS;
         registry.register(name, help, self.connections.clone());
         let Name { name, help } = names::HTTP_OPENED;
@@ -105,6 +109,7 @@ pub struct HttpMetrics {
     server: Arc<str>,
     families: Families,
     in_flight: Gauge,
+    bodies: Gauge,
     connections: Gauge,
     opened: Counter,
     refused: Counter,
@@ -115,6 +120,7 @@ impl HttpMetrics {
         let labels = ServerLabels { server: server.into() };
         Self {
             in_flight: families.in_flight.get_or_create_owned(&labels),
+            bodies: families.bodies.get_or_create_owned(&labels),
             connections: families.connections.get_or_create_owned(&labels),
             opened: families.opened.get_or_create_owned(&labels),
             refused: families.refused.get_or_create_owned(&labels),
@@ -142,6 +148,11 @@ impl HttpMetrics {
     pub fn in_flight(&self) -> RequestInFlight {
         self.in_flight.inc();
         RequestInFlight(self.in_flight.clone())
+    }
+
+    /// Nothing of a body is held yet; what is added to it counts until it is dropped.
+    pub fn body(&self) -> BodyHeld {
+        BodyHeld { gauge: self.bodies.clone(), bytes: 0 }
     }
 
     /// A connection is open, until this is dropped.
@@ -177,6 +188,28 @@ pub struct RequestInFlight(Gauge);
 impl Drop for RequestInFlight {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+/// Counts bytes as held.
+#[derive(Debug)]
+pub struct BodyHeld {
+    gauge: Gauge,
+    bytes: i64,
+}
+
+impl BodyHeld {
+    /// So many more are held.
+    pub fn add(&mut self, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.gauge.inc_by(bytes);
+        self.bytes += bytes;
+    }
+}
+
+impl Drop for BodyHeld {
+    fn drop(&mut self) {
+        self.gauge.dec_by(self.bytes);
     }
 }
 

@@ -13,4 +13,4 @@ mod runs;
 
 pub use exporter::{CONTENT_TYPE, Exporter};
 pub(super) use http::method_label;
-pub use http::{ConnectionOpen, Cut, HttpMetrics, RequestInFlight};
+pub use http::{BodyHeld, ConnectionOpen, Cut, HttpMetrics, RequestInFlight};

@@ -5,6 +5,7 @@
 //! | `squall_http_requests_total` | `server`, `route`, `method`, `status` | requests answered; `status` is `2xx` and so on, `gone` when the caller left first; `route` is `unmatched` where there is none |
 //! | `squall_http_request_duration_seconds` | `server`, `route`, `method` | histogram from the end of the headers to the start of the answer |
 //! | `squall_http_requests_in_flight` | `server` | requests that run |
+//! | `squall_http_body_bytes` | `server` | bytes of the bodies of requests that are held |
 //! | `squall_http_connections` | `server` | connections that are open |
 //! | `squall_http_connections_opened_total` | `server` | connections that were taken |
 //! | `squall_http_connections_refused_total` | `server` | connections closed at once, since their address has too many |
@@ -50,6 +51,7 @@ names! {
     HTTP_REQUESTS = "http_requests", "Requests answered";
     HTTP_DURATION = "http_request_duration_seconds", "From the end of the headers to the start of the answer";
     HTTP_IN_FLIGHT = "http_requests_in_flight", "Requests that run";
+    HTTP_BODIES = "http_body_bytes", "Bytes of the bodies of requests that are held";
     HTTP_CONNECTIONS = "http_connections", "Connections that are open";
     HTTP_OPENED = "http_connections_opened", "Connections that were taken";
     HTTP_REFUSED = "http_connections_refused", "Connections closed at once, since their address has too many";

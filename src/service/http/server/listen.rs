@@ -25,6 +25,21 @@ const BACKLOG: u32 = 1024;
 const OTHER_FILES: u64 = 1024;
 
 /// An HTTP/1.1 server, in the clear or over TLS, that listens from its making on.
+///
+/// | a connection waits for | bound | then |
+/// | --- | --- | --- |
+/// | the handshake | `tls.handshake_timeout_ms` | cut |
+/// | the headers, from their first byte or the start of the connection | `header_timeout_ms` | cut |
+/// | the body | `body_timeout_ms`, in [`Shell`](crate::service::http::Shell) | `408`, then closed |
+/// | the answer to be made | `request_timeout_ms`, in [`Shell`](crate::service::http::Shell) | `504` |
+/// | the caller to take a byte of the answer | `write_timeout_ms` | cut |
+/// | another request | `idle_timeout_ms` | cut |
+/// | a refused caller to stop sending | `linger_ms` | closed |
+///
+/// Above `max_connections`, connections wait in the system's backlog: those ahead of them are cut within the times
+/// above, so the wait is short where it can be, and a client's own time-out ends it where it cannot. Headers with too
+/// many bytes or lines are answered by hyper, with a bare `431`. A certificate is followed: new connections get the new
+/// one within `tls.reload_ms`, and a file that cannot be used leaves the old one in place.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,

@@ -18,7 +18,26 @@ use super::ops;
 use crate::service::http::metrics::Exporter;
 use crate::service::http::{HttpSettings, Readiness};
 
-/// What surrounds the routes of a service; see the [module](super) for the parts and their order.
+/// What surrounds the routes of a service.
+///
+/// [`wrap`](Self::wrap) puts these round a router, the outermost first:
+///
+/// | part | does | is there for |
+/// | --- | --- | --- |
+/// | trace | takes the caller's [`TraceContext`](crate::service::http::TraceContext) or begins one; the answer carries it as `traceparent` and its trace as `x-request-id` | what comes after it |
+/// | peer | finds the [`Peer`](crate::service::http::Peer), behind trusted proxies too | limits, the log |
+/// | account | metrics by route, access log, headers that an API needs | everything below, however it ends |
+/// | deadline | [`Deadline`](crate::service::http::Deadline), lowered by `x-request-timeout-ms`; past it the work is dropped and the answer is `504` | everything below |
+/// | panic | a panic is a `500`; the next request is served | everything below |
+/// | layers given to [`before_body`](Self::before_body) | tokens, rate limits: who is refused here costs no more than headers | |
+/// | body | takes the body whole within its bounds: `413`, `408`, `503` when too much is held already | handlers, which never wait for a caller |
+/// | layers given to [`after_body`](Self::after_body) | load shedding, decompression: no slow caller holds a place here | |
+/// | router | the routes; `404` and `405` as problem documents | |
+///
+/// `/healthz`, `/readyz` and `/metrics` stand beside the router, below *panic*: no limit and no shedding touches them.
+///
+/// A body is held in memory before and while its handler runs; all of them together have `max_buffered_bytes`. The deadline and the measured
+/// duration reach to the start of an answer; from there on the connection's own bounds hold.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -97,11 +116,11 @@ impl Shell {
         for layer in after.into_iter().rev() {
             app = layer(app);
         }
-        app = app.layer(from_fn_with_state(BodyBounds::of(&settings), take_whole));
+        let metrics = exporter.http(&server);
+        app = app.layer(from_fn_with_state(BodyBounds::new(&settings, metrics.clone()), take_whole));
         for layer in before.into_iter().rev() {
             app = layer(app);
         }
-        let metrics = exporter.http(&server);
         let beside = ops::router(settings.metrics.then_some(exporter), readiness);
         let account_of = Arc::new(Account::new(server, &settings, metrics));
         app.merge(beside).layer(CatchPanicLayer::custom(panicked)).layer(from_fn_with_state(account_of, account))

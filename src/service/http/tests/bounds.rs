@@ -48,6 +48,29 @@ async fn bodies_have_a_size() {
 }
 
 #[tokio::test]
+async fn bodies_share_the_room_that_there_is() {
+    const HELD: &str = "squall_http_body_bytes{server=\"test\"}";
+    let world = World::new(HttpSettings { max_buffered_bytes: 1000, ..settings() }, routes()).await;
+    let mut slow = world.call().await;
+    // What is announced takes no room; what has arrived does, whatever pieces it comes in.
+    slow.send("POST /length HTTP/1.1\r\nhost: x\r\ncontent-length: 900\r\n\r\n").await;
+    for sent in 1..=8 {
+        slow.send(&"x".repeat(100)).await;
+        world.until(HELD, sent * 100).await;
+    }
+    let mut other = world.call().await;
+    let answer = other.post("/length", &"x".repeat(201)).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (503, "overloaded"));
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(world.call().await.post("/length", &"x".repeat(200)).await.body, "200");
+    slow.send(&"x".repeat(100)).await;
+    assert_eq!(slow.answer().await.body, "900");
+    world.until(HELD, 0).await;
+    assert_eq!(world.call().await.post("/length", &"x".repeat(1000)).await.body, "1000");
+    world.until(HELD, 0).await;
+}
+
+#[tokio::test]
 async fn who_sends_too_much_at_once_can_still_read_why() {
     let world = World::new(HttpSettings { max_body_bytes: 1000, linger: PATIENCE, ..settings() }, routes()).await;
     // More than the buffers of both sockets hold: a server that closes at once breaks the sending off.
