@@ -9,8 +9,10 @@
 //! | [`auth`] | tokens of operators, keys of apps |
 //! | [`limit`] | how many requests are taken: by app, by address, by interface, as a whole |
 //! | [`Shed`] | as much work at once as can be done, and a fast refusal of what is beyond |
+//! | [`admin`] | the routes by which an operator looks and changes |
 //! | [`Check`] | what looks at a request before anything else does: each of those but [`Shed`] |
 
+pub mod admin;
 pub mod auth;
 mod check;
 mod deadline;
