@@ -7,7 +7,9 @@ use crate::broker::BrokerError;
 #[non_exhaustive]
 pub enum ControlError {
     /// A key of a kind that this program does not know.
-    #[error("unknown control key `{key}`; known are switch/<name>, spout/<name>, seek/<number> and backfill/<id>")]
+    #[error(
+        "unknown control key `{key}`; known are switch/<name>, spout/<name>, limit/<name>, seek/<number> and backfill/<id>"
+    )]
     UnknownKey {
         /// The key.
         key: String,

@@ -12,7 +12,7 @@ use super::report::report;
 use super::shared::Shared;
 use super::{ControlSettings, Running};
 use crate::broker::{Broker, Seeks};
-use crate::guard::Switch;
+use crate::guard::{Limit, LiveLimit, Switch};
 
 /// Follows what the operator wants of a topology, turns the handles that it gives out, and reports.
 ///
@@ -67,6 +67,12 @@ impl Control {
     /// Whether the spout `name` may read, now and later. The operator knows of it from now on.
     pub fn spout(&self, name: &str) -> Running {
         self.shared.spout(name)
+    }
+
+    /// The limit `name`, as it is now and will be; `default`, which may be none, while no change of an operator is in
+    /// force. The operator knows of it from now on. The same name again is the same limit, with the first default.
+    pub fn limit(&self, name: &str, default: Option<Limit>) -> LiveLimit {
+        self.shared.limit(name, default)
     }
 
     /// What has the partitions of the spout `name` go on where an operator says: for

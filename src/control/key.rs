@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::ControlError;
-use crate::guard::Mode;
+use crate::guard::{Limit, Mode};
 
 /// The key of a control record. Ordered by kind, then name.
 ///
@@ -24,12 +24,16 @@ pub enum Key {
     Switch(String),
     /// `spout/<name>`: `running` or `paused`.
     Spout(String),
+    /// `limit/<name>`: `off`, `100/s`, `100/s burst 200`, or `default` for what the configuration says.
+    Limit(String),
 }
 
 /// What a spout is told when it may read.
 pub(super) const RUNNING: &str = "running";
 /// What a spout is told when it may not.
 pub(super) const PAUSED: &str = "paused";
+/// What a key is told that is to be as if nobody had ever changed it.
+pub(super) const DEFAULT: &str = "default";
 
 impl Key {
     /// The word before the slash.
@@ -37,21 +41,28 @@ impl Key {
         match self {
             Self::Switch(_) => "switch",
             Self::Spout(_) => "spout",
+            Self::Limit(_) => "limit",
         }
     }
 
     /// What follows the slash.
     pub fn name(&self) -> &str {
         match self {
-            Self::Switch(name) | Self::Spout(name) => name,
+            Self::Switch(name) | Self::Spout(name) | Self::Limit(name) => name,
         }
     }
 
-    /// The value without any record, unless a worker is [told another](super::ControlSettings::positions).
+    /// The value of which it goes back to what it is without any record; `None` for a kind that has none.
+    pub fn clear_value(&self) -> Option<&'static str> {
+        matches!(self, Self::Limit(_)).then_some(DEFAULT)
+    }
+
+    /// The value without any record, unless a worker says [another](super::Applied::default).
     pub fn default_value(&self) -> &'static str {
         match self {
             Self::Switch(_) => "off",
             Self::Spout(_) => RUNNING,
+            Self::Limit(_) => Limit::OFF,
         }
     }
 
@@ -63,6 +74,7 @@ impl Key {
         let (taken, valid) = match self {
             Self::Switch(_) => (value.parse::<Mode>().is_ok(), "on, off or auto"),
             Self::Spout(_) => (matches!(value, RUNNING | PAUSED), "running or paused"),
+            Self::Limit(_) => (value == DEFAULT || Limit::parse(value).is_ok(), Limit::FORM),
         };
         if taken {
             return Ok(());
@@ -84,6 +96,7 @@ impl FromStr for Key {
         match text.split_once('/') {
             Some(("switch", name)) if !name.is_empty() => Ok(Self::Switch(name.to_owned())),
             Some(("spout", name)) if !name.is_empty() => Ok(Self::Spout(name.to_owned())),
+            Some(("limit", name)) if !name.is_empty() => Ok(Self::Limit(name.to_owned())),
             _ => Err(ControlError::UnknownKey { key: text.to_owned() }),
         }
     }

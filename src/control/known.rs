@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::key::RUNNING;
 use super::state::{Standing, State};
 use super::{Applied, Key, Running};
-use crate::guard::{Mode, Switch};
+use crate::guard::{Limit, LiveLimit, Mode, Switch};
 
 /// A key that this worker has to do with.
 pub(super) struct Known<H> {
@@ -41,6 +41,19 @@ impl Handle for Running {
 
     fn turn(&self, value: &str) {
         self.set(value == RUNNING);
+    }
+}
+
+/// A text that is no limit cannot come here: it is checked where it is read.
+impl Handle for LiveLimit {
+    fn at(value: &str) -> Self {
+        Self::new(Limit::parse(value).unwrap_or(None))
+    }
+
+    fn turn(&self, value: &str) {
+        if let Ok(limit) = Limit::parse(value) {
+            self.set(limit);
+        }
     }
 }
 

@@ -1,14 +1,14 @@
-//! What an operator changes while a topology runs: switches, pausing a spout, and where it reads on.
+//! What an operator changes while a topology runs: switches, limits, pausing a spout, and where it reads on.
 //!
 //! Every change is a record of one compacted topic, which every worker of every machine follows. It needs neither store;
 //! a worker that starts while the log is away begins with the last state it saw, from a local file.
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | [`Control`] | a worker's side: follows the topic, turns its [`Switch`](crate::guard::Switch)es and [`Running`] handles, moves its spouts, reports |
+//! | [`Control`] | a worker's side: follows the topic, turns its [`Switch`](crate::guard::Switch)es, [`Running`] handles and [`LiveLimit`](crate::guard::LiveLimit)s, moves its spouts, reports |
 //! | [`ControlSettings`] | its bounds |
 //! | [`Operator`] | the other side: changes, waits for the workers, shows state, workers and audit |
-//! | [`Key`] [`Change`] | a control record of a switch or a spout |
+//! | [`Key`] [`Change`] | a control record of a switch, a spout or a limit |
 //! | [`SeekRecord`] | a control record that has partitions go on elsewhere |
 //! | [`Heartbeat`] [`Acknowledgement`] | what a worker says of itself |
 //! | [`AuditRecord`] | what is kept of every change |
@@ -19,7 +19,7 @@
 //!
 //! - The newest record of a key is its state. Records of a key that a worker does not know, and records that do not
 //!   decode, change nothing.
-//! - While no change is in force a switch has the position of the configuration; a change that ends goes back there
+//! - While no change is in force a switch or a limit is as the configuration says; a change that ends goes back there
 //!   unless an earlier one was for good.
 //! - A change with an expiry ends by itself at that time, on every worker, also with the log away: at most a second
 //!   later by the worker's clock, which may be set meanwhile. A clock that differs by more than 5 s from that of who made

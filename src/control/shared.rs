@@ -14,7 +14,7 @@ use super::state::State;
 use super::workers::record;
 use super::{Acknowledgement, AuditRecord, ControlSettings, Heartbeat, Key, Names, Running, host_name};
 use crate::broker::{Append, Broker, BrokerError, Gap, Seeks};
-use crate::guard::Switch;
+use crate::guard::{Limit, LiveLimit, Switch};
 use crate::topology::BoxFuture;
 
 pub(super) struct Shared {
@@ -37,6 +37,7 @@ struct Inner {
     state: State,
     switches: BTreeMap<Key, Known<Switch>>,
     spouts: BTreeMap<Key, Known<Running>>,
+    limits: BTreeMap<Key, Known<LiveLimit>>,
     boards: Vec<Arc<Board>>,
     /// Acknowledgements that the log does not have yet: at most one per known key.
     pending: BTreeMap<Key, Acknowledgement>,
@@ -66,6 +67,7 @@ impl Shared {
                 state,
                 switches: BTreeMap::new(),
                 spouts: BTreeMap::new(),
+                limits: BTreeMap::new(),
                 boards: Vec::new(),
                 pending: BTreeMap::new(),
                 storing: false,
@@ -92,6 +94,16 @@ impl Shared {
         let mut inner = self.lock();
         let Inner { state, spouts, .. } = &mut *inner;
         let handle = register(spouts, state, Key::Spout(name.to_owned()), RUNNING, now_ms);
+        self.registered(inner);
+        handle
+    }
+
+    /// The handle of a limit, which is `default` without a change; known to the operator from now on.
+    pub(super) fn limit(&self, name: &str, default: Option<Limit>) -> LiveLimit {
+        let (now_ms, default) = (self.now_ms(), Limit::show(default));
+        let mut inner = self.lock();
+        let Inner { state, limits, .. } = &mut *inner;
+        let handle = register(limits, state, Key::Limit(name.to_owned()), &default, now_ms);
         self.registered(inner);
         handle
     }
@@ -178,13 +190,14 @@ impl Shared {
         if inner.storing || inner.turned.is_empty() {
             return;
         }
-        let Inner { switches, spouts, pending, turned, .. } = &mut *inner;
+        let Inner { switches, spouts, limits, pending, turned, .. } = &mut *inner;
         for key in std::mem::take(turned) {
-            let seen = match (switches.get_mut(&key), spouts.get_mut(&key)) {
-                (Some(known), _) => known.tell(),
-                (None, Some(known)) => known.tell(),
-                (None, None) => continue,
+            let seen = match &key {
+                Key::Switch(_) => switches.get_mut(&key).map(Known::tell),
+                Key::Spout(_) => spouts.get_mut(&key).map(Known::tell),
+                Key::Limit(_) => limits.get_mut(&key).map(Known::tell),
             };
+            let Some(seen) = seen else { continue };
             if let Some(offset) = seen.offset {
                 pending.insert(key, Acknowledgement { offset, value: seen.value, applied_ms });
             }
@@ -233,7 +246,8 @@ impl Shared {
     pub(super) fn farewell(&self) -> Vec<Append> {
         let (worker, now_ms) = (&self.settings.worker, self.now_ms());
         let inner = self.lock();
-        let keys = inner.switches.keys().chain(inner.spouts.keys()).map(|key| format!("{worker}/{key}"));
+        let keys = inner.switches.keys().chain(inner.spouts.keys()).chain(inner.limits.keys());
+        let keys = keys.map(|key| format!("{worker}/{key}"));
         let keys = keys.chain([worker.clone()]);
         keys.map(|key| record::<Heartbeat>(key, None, now_ms)).collect()
     }
@@ -253,6 +267,7 @@ impl Shared {
             heartbeat_ms: self.settings.heartbeat.as_millis() as u64,
             switches: inner.switches.iter().map(|(key, known)| known.applied(key)).collect(),
             spouts: inner.spouts.iter().map(|(key, known)| known.applied(key)).collect(),
+            limits: inner.limits.iter().map(|(key, known)| known.applied(key)).collect(),
             cursors: inner.boards.iter().map(|board| board.standing()).collect(),
         }
     }
@@ -270,9 +285,10 @@ pub(super) struct Report {
 
 impl Inner {
     fn turn(&mut self, now_ms: i64) {
-        let Self { state, switches, spouts, boards, turned, .. } = self;
+        let Self { state, switches, spouts, limits, boards, turned, .. } = self;
         boards.iter().for_each(|board| board.want_of(&state.sought));
         turned.extend(turn(switches, state, now_ms));
         turned.extend(turn(spouts, state, now_ms));
+        turned.extend(turn(limits, state, now_ms));
     }
 }

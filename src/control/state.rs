@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::key::DEFAULT;
 use super::seeks::Sought;
 use super::{Change, ControlError, Key};
 use crate::broker::LogRecord;
@@ -59,7 +60,8 @@ impl State {
         match self.entries.get(key) {
             None => Standing { value: default.to_owned(), offset: None },
             Some(Entry { offset, change }) => {
-                Standing { value: change.effective(now_ms).unwrap_or(default).to_owned(), offset: *offset }
+                let value = change.effective(now_ms).filter(|value| *value != DEFAULT).unwrap_or(default);
+                Standing { value: value.to_owned(), offset: *offset }
             }
         }
     }

@@ -30,6 +30,9 @@ pub struct Heartbeat {
     pub switches: Vec<Applied>,
     /// Its spouts as they are.
     pub spouts: Vec<Applied>,
+    /// Its limits as they are.
+    #[serde(default)]
+    pub limits: Vec<Applied>,
     /// Where its spouts read, as far as they can be told to go on elsewhere.
     #[serde(default)]
     pub cursors: Vec<CursorStanding>,
@@ -60,7 +63,7 @@ pub struct PartitionStanding {
     pub gap: Option<Gap>,
 }
 
-/// A switch or spout of a worker, as it is there.
+/// A switch, spout or limit of a worker, as it is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
     /// Its name.
@@ -105,17 +108,31 @@ impl Heartbeat {
 
     /// How the worker has `key`; `None` when it has nothing to do with it.
     pub fn applied(&self, key: &Key) -> Option<&Applied> {
-        let list = match key {
+        self.all(key).iter().find(|applied| applied.name == key.name())
+    }
+
+    /// All that it has of the kind of `key`.
+    pub fn all(&self, key: &Key) -> &[Applied] {
+        match key {
             Key::Switch(_) => &self.switches,
             Key::Spout(_) => &self.spouts,
-        };
-        list.iter().find(|applied| applied.name == key.name())
+            Key::Limit(_) => &self.limits,
+        }
+    }
+
+    /// All that it has of every kind.
+    pub fn everything(&self) -> impl Iterator<Item = (Key, &Applied)> {
+        fn of<'a>(list: &'a [Applied], key: fn(String) -> Key) -> impl Iterator<Item = (Key, &'a Applied)> {
+            list.iter().map(move |applied| (key(applied.name.clone()), applied))
+        }
+        of(&self.switches, Key::Switch).chain(of(&self.spouts, Key::Spout)).chain(of(&self.limits, Key::Limit))
     }
 
     fn applied_mut(&mut self, key: &Key) -> Option<&mut Applied> {
         let list = match key {
             Key::Switch(_) => &mut self.switches,
             Key::Spout(_) => &mut self.spouts,
+            Key::Limit(_) => &mut self.limits,
         };
         list.iter_mut().find(|applied| applied.name == key.name())
     }

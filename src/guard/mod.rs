@@ -13,6 +13,7 @@
 //! | [`AutoSkip`] | when a spout that is too far behind skips ahead |
 //! | [`Pressure`] | how far to slow down for a store under load |
 //! | [`Rate`] | how many may pass in a time |
+//! | [`limit`] | how many calls may pass in a time, for one thing or for each of many |
 //! | [`Share`] | how many retries may go beside fresh rows |
 //! | [`Ramp`] | which share of the load a store that came back gets |
 //! | [`Levels`] | where a retry waits, how long, and when it is the last |
@@ -25,6 +26,7 @@ mod backoff;
 mod breaker;
 mod calendar;
 mod clock;
+pub mod limit;
 mod loop_guard;
 mod pressure;
 mod ramp;
@@ -44,6 +46,7 @@ pub use breaker::{
 };
 pub(crate) use calendar::Civil;
 pub use clock::Clock;
+pub use limit::{Direct, Exceeded, Keyed, KeyedSettings, Limit, LiveLimit, UnknownLimit};
 pub use loop_guard::{LoopGuard, LoopGuardSettings, Looped};
 pub use pressure::{Level, Load, Pressure, PressureSettings};
 pub use ramp::Ramp;

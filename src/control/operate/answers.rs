@@ -85,8 +85,12 @@ impl<'a> Gathering<'a> {
         let Changed { key, change, offset, began, .. } = self.changed;
         for (worker, heartbeat) in self.roster.iter() {
             let Some(applied) = heartbeat.applied(key) else { continue };
+            let wanted = match key.clear_value() {
+                Some(clear) if change.value == clear => applied.default.as_ref(),
+                _ => Some(&change.value),
+            };
             let is_so = applied.offset > Some(*offset)
-                || (applied.offset == Some(*offset) && applied.value == change.value);
+                || (applied.offset == Some(*offset) && Some(&applied.value) == wanted);
             if is_so && !self.after.contains_key(worker) {
                 self.after.insert(worker.clone(), began.elapsed());
             }

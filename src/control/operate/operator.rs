@@ -135,7 +135,7 @@ impl Operator {
         }
     }
 
-    /// Every switch and spout that was ever changed or that a worker has, ordered by kind and name.
+    /// Every switch, spout and limit that was ever changed or that a worker has, ordered by kind and name.
     ///
     /// # Errors
     /// What the log says.
@@ -147,9 +147,7 @@ impl Operator {
             workers.insert(key.clone(), Vec::new());
         }
         for (worker, heartbeat) in roster.iter() {
-            let switches = heartbeat.switches.iter().map(|applied| (Key::Switch(applied.name.clone()), applied));
-            let spouts = heartbeat.spouts.iter().map(|applied| (Key::Spout(applied.name.clone()), applied));
-            for (key, applied) in switches.chain(spouts) {
+            for (key, applied) in heartbeat.everything() {
                 let (live, value) = (heartbeat.is_live(now_ms), applied.value.clone());
                 let standing = WorkerStanding { worker: worker.clone(), live, value, offset: applied.offset };
                 workers.entry(key).or_default().push(standing);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::control::{Change, Key};
 
-/// A switch or spout: what it is to be, and what it is where.
+/// A switch, spout or limit: what it is to be, and what it is where.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyState {
     /// Which one.
@@ -32,7 +32,7 @@ pub struct Planned {
     pub default: String,
 }
 
-/// How a worker has a switch or spout.
+/// How a worker has a switch, spout or limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WorkerStanding {
     /// Its name.

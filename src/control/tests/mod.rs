@@ -9,6 +9,7 @@ mod expiry;
 mod file;
 mod flaky;
 mod flips;
+mod limits;
 mod records;
 mod seeks;
 mod skips;

@@ -21,10 +21,10 @@ fn a_change_is_its_value_until_it_expires() {
 
 #[test]
 fn keys_are_read_as_they_are_written() {
-    for text in ["switch/rows", "spout/lines", "switch/rows/shard-1"] {
+    for text in ["switch/rows", "spout/lines", "switch/rows/shard-1", "limit/query.ip"] {
         assert_eq!(text.parse::<Key>().unwrap().to_string(), text);
     }
-    for text in ["", "switch", "switch/", "/rows", "limit/rows", "Switch/rows"] {
+    for text in ["", "switch", "switch/", "/rows", "limit/", "Switch/rows"] {
         assert!(text.parse::<Key>().is_err(), "{text}");
     }
 }

@@ -5,6 +5,7 @@ mod auto_switch;
 mod backoff;
 mod breaker;
 mod breaker_model;
+mod limit;
 mod loop_guard;
 mod pressure;
 mod ramp;

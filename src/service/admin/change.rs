@@ -20,28 +20,28 @@ pub(super) const NOT_APPLIED: u8 = 5;
 #[derive(Debug, Clone, Args)]
 pub struct ChangeArgs {
     /// Which one; `list` shows them.
-    pub(super) name: String,
+    pub(in crate::service) name: String,
     /// For how long, such as 30s, 30m, 2h or 1d; then it goes back by itself.
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
-    pub(super) lasts: Option<Duration>,
+    pub(in crate::service) lasts: Option<Duration>,
     /// Why, for those who look at it later.
     #[arg(long, default_value = "", value_name = "TEXT")]
-    pub(super) reason: String,
+    pub(in crate::service) reason: String,
     /// One JSON object instead of text.
     #[arg(long)]
-    pub(super) json: bool,
+    pub(in crate::service) json: bool,
     /// Say what would be changed, and change nothing.
     #[arg(long)]
-    pub(super) dry_run: bool,
+    pub(in crate::service) dry_run: bool,
     /// How long to wait until every live worker has applied it.
     #[arg(long, default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=3600))]
-    pub(super) wait: u64,
+    pub(in crate::service) wait: u64,
     /// Change it even if no worker knows the name, as when none runs.
     #[arg(long)]
-    pub(super) force: bool,
+    pub(in crate::service) force: bool,
     /// Who wants it; the user at this host if not given.
     #[arg(long)]
-    pub(super) who: Option<String>,
+    pub(in crate::service) who: Option<String>,
 }
 
 /// Makes the change and prints what came of it.
@@ -61,7 +61,7 @@ pub(super) async fn carry_out(
 }
 
 /// What came of a change.
-pub(super) struct Outcome {
+pub(in crate::service) struct Outcome {
     key: Key,
     change: Change,
     before: String,
@@ -73,7 +73,7 @@ pub(super) struct Outcome {
 }
 
 /// Checks the name, makes the change and waits for the workers; or only looks, for a dry run.
-pub(super) async fn change(
+pub(in crate::service) async fn change(
     operator: &Operator,
     topology: &str,
     key: Key,
@@ -122,10 +122,7 @@ fn unanswered(worker: &Worker, key: &Key) -> Option<WorkerAnswer> {
 
 /// Refuses a name that no worker knows, with those that one does.
 fn check_name(topology: &str, key: &Key, workers: &[Worker]) -> Result<(), AdminError> {
-    let names = workers.iter().flat_map(|worker| match key {
-        Key::Switch(_) => &worker.heartbeat.switches,
-        Key::Spout(_) => &worker.heartbeat.spouts,
-    });
+    let names = workers.iter().flat_map(|worker| worker.heartbeat.all(key));
     let names: BTreeSet<&str> = names.map(|applied| applied.name.as_str()).collect();
     let (kind, name) = (key.kind(), key.name());
     if names.contains(name) {
@@ -146,20 +143,25 @@ fn check_name(topology: &str, key: &Key, workers: &[Worker]) -> Result<(), Admin
 
 impl Outcome {
     /// The status for the process.
-    pub(super) fn status(&self) -> u8 {
+    pub(in crate::service) fn status(&self) -> u8 {
         if self.offset.is_none() || self.answers.all_applied() { 0 } else { NOT_APPLIED }
     }
 
     /// What the key is once nothing more happens by itself.
     fn lasting(&self) -> &str {
-        self.change.lasting().unwrap_or(&self.default)
+        self.change.lasting().map_or(&self.default, |value| self.meant(value))
+    }
+
+    /// What a value is here.
+    fn meant<'a>(&'a self, value: &'a str) -> &'a str {
+        if self.key.clear_value() == Some(value) { &self.default } else { value }
     }
 
     /// For people.
     pub(super) fn text(&self, colours: bool) -> String {
         let Self { key, change, before, offset, answers, .. } = self;
         let (kind, name) = (key.kind(), key.name());
-        let value = Cell::new(&change.value, Tone::Head).show(colours);
+        let value = Cell::new(self.meant(&change.value), Tone::Head).show(colours);
         let until = change.expires_ms.map(|ms| format!(" until {}, then {}", show_utc(ms), self.lasting()));
         let until = until.unwrap_or_default();
         if offset.is_none() {
@@ -190,7 +192,7 @@ impl Outcome {
     }
 
     /// For programs.
-    pub(super) fn json(&self) -> serde_json::Value {
+    pub(in crate::service) fn json(&self) -> serde_json::Value {
         let ms = |took: Duration| took.as_millis() as u64;
         let Self { key, change, before, offset, answers, .. } = self;
         let worker = |answer: &WorkerAnswer| json!({ "worker": answer.worker, "live": answer.live, "after_ms": answer.after.map(ms), "instead": answer.instead });

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{
-    AdminContext, AdminError, AuditCommand, BackfillCommand, DeadLettersCommand, LagArgs, RetryCommand, SeekArgs,
-    SkipArgs, SpoutCommand, SwitchCommand, WorkersCommand,
+    AdminContext, AdminError, AuditCommand, BackfillCommand, DeadLettersCommand, LagArgs, LimitCommand,
+    RetryCommand, SeekArgs, SkipArgs, SpoutCommand, SwitchCommand, WorkersCommand,
 };
 
 /// What an operator can ask for.
@@ -40,6 +40,9 @@ pub enum AdminCommand {
     /// Pause reading, or go on.
     #[command(subcommand)]
     Spout(SpoutCommand),
+    /// How many calls a service lets pass.
+    #[command(subcommand)]
+    Limit(Box<LimitCommand>),
     /// How far each partition is behind, how fast it is read, and when it will have caught up.
     Lag(LagArgs),
     /// Have a spout go on elsewhere, while it runs.
@@ -72,6 +75,7 @@ impl AdminCommand {
         match self {
             Self::Switch(command) => command.run(context).await,
             Self::Spout(command) => command.run(context).await,
+            Self::Limit(command) => command.run(context).await,
             Self::Lag(args) => args.run(context).await,
             Self::Seek(args) => args.run(context).await,
             Self::Skip(args) => args.run(context).await,

@@ -46,9 +46,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 impl LagArgs {
     pub(super) async fn run(&self, context: &AdminContext) -> Result<ExitCode, AdminError> {
         loop {
-            let lags = look(context, self).await?;
+            let lags = look(context, self.spout.as_deref(), self.over).await?;
             if self.json {
-                let spouts: Vec<_> = lags.iter().map(as_json).collect();
+                let spouts: Vec<_> = lags.iter().map(lag_as_json).collect();
                 say(&json!({ "spouts": spouts }).to_string());
             } else {
                 say(&as_table(&lags).show(colours()));
@@ -64,10 +64,15 @@ impl LagArgs {
 }
 
 /// A spout and its partitions.
-pub(super) type Lag = (SpoutSource, Vec<PartitionLag>);
+pub(in crate::service) type Lag = (SpoutSource, Vec<PartitionLag>);
 
-pub(super) async fn look(context: &AdminContext, args: &LagArgs) -> Result<Vec<Lag>, AdminError> {
-    let sources = match &args.spout {
+/// How far the spouts are behind, or the one that is named.
+pub(super) async fn look(
+    context: &AdminContext,
+    name: Option<&str>,
+    over: Duration,
+) -> Result<Vec<Lag>, AdminError> {
+    let sources = match name {
         Some(name) => vec![spout(context, Some(name)).await?],
         None => spouts(context).await?,
     };
@@ -75,15 +80,24 @@ pub(super) async fn look(context: &AdminContext, args: &LagArgs) -> Result<Vec<L
         // Says what there is to do.
         spout(context, None).await?;
     }
+    lags(context, sources, over).await
+}
+
+/// How far all spouts are behind, of which there may be none.
+pub(in crate::service) async fn lag_of(context: &AdminContext, over: Duration) -> Result<Vec<Lag>, AdminError> {
+    lags(context, spouts(context).await?, over).await
+}
+
+async fn lags(context: &AdminContext, sources: Vec<SpoutSource>, over: Duration) -> Result<Vec<Lag>, AdminError> {
     let mut lags = Vec::new();
     for source in sources {
-        let lag = context.operator().lag(&source, args.over).await?;
+        let lag = context.operator().lag(&source, over).await?;
         lags.push((source, lag));
     }
     Ok(lags)
 }
 
-pub(super) fn as_json((source, partitions): &Lag) -> Value {
+pub(in crate::service) fn lag_as_json((source, partitions): &Lag) -> Value {
     let lag: u64 = partitions.iter().map(|partition| partition.lag).sum();
     json!({ "spout": source.spout, "topic": source.topic, "group": source.group, "lag": lag, "partitions": partitions })
 }

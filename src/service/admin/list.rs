@@ -1,4 +1,4 @@
-//! `switch list` and `spout list`
+//! `switch list`, `spout list` and `limit list`
 
 use std::process::ExitCode;
 
@@ -23,14 +23,19 @@ pub(super) async fn list(context: &AdminContext, kind: &str, args: &ListArgs) ->
     let mut states = context.operator().state().await?;
     states.retain(|state| state.key.kind() == kind);
     if args.json {
-        let entries: Vec<_> = states.iter().map(as_json).collect();
-        say(&json!({ plural(kind): entries }).to_string());
+        say(&list_as_json(kind, &states).to_string());
     } else if states.is_empty() {
         say(&format!("no {kind} of `{}` was ever turned, and no worker runs", context.topology));
     } else {
         say(&as_table(&states, Clock::new().unix_ms()).show(colours()));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// All of a kind, for programs.
+pub(in crate::service) fn list_as_json(kind: &str, states: &[KeyState]) -> serde_json::Value {
+    let entries: Vec<_> = states.iter().filter(|state| state.key.kind() == kind).map(as_json).collect();
+    json!({ plural(kind): entries })
 }
 
 fn plural(kind: &str) -> String {

@@ -19,6 +19,7 @@ mod context;
 mod error;
 mod lag;
 mod letters;
+mod limit;
 mod list;
 mod moment;
 mod open;
@@ -40,14 +41,18 @@ mod tests;
 pub use audit::AuditCommand;
 pub use backfill::{BackfillCommand, BudgetArgs, ChangeJobArgs, CreateArgs, ShowJobArgs};
 pub use change::ChangeArgs;
+pub(in crate::service) use change::change;
 pub use command::AdminCommand;
 pub use context::AdminContext;
 pub use error::AdminError;
 pub use lag::LagArgs;
+pub(in crate::service) use lag::{lag_as_json, lag_of};
 pub use letters::{
     ActionArgs, DeadLettersCommand, DiscardArgs, FilterArgs, LettersListArgs, RedriveArgs, SelectArgs, ShowArgs,
 };
+pub use limit::{LimitCommand, SetLimitArgs};
 pub use list::ListArgs;
+pub(in crate::service) use list::list_as_json;
 pub use open::open_log;
 pub use retry::RetryCommand;
 pub use seek::{MoveArgs, SeekArgs};

@@ -48,7 +48,7 @@ pub(super) async fn look(context: &AdminContext) -> Result<(Vec<Queue>, Switches
     let states = context.operator().state().await?;
     let switch = |state: crate::control::KeyState| match state.key {
         Key::Switch(name) => Some((name, state.value)),
-        Key::Spout(_) => None,
+        Key::Spout(_) | Key::Limit(_) => None,
     };
     Ok((queues, states.into_iter().filter_map(switch).collect()))
 }

@@ -215,7 +215,8 @@ impl PressureConfig {
     }
 }
 
-fn check(key: &str, allowed: &str, holds: bool) -> Result<()> {
+/// Refuses a value that is not `allowed`, by its key.
+pub(super) fn check(key: &str, allowed: &str, holds: bool) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::fatal(format!("{key} is out of range; allowed is {allowed}"))) }
 }
 

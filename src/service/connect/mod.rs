@@ -4,15 +4,19 @@
 //! Times are in milliseconds, sizes in bytes, as their names say; what is left out has the default of the connector.
 
 mod broker;
+mod callers;
 mod delivery;
 mod http;
+mod limits;
 mod rows;
 mod source;
 mod timelines;
 
 pub use broker::{BrokerConfig, BrokerKind, CompressionConfig, EmbeddedConfig, KafkaConfig};
+pub use callers::{AdminConfig, AdminSettings, AppsConfig, TokenConfig};
 pub use delivery::{BreakerConfig, DeliveryConfig, PressureConfig, SinkConfig};
 pub use http::{AccessLogConfig, HttpConfig, TlsConfig};
+pub use limits::{LimitsConfig, ShedConfig};
 pub use rows::{MySqlConfig, RowsConfig, RowsKind, SqliteConfig};
 pub use source::{OnGapConfig, SourceConfig, StartConfig};
 pub use timelines::{MemoryConfig, RedisConfig, TimelinesConfig, TimelinesKind};

@@ -6,6 +6,17 @@
 //! to the stores, the [`Peer`] that calls, the [`TraceContext`] that the caller gave or that began here. [`Shell`] puts
 //! those parts round the router, and [`Server`] answers with it.
 //!
+//! | part | what it does |
+//! | --- | --- |
+//! | [`Server`] | answers over sockets, within bounds for each phase of a request |
+//! | [`Shell`] | puts the common parts round a router |
+//! | [`metrics`] | what `/metrics` shows |
+//! | [`auth`] | tokens of operators, keys of apps |
+//! | [`limit`] | how many requests are taken: by app, by address, by interface, as a whole |
+//! | [`Shed`] | as much work at once as can be done, and a fast refusal of what is beyond |
+//! | [`admin`] | the routes by which an operator looks and changes |
+//! | [`Check`] | what looks at a request before anything else does: each of those but [`Shed`] |
+//!
 //! ```no_run
 //! use axum::{Router, routing::get};
 //! use squall::service::http::metrics::Exporter;
@@ -24,8 +35,12 @@
 //! # }
 //! ```
 
+pub mod admin;
+pub mod auth;
+mod check;
 mod deadline;
 mod error;
+pub mod limit;
 pub mod metrics;
 mod network;
 mod peer;
@@ -33,11 +48,14 @@ mod problem;
 mod readiness;
 mod server;
 mod settings;
+mod shed;
 mod shell;
-#[cfg(test)]
-mod tests;
 mod trace;
 
+#[cfg(test)]
+mod tests;
+
+pub use check::{Check, CheckLayer, Checked};
 pub use deadline::Deadline;
 pub use error::HttpError;
 pub use network::{Network, UnknownNetwork};
@@ -47,4 +65,5 @@ pub use readiness::{Readiness, ReadyPart};
 pub use server::{Ended, Remote, Server};
 pub use settings::{AccessLogSettings, HttpSettings, TlsSettings};
 pub use shell::{REQUEST_TIMEOUT, Shell, operations};
+pub use shed::{Shed, ShedLayer, ShedSettings, ShedStanding, Shedding, Slot};
 pub use trace::{TRACEPARENT, TraceContext};

@@ -31,13 +31,13 @@ async fn sought(stage: &Stage, line: &str) -> Result<seek::Outcome, AdminError> 
 async fn the_lag_of_each_partition_is_a_row() {
     let stage = filled().await;
     let AdminCommand::Lag(args) = parse("lag --over 0s").unwrap() else { panic!() };
-    let lags = lag::look(&stage.context, &args).await.unwrap();
+    let lags = lag::look(&stage.context, args.spout.as_deref(), args.over).await.unwrap();
     let table = lag::as_table(&lags).show(false);
     let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[0][..5], ["lines", "0", "4", "10", "6"]);
     assert_eq!(rows[1][..5], ["lines", "1", "-", "10", "10"]);
     assert!(table.contains("does not shrink") && table.contains("nobody"), "{table}");
-    let json = lag::as_json(&lags[0]);
+    let json = lag::lag_as_json(&lags[0]);
     assert_eq!((&json["lag"], &json["partitions"][0]["committed"]), (&16.into(), &4.into()));
     parse("lag --json").unwrap().run(&stage.context).await.unwrap();
 }
@@ -92,7 +92,7 @@ async fn what_cannot_be_done_is_refused_with_what_can() {
     }
     let unknown = AdminContext { spouts: Vec::new(), ..stage.context.clone() };
     let AdminCommand::Lag(args) = parse("lag").unwrap() else { panic!() };
-    let error = lag::look(&unknown, &args).await.unwrap_err().to_string();
+    let error = lag::look(&unknown, args.spout.as_deref(), args.over).await.unwrap_err().to_string();
     assert!(error.contains("no worker of `words` runs") && error.contains("own binary"), "{error}");
     let two = vec![lines(), SpoutSource { spout: "more".into(), ..lines() }];
     let several = Stage { context: AdminContext { spouts: two, ..stage.context.clone() }, ..stage };

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use clap::Parser;
 
 use super::change::{Outcome, change};
-use super::{AdminCommand, AdminContext, AdminError, ChangeArgs, SpoutCommand, SwitchCommand, open_log};
+use super::{
+    AdminCommand, AdminContext, AdminError, ChangeArgs, LimitCommand, SpoutCommand, SwitchCommand, open_log,
+};
 use super::{audit, list, workers};
 use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use crate::control::{Control, ControlSettings, Key, Operator, ensure};
-use crate::guard::Clock;
+use crate::guard::{Clock, Limit};
 use crate::service::connect::BrokerConfig;
 
 #[derive(Debug, Parser)]
@@ -156,6 +158,53 @@ async fn a_dry_run_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_limit_is_set_for_a_time_and_cleared() {
+    let stage = stage().await;
+    let control = worker(&stage, "one").await;
+    let limit = control.limit("query.ip", Limit::new(100, 200));
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let set = |line: &str| match parse(line).unwrap() {
+        AdminCommand::Limit(command) => match *command {
+            LimitCommand::Set(args) => (args.key(), args.value(), args.change),
+            LimitCommand::Clear(args) => (Key::Limit(args.name.clone()), "default".to_owned(), args),
+            other => panic!("{other:?} is no change"),
+        },
+        other => panic!("{other:?} is no change"),
+    };
+    let give = async |line: &str| {
+        let (key, value, args) = set(line);
+        change(&stage.operator(), "words", key, &value, &args).await
+    };
+    let outcome = give("limit set query.ip 5/s burst 9 --for 30m --reason flood --who ann@desk").await.unwrap();
+    let (text, json) = (outcome.text(false), outcome.json());
+    assert!(text.starts_with("limit query.ip is 5/s burst 9 (was 100/s burst 200) until 20"), "{text}");
+    assert!(text.contains(", then 100/s burst 200\n1 of 1 workers applied it in "), "{text}");
+    assert_eq!(
+        (&json["key"], &json["value"], &json["of"]),
+        (&"limit/query.ip".into(), &"5/s burst 9".into(), &1.into())
+    );
+    assert_eq!(limit.limit(), Limit::new(5, 9));
+    let text = give("limit set query.ip off --dry-run").await.unwrap().text(false);
+    assert_eq!(text, "would turn limit query.ip to off; it is 5/s burst 9; live workers with it: 1");
+    let outcome = give("limit clear query.ip").await.unwrap();
+    let text = outcome.text(false);
+    assert!(text.starts_with("limit query.ip is 100/s burst 200 (was 5/s burst 9)\n1 of 1"), "{text}");
+    assert_eq!((outcome.status(), limit.limit()), (0, Limit::new(100, 200)));
+    assert_eq!(give("limit set query.ip 7/s").await.unwrap().json()["value"], "7/s burst 7");
+    let refused = async |line: &str| give(line).await.err().expect("it was taken").to_string();
+    let error = refused("limit set query.ip 7").await;
+    assert!(error.contains("`7` is no value of limit/query.ip; it is off, or such as 100/s"), "{error}");
+    let error = refused("limit set query.app 7/s").await;
+    assert!(error.contains("no worker has a limit `query.app`; known are query.ip"), "{error}");
+    let listed = list::list_as_json("limit", &stage.operator().state().await.unwrap());
+    let listed = &listed["limits"][0];
+    assert_eq!((&listed["value"], &listed["default"]), (&"7/s burst 7".into(), &"100/s burst 200".into()));
+    for line in ["limit list", "limit list --json"] {
+        parse(line).unwrap().run(&stage.context).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn lists_are_tables_with_aligned_columns() {
     let stage = stage().await;
     let _control = worker(&stage, "one").await;
@@ -187,6 +236,8 @@ fn command_lines_are_checked_before_anything_is_opened() {
         ("switch on rows --for 30", "30s, 30m"),
         ("switch on rows --wait 99999", "0..=3600"),
         ("switch sideways rows", "sideways"),
+        ("limit set query.ip", "<LIMIT>"),
+        ("limit clear", "<NAME>"),
         ("audit list --limit 0", "1..=100000"),
     ] {
         let error = parse(line).expect_err(line);
