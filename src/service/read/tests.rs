@@ -130,6 +130,6 @@ async fn the_lag_is_what_is_not_committed_and_its_age_is_never_too_small() {
     assert_eq!(look(0, [20, 10], [Some(15), None]), (5, None), "it was there before the first look");
     assert_eq!(look(1, [20, 10], [Some(20), None]), (0, Some(0)));
     assert_eq!(look(2, [30, 10], [Some(20), None]), (10, Some(1_000)));
-    assert_eq!(look(5, [30, 40], [Some(25), None]), (35, Some(3_000)), "the older of both");
+    assert_eq!(look(5, [30, 40], [Some(25), None]), (35, Some(4_000)), "the older of both");
     assert_eq!(look(6, [30, 40], [Some(5), Some(99)]), (20, None), "what is outside counts from the edge");
 }

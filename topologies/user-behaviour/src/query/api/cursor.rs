@@ -14,7 +14,7 @@ const VERSION: u8 = 1;
 const HEAD: usize = 1 + 8 + 8;
 
 /// The token for `place` in the list of `ask`.
-pub(crate) fn token(ask: &Ask, place: &Place) -> String {
+pub fn token(ask: &Ask, place: &Place) -> String {
     let mut bytes = Vec::with_capacity(HEAD + place.id.len());
     bytes.push(VERSION);
     bytes.extend_from_slice(&check(ask, place).to_be_bytes());
@@ -24,7 +24,7 @@ pub(crate) fn token(ask: &Ask, place: &Place) -> String {
 }
 
 /// The place that `token` names in the list of `ask`; `None` when it is not one of that list.
-pub(crate) fn place(ask: &Ask, token: &str) -> Option<Place> {
+pub fn place(ask: &Ask, token: &str) -> Option<Place> {
     // Base64 of the longest, so that nothing long is decoded.
     if token.len() > (HEAD + MAX_ID).div_ceil(3) * 4 {
         return None;

@@ -44,7 +44,7 @@ pub(super) struct Record {
     /// When, in milliseconds since the Unix epoch.
     occurred_at: i64,
     /// Everything else: texts, numbers and truth values by name.
-    #[schema(value_type = BTreeMap<String, Object>)]
+    #[schema(value_type = Object)]
     attributes: BTreeMap<String, serde_json::Value>,
 }
 

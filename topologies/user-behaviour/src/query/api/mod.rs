@@ -19,5 +19,7 @@ mod params;
 mod unavailable;
 
 pub use answer::{BatchAnswer, BatchResult, BusinessProfile, Freshness, PageAnswer, ProfileAnswer};
+pub use cursor::{place as cursor_place, token as cursor_token};
 pub use document::ApiDocument;
 pub(super) use handlers::{behaviours, many, openapi, profile};
+pub use params::page as page_of;

@@ -65,8 +65,11 @@ impl BatchQuestion {
     }
 }
 
-/// The page that a query string asks for.
-pub(super) fn page(user: &str, pairs: &[(String, String)]) -> Result<Ask, Problem> {
+/// The page that the pairs of a query string ask for.
+///
+/// # Errors
+/// The first parameter that is unknown, given twice or out of bounds.
+pub fn page(user: &str, pairs: &[(String, String)]) -> Result<Ask, Problem> {
     let (mut business, mut action, mut given, mut before) = (None, None, None, None);
     for (key, value) in pairs {
         let place = match key.as_str() {

@@ -23,6 +23,8 @@ pub(super) struct Known {
 
 struct Compared {
     until: Instant,
+    /// Until when a line that was not there is taken to be none.
+    nothing_until: Instant,
     all: Extent,
     lines: BTreeMap<CompactString, Extent>,
 }
@@ -61,7 +63,10 @@ impl Known {
             return compared.all.is_within(held);
         }
         match (business, self.compared(user, None).await) {
-            (Some(line), Some(all)) => all.lines.get(line).is_none_or(|line| line.is_within(held)),
+            (Some(line), Some(all)) => match all.lines.get(line) {
+                Some(line) => line.is_within(held),
+                None => all.nothing_until > Instant::now(),
+            },
             _ => false,
         }
     }
@@ -77,8 +82,13 @@ impl Known {
         if kept.is_zero() {
             return;
         }
-        let mut compared =
-            Compared { until: Instant::now() + kept, all: Extent::default(), lines: BTreeMap::new() };
+        let now = Instant::now();
+        let mut compared = Compared {
+            until: now + kept,
+            nothing_until: now + self.negative,
+            all: Extent::default(),
+            lines: BTreeMap::new(),
+        };
         for item in items {
             compared.all.add(item);
             compared.lines.entry(item.business.clone()).or_default().add(item);

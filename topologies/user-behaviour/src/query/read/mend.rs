@@ -48,14 +48,14 @@ impl Mender {
         if !self.queued().insert(of.clone()) {
             return;
         }
-        let mender = self.clone();
+        let queued = Queued { mender: self.clone(), of };
         tokio::spawn(async move {
             let _place = place;
+            let Queued { mender, of } = &queued;
             let _one = mender.in_flight.acquire().await.expect("the semaphore is never closed");
-            if let Err(error) = mender.mend(&of, seed).await {
+            if let Err(error) = mender.mend(of, seed).await {
                 tracing::debug!(user = %of.0, %error, "timelines are not repaired yet");
             }
-            mender.queued().remove(&of);
         });
     }
 
@@ -118,5 +118,17 @@ impl Mender {
 
     fn queued(&self) -> std::sync::MutexGuard<'_, HashSet<Of>> {
         self.queued.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A repair that waits or is under way; dropped, also by a panic, another may come.
+struct Queued {
+    mender: Arc<Mender>,
+    of: Of,
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.mender.queued().remove(&self.of);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use squall::store::timeline::Limits;
 use tokio::task::JoinSet;
 
-use super::support::{Answer, Does, World, settle, views};
+use super::support::{Answer, BASE, Does, World, record, settle, views};
 use crate::query::QueryConfig;
 
 const URI: &str = "/v1/users/u/behaviours";
@@ -66,6 +66,19 @@ async fn a_node_that_loses_what_it_was_known_to_have_is_found_out_at_once() {
     assert_eq!(world.get(URI).await.told(), ("mysql", true, 15));
     settle().await;
     assert_eq!(world.get(URI).await.told(), ("redis", true, 15));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_business_that_was_not_there_is_not_taken_to_be_none_for_long() {
+    let world = World::new();
+    world.store(&views("u", 0..5)).await;
+    world.get(URI).await;
+    let flights = [1, 2].map(|event| record("u", "flight", "view", 100 + event, BASE + 100_000));
+    world.store(&flights[..1]).await;
+    world.timelines.wipe();
+    world.store(&flights[1..]).await;
+    tokio::time::sleep(Duration::from_millis(1_001)).await;
+    assert_eq!(world.get(&format!("{URI}?business=flight")).await.told(), ("mysql", true, 2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,4 +7,5 @@ mod herds;
 mod paging;
 mod profile;
 mod repair;
+mod stores;
 mod support;
