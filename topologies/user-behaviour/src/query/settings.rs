@@ -46,7 +46,8 @@ pub struct QuerySettings {
     pub request: Duration,
     /// Calls to the timelines: 100 ms each (`redis_step_ms`), 4,096 at a time (`max_redis_in_flight`), and `[query.breaker]`.
     pub redis: GateSettings,
-    /// Calls to the rows: 500 ms each (`mysql_step_ms`), 16 at a time (`max_mysql_in_flight`), for one of which a call waits
+    /// Calls to the rows: 500 ms each (`mysql_step_ms`), 8 at a time (`max_mysql_in_flight`; more than the pool of
+    /// the rows has connections only wait there), for one of which a call waits
     /// 50 ms (`mysql_wait_ms`), and `[query.breaker]`.
     pub mysql: GateSettings,
     /// How long it is remembered that neither store has anything of a user; 1 s.
@@ -92,7 +93,7 @@ impl QueryConfig {
             },
             mysql: GateSettings {
                 step: ms("mysql_step_ms", self.mysql_step_ms, 500, 1)?,
-                max_in_flight: count("max_mysql_in_flight", self.max_mysql_in_flight, 16)?,
+                max_in_flight: count("max_mysql_in_flight", self.max_mysql_in_flight, 8)?,
                 max_wait: ms("mysql_wait_ms", self.mysql_wait_ms, 50, 0)?,
                 breaker,
             },
@@ -135,7 +136,7 @@ mod tests {
     #[test]
     fn an_empty_section_is_enough_and_bounds_are_checked() {
         let settings = QueryConfig::default().settings().unwrap();
-        assert_eq!((settings.mysql.max_in_flight, settings.confirm), (16, Duration::from_secs(300)));
+        assert_eq!((settings.mysql.max_in_flight, settings.confirm), (8, Duration::from_secs(300)));
         let refuse = |config: QueryConfig| config.settings().unwrap_err().to_string();
         let none = refuse(QueryConfig { max_mysql_in_flight: Some(0), ..QueryConfig::default() });
         assert_eq!(none, "query.max_mysql_in_flight is 0; allowed is 1 to 1000000");

@@ -171,15 +171,14 @@ impl Reader {
 
     /// The page, if the timelines alone are enough for it.
     async fn settled(&self, ask: &Ask, held: &Held) -> Option<(Vec<Item>, Option<super::Place>)> {
-        let mut items: Vec<Item> =
-            held.items.iter().filter(|item| ask.takes(item)).take(ask.limit).cloned().collect();
+        let items: Vec<Item> = held.items.iter().filter(|item| ask.takes(item)).take(ask.limit).cloned().collect();
         let full = items.len() == ask.limit;
         let business = ask.business.as_deref();
-        if !full && !(held.whole && self.known.covers(&ask.user, business, &held.items).await) {
+        let enough = full || (held.whole && self.known.covers(&ask.user, business, &held.items).await);
+        if !enough {
             return None;
         }
         let next = items.last().filter(|_| full).map(|item| item.place.clone());
-        items.shrink_to_fit();
         Some((items, next))
     }
 
