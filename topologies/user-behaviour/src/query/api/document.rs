@@ -81,13 +81,21 @@ pub(super) enum Problems {
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthorized(ProblemDocument),
     /// `rate_limited`: a limit was reached; `Retry-After` says for how long.
-    #[response(status = 429, content_type = "application/problem+json")]
+    #[response(
+        status = 429,
+        content_type = "application/problem+json",
+        headers(("retry-after" = u32, description = "Seconds until it makes sense to try again"))
+    )]
     RateLimited(ProblemDocument),
     /// `internal`: something went wrong here.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(ProblemDocument),
     /// `store_unavailable`, `overloaded` or `stopping`; `Retry-After` says when to try again.
-    #[response(status = 503, content_type = "application/problem+json")]
+    #[response(
+        status = 503,
+        content_type = "application/problem+json",
+        headers(("retry-after" = u32, description = "Seconds until it makes sense to try again"))
+    )]
     Unavailable(ProblemDocument),
     /// `deadline_exceeded`: the answer would have come too late.
     #[response(status = 504, content_type = "application/problem+json")]

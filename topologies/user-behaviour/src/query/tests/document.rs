@@ -44,6 +44,8 @@ async fn it_names_all_routes_and_whatever_they_may_answer() {
             let response = &responses[code.status().as_str()];
             let (said, problem) = (response["description"].as_str().unwrap_or_default(), code.as_str());
             assert!(said.contains(problem), "{path}: {problem} is not described: {said}");
+            let waits = ["429", "503"].contains(&code.status().as_str());
+            assert_eq!(response["headers"]["retry-after"].is_object(), waits, "{path}, {problem}");
             assert!(response["content"]["application/problem+json"].is_object(), "{path}, {problem}");
         }
         assert!(responses["200"]["content"]["application/json"].is_object());

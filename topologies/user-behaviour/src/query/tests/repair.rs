@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use squall::guard::Mode;
 use squall::store::Timelines;
-use squall::store::timeline::Limits;
 use squall::store::timeline::memory::MemoryTimelines;
+use squall::store::timeline::{Entry, Limits};
 use squall::testing::store::{Random, seed};
 
 use super::support::{BASE, Does, World, apply, record, settle, views};
@@ -98,4 +98,31 @@ async fn a_long_history_is_brought_back_in_part() {
     let held = world.timelines.behind().timeline("u", None, 1_000).await.unwrap();
     assert_eq!((held.len(), held[0].id.as_str(), held[199].id.as_str()), (200, "e1999", "e1800"));
     assert_eq!(world.get("/v1/users/u/behaviours?limit=200").await.told(), ("redis", true, 200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_mended_or_left_out_and_told() {
+    let uri = "/v1/users/u/behaviours";
+    let world = World::new();
+    world.store(&views("u", 0..9)).await;
+    let at_ms = BASE + 4_000;
+    let bad = Entry { owner: "u", line: "hotel", action: "view", id: "e0004", at_ms, body: b"{\"no\":record}" };
+    assert!(world.timelines.behind().apply(&[bad]).await.unwrap().is_empty());
+    assert_eq!(world.get(uri).await.told(), ("mysql", true, 9));
+    settle().await;
+    assert_eq!(world.get(uri).await.told(), ("redis", true, 9));
+
+    world.rows.spoil("u", "e0006");
+    world.switch.set(Mode::On);
+    assert_eq!(world.get(uri).await.told(), ("mysql", false, 8));
+    let (mut seen, mut before) = (Vec::new(), String::new());
+    loop {
+        let page = world.get(&format!("{uri}?limit=1{before}")).await;
+        seen.extend(page.ids());
+        match page.json["next"].as_str() {
+            Some(next) => before = format!("&before={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ["e0008", "e0007", "e0005", "e0004", "e0003", "e0002", "e0001", "e0000"]);
 }
