@@ -2,7 +2,7 @@
 //!
 //! The smallest binary is [`main`] with a function that builds a topology. One with commands of its own takes the
 //! parts: [`CommonArgs`] and [`config`] for its settings, [`connect`] for log and stores, [`run_until_signal`] to run,
-//! [`Live`] to watch, [`watch_load`] to know how busy a server is, [`watch_lag`] to skip ahead, [`admin`] for the operator's commands, [`http`] for services, [`verify`] to
+//! [`Live`] to watch, [`watch_load`] to know how busy a server is, [`watch_lag`] to skip ahead, [`admin`] for the operator's commands, [`http`] for services, [`read`] for what they read, [`verify`] to
 //! say of every record of the log where it is.
 
 pub mod admin;
@@ -14,6 +14,7 @@ mod live;
 mod logging;
 mod main;
 mod progress;
+pub mod read;
 mod signal;
 mod skip;
 pub mod verify;

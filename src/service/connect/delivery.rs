@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{set, set_ms};
 use crate::delivery::{DeliverySettings, SinkSettings};
-use crate::guard::{Mode, PressureSettings};
+use crate::guard::{BreakerSettings, Mode, PressureSettings};
 use crate::topology::{Error, Result};
 
 /// Milliseconds between two questions to a server, how busy it is, unless the configuration says otherwise.
@@ -128,6 +128,39 @@ impl DeliveryConfig {
     }
 }
 
+impl BreakerConfig {
+    /// The settings of the breaker whose section is `key`.
+    ///
+    /// # Errors
+    /// The first value that bounds nothing or cannot be meant, by its key.
+    pub fn settings(&self, key: &str) -> Result<BreakerSettings> {
+        let mut breaker = BreakerSettings::default();
+        set(&mut breaker.failure_rate, self.failure_rate);
+        set(&mut breaker.slow_call_rate, self.slow_call_rate);
+        set_ms(&mut breaker.slow_call, self.slow_call_ms);
+        set_ms(&mut breaker.window, self.window_ms);
+        set(&mut breaker.window_calls, self.window_calls);
+        set(&mut breaker.minimum_calls, self.minimum_calls);
+        set_ms(&mut breaker.open_for, self.open_for_ms);
+        set_ms(&mut breaker.open_for_max, self.open_for_max_ms);
+        set(&mut breaker.probes, self.probes);
+        set(&mut breaker.probe_successes, self.probe_successes);
+        set_ms(&mut breaker.probe_timeout, self.probe_timeout_ms);
+        set_ms(&mut breaker.ramp_step, self.ramp_step_ms);
+        let of = |name: &str| format!("{key}.{name}");
+        let rate = |rate: f64| rate > 0.0 && rate <= 1.0;
+        check(&of("failure_rate"), "more than 0, at most 1", rate(breaker.failure_rate))?;
+        check(&of("slow_call_rate"), "more than 0, at most 1", rate(breaker.slow_call_rate))?;
+        check(&of("minimum_calls"), "1 or more", breaker.minimum_calls > 0)?;
+        check(&of("window_calls"), "1 or more", breaker.window_calls > 0)?;
+        check(&of("open_for_ms"), "1 or more", !breaker.open_for.is_zero())?;
+        check(&of("open_for_max_ms"), "open_for_ms or more", breaker.open_for_max >= breaker.open_for)?;
+        check(&of("probes"), "1 or more", breaker.probes > 0)?;
+        check(&of("probe_timeout_ms"), "1 or more", !breaker.probe_timeout.is_zero())?;
+        Ok(breaker)
+    }
+}
+
 impl SinkConfig {
     /// The settings of the sink whose section is `key`.
     ///
@@ -137,19 +170,7 @@ impl SinkConfig {
         let mut settings = SinkSettings::default();
         set(&mut settings.switch, self.switch);
         set_ms(&mut settings.timeout, self.timeout_ms);
-        let (breaker, own) = (&mut settings.breaker, &self.breaker);
-        set(&mut breaker.failure_rate, own.failure_rate);
-        set(&mut breaker.slow_call_rate, own.slow_call_rate);
-        set_ms(&mut breaker.slow_call, own.slow_call_ms);
-        set_ms(&mut breaker.window, own.window_ms);
-        set(&mut breaker.window_calls, own.window_calls);
-        set(&mut breaker.minimum_calls, own.minimum_calls);
-        set_ms(&mut breaker.open_for, own.open_for_ms);
-        set_ms(&mut breaker.open_for_max, own.open_for_max_ms);
-        set(&mut breaker.probes, own.probes);
-        set(&mut breaker.probe_successes, own.probe_successes);
-        set_ms(&mut breaker.probe_timeout, own.probe_timeout_ms);
-        set_ms(&mut breaker.ramp_step, own.ramp_step_ms);
+        settings.breaker = self.breaker.settings(&format!("{key}.breaker"))?;
         let auto = &mut settings.auto;
         set_ms(&mut auto.trip_after, self.auto_trip_after_ms);
         auto.lag_high = self.auto_lag_high.or(auto.lag_high);
@@ -158,16 +179,6 @@ impl SinkConfig {
         settings.pressure = self.pressure.as_ref().map(PressureConfig::settings);
         let of = |name: &str| format!("{key}.{name}");
         check(&of("timeout_ms"), "1 or more", !settings.timeout.is_zero())?;
-        let breaker = &settings.breaker;
-        let rate = |rate: f64| rate > 0.0 && rate <= 1.0;
-        check(&of("breaker.failure_rate"), "more than 0, at most 1", rate(breaker.failure_rate))?;
-        check(&of("breaker.slow_call_rate"), "more than 0, at most 1", rate(breaker.slow_call_rate))?;
-        check(&of("breaker.minimum_calls"), "1 or more", breaker.minimum_calls > 0)?;
-        check(&of("breaker.window_calls"), "1 or more", breaker.window_calls > 0)?;
-        check(&of("breaker.open_for_ms"), "1 or more", !breaker.open_for.is_zero())?;
-        check(&of("breaker.open_for_max_ms"), "open_for_ms or more", breaker.open_for_max >= breaker.open_for)?;
-        check(&of("breaker.probes"), "1 or more", breaker.probes > 0)?;
-        check(&of("breaker.probe_timeout_ms"), "1 or more", !breaker.probe_timeout.is_zero())?;
         let marks = settings.auto.lag_low <= settings.auto.lag_high;
         check(&of("auto_lag_low"), "at most auto_lag_high", settings.auto.lag_low.is_none() || marks)?;
         if let Some(pressure) = &settings.pressure {

@@ -2,7 +2,7 @@
 
 use tokio::sync::OnceCell;
 
-use super::{Cell, Rows, ServerLoad, Table, Value};
+use super::{Cell, Newest, Rows, ServerLoad, Table, Value};
 use crate::store::StoreError;
 use crate::topology::{BoxFuture, Class, Classify};
 
@@ -57,6 +57,10 @@ impl<R: Rows> Rows for LateRows<R> {
         keys: &'a [Cell<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Vec<Value>>>, StoreError>> {
         self.inner.find_many(keys)
+    }
+
+    fn newest<'a>(&'a self, page: &'a Newest<'a>) -> BoxFuture<'a, Result<Vec<Vec<Value>>, StoreError>> {
+        self.inner.newest(page)
     }
 
     fn scan<'a>(

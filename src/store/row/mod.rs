@@ -13,6 +13,7 @@ mod late;
 mod lease;
 mod lookup;
 pub mod mysql;
+mod newest;
 mod schema;
 mod sink;
 mod sql;
@@ -22,8 +23,9 @@ mod table;
 mod upsert;
 
 pub use late::LateRows;
+pub use newest::Newest;
 pub use sink::RowSink;
-pub use table::{Cell, Column, ColumnType, Table, Value};
+pub use table::{Cell, Column, ColumnType, Index, Table, Value};
 
 use std::time::Duration;
 
@@ -69,6 +71,15 @@ pub trait Rows: Send + Sync + 'static {
     /// [`StoreError::Config`] for cells that are not whole keys; after any other nothing is known of any key.
     fn find_many<'a>(&'a self, keys: &'a [Cell<'a>])
     -> BoxFuture<'a, Result<Vec<Option<Vec<Value>>>, StoreError>>;
+
+    /// The newest rows of an index, newest first: one read of a range of it, from the place of
+    /// [`before`](Newest::before) on, with few bytes more than are answered. Rows that arrive between two pages do not move
+    /// what follows.
+    ///
+    /// # Errors
+    /// [`StoreError::Config`] when the table declares no such index, or the cells are not those of its columns;
+    /// [`StoreError::BadRow`] for a cell beyond the declared bounds.
+    fn newest<'a>(&'a self, page: &'a Newest<'a>) -> BoxFuture<'a, Result<Vec<Vec<Value>>, StoreError>>;
 
     /// Rows in order of their key, after `after` (exclusive; the key columns), at most `limit`: for verifiers
     /// that walk a table.

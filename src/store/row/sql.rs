@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 
+use super::newest::Shape;
 use super::{Column, Table};
 
 /// Which server the SQL is for.
@@ -49,17 +50,44 @@ pub(super) fn find_many(dialect: Dialect, table: &Table, keys: usize) -> String 
     format!("SELECT {columns} FROM {from} WHERE ({}) IN ({values}{listed})", names(dialect, table.keys()))
 }
 
-/// Rows by key, after a key or from the start. Bound are the cells of [`scan_bindings`], then the limit.
+/// Rows by key, after a key or from the start. Bound are the cells of [`range_bindings`], then the limit.
 pub(super) fn scan(dialect: Dialect, table: &Table, after: bool) -> String {
     let columns = names(dialect, table.columns());
     let keys = names(dialect, table.keys());
     let from = quote(dialect, table.name());
-    let condition = if after { format!(" WHERE {}", greater(dialect, table.keys())) } else { String::new() };
+    let condition = if after { format!(" WHERE {}", range(dialect, ">", table.keys())) } else { String::new() };
     format!("SELECT {columns} FROM {from}{condition} ORDER BY {keys} LIMIT ?")
 }
 
-/// Which cells of the key stand for the places of [`scan`], in order.
-pub(super) fn scan_bindings(dialect: Dialect, keys: usize) -> Vec<usize> {
+/// The newest rows of an index. Bound are the cells of its equality columns, that of the further column, the cells of
+/// [`range_bindings`], then the limit.
+///
+/// The index is named: an optimiser that believes in few rows would sort them, and a user with many would wait for it.
+pub(super) fn newest(dialect: Dialect, table: &Table, shape: Shape) -> String {
+    let index = &table.indexes()[shape.index];
+    let of = |at: &usize| table.columns()[*at].clone();
+    let order: Vec<Column> = index.order().iter().map(of).collect();
+    let equal = index.equal().iter().chain(&shape.only);
+    let mut conditions: Vec<String> =
+        equal.map(|at| format!("{}=?", quote(dialect, &table.columns()[*at].name))).collect();
+    if shape.before {
+        conditions.push(range(dialect, "<", &order));
+    }
+    let (from, named) = (quote(dialect, table.name()), quote(dialect, index.name()));
+    let hint = match dialect {
+        Dialect::MySql => format!("FORCE INDEX ({named})"),
+        Dialect::Sqlite => format!("INDEXED BY {named}"),
+    };
+    let newest_first = list(&order, |column| format!("{} DESC", quote(dialect, &column.name)));
+    format!(
+        "SELECT {} FROM {from} {hint} WHERE {} ORDER BY {newest_first} LIMIT ?",
+        names(dialect, table.columns()),
+        conditions.join(" AND ")
+    )
+}
+
+/// Which cells of a place stand for the places of a [`range`], in order.
+pub(super) fn range_bindings(dialect: Dialect, keys: usize) -> Vec<usize> {
     match dialect {
         Dialect::Sqlite => (0..keys).collect(),
         Dialect::MySql if keys == 1 => vec![0],
@@ -123,20 +151,20 @@ fn on_conflict(table: &Table) -> String {
     format!("{sql} WHERE ({})>=({})", list(table.versions(), excluded), list(table.versions(), own))
 }
 
-/// The key is greater than the bound one. MySQL finds its place in an index only by the first column's own bound,
-/// not by a comparison of rows.
-fn greater(dialect: Dialect, keys: &[Column]) -> String {
+/// The columns stand after the bound place (`>`), or before it (`<`). MySQL finds its place in an index only by the first
+/// column's own bound, not by a comparison of rows.
+fn range(dialect: Dialect, than: &str, columns: &[Column]) -> String {
     if dialect == Dialect::Sqlite {
-        return format!("({})>({})", names(dialect, keys), list(keys, |_| "?".to_owned()));
+        return format!("({}){than}({})", names(dialect, columns), list(columns, |_| "?".to_owned()));
     }
-    let (last, before) = keys.split_last().expect("a table that is scanned has a key");
-    let mut condition = format!("{}>?", quote(dialect, &last.name));
+    let (last, before) = columns.split_last().expect("a table that is scanned has a key");
+    let mut condition = format!("{}{than}?", quote(dialect, &last.name));
     for column in before.iter().rev() {
         let name = quote(dialect, &column.name);
-        condition = format!("{name}>? OR ({name}=? AND ({condition}))");
+        condition = format!("{name}{than}? OR ({name}=? AND ({condition}))");
     }
     match before.first() {
-        Some(first) => format!("{}>=? AND ({condition})", quote(dialect, &first.name)),
+        Some(first) => format!("{}{than}=? AND ({condition})", quote(dialect, &first.name)),
         None => condition,
     }
 }
@@ -205,15 +233,15 @@ mod tests {
             "SELECT `a`,`b`,`v`,`w`,`x` FROM `t` WHERE `a`>=? AND (`a`>? OR (`a`=? AND (`b`>?))) \
              ORDER BY `a`,`b` LIMIT ?"
         );
-        assert_eq!(scan_bindings(Dialect::MySql, 2), [0, 0, 0, 1]);
-        assert_eq!(scan_bindings(Dialect::MySql, 1), [0]);
-        assert_eq!(scan_bindings(Dialect::MySql, 3), [0, 0, 0, 1, 1, 2]);
-        assert_eq!(scan_bindings(Dialect::Sqlite, 3), [0, 1, 2]);
+        assert_eq!(range_bindings(Dialect::MySql, 2), [0, 0, 0, 1]);
+        assert_eq!(range_bindings(Dialect::MySql, 1), [0]);
+        assert_eq!(range_bindings(Dialect::MySql, 3), [0, 0, 0, 1, 1, 2]);
+        assert_eq!(range_bindings(Dialect::Sqlite, 3), [0, 1, 2]);
         for keys in 1..5 {
             let table = (0..keys).fold(Table::new("t"), |table, key| table.key(&format!("k{key}"), Int));
             for dialect in [Dialect::MySql, Dialect::Sqlite] {
                 let places = scan(dialect, &table, true).matches('?').count();
-                assert_eq!(places, scan_bindings(dialect, keys).len() + 1);
+                assert_eq!(places, range_bindings(dialect, keys).len() + 1);
             }
         }
         assert_eq!(
@@ -230,5 +258,28 @@ mod tests {
         );
         assert!(find_many(Dialect::Sqlite, &table(), 2).ends_with("WHERE (\"a\",\"b\") IN (VALUES (?,?),(?,?))"));
         assert_eq!(count(Dialect::Sqlite, &table()), "SELECT COUNT(*) FROM \"t\"");
+    }
+
+    #[test]
+    fn the_newest_are_read_from_the_index() {
+        let table = table().index("t_newest", &["a", "x"], &["v", "b"]);
+        let first = Shape { index: 0, only: None, before: false };
+        assert_eq!(
+            newest(Dialect::Sqlite, &table, Shape { before: true, ..first }),
+            "SELECT \"a\",\"b\",\"v\",\"w\",\"x\" FROM \"t\" INDEXED BY \"t_newest\" WHERE \"a\"=? AND \"x\"=? AND \
+             (\"v\",\"b\")<(?,?) ORDER BY \"v\" DESC,\"b\" DESC LIMIT ?"
+        );
+        assert_eq!(
+            newest(Dialect::MySql, &table, Shape { only: Some(3), before: true, ..first }),
+            "SELECT `a`,`b`,`v`,`w`,`x` FROM `t` FORCE INDEX (`t_newest`) WHERE `a`=? AND `x`=? AND `w`=? AND \
+             `v`<=? AND (`v`<? OR (`v`=? AND (`b`<?))) ORDER BY `v` DESC,`b` DESC LIMIT ?"
+        );
+        assert!(newest(Dialect::MySql, &table, first).contains("WHERE `a`=? AND `x`=? ORDER BY"));
+    }
+
+    #[test]
+    #[should_panic(expected = "does not order its rows")]
+    fn an_index_puts_no_two_rows_in_one_place() {
+        let _unplaced = table().index("t_newest", &["a"], &["v"]);
     }
 }

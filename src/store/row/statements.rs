@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::AssertSqlSafe;
 
-use super::Table;
+use super::newest::{self, Newest, Shape};
 use super::sql::{self, Dialect};
+use super::{Cell, Table};
+use crate::store::StoreError;
 
 /// Only declared names are in it, which were checked; values are bound.
 pub(super) type Sql = AssertSqlSafe<Arc<str>>;
@@ -21,6 +23,8 @@ pub(super) struct Statements {
     finds: Mutex<HashMap<usize, Arc<str>>>,
     first: Arc<str>,
     next: Arc<str>,
+    /// By shape, of which a table has few for each index and column.
+    newest: Mutex<HashMap<Shape, Arc<str>>>,
     count: Arc<str>,
 }
 
@@ -33,6 +37,7 @@ impl Statements {
             finds: Mutex::default(),
             first: sql::scan(dialect, &table, false).into(),
             next: sql::scan(dialect, &table, true).into(),
+            newest: Mutex::default(),
             count: sql::count(dialect, &table).into(),
             table,
         }
@@ -58,13 +63,25 @@ impl Statements {
         AssertSqlSafe(sql.clone())
     }
 
+    /// The statement of a page, and the cells for its places.
+    pub(super) fn newest<'a>(
+        &self,
+        store: &'static str,
+        page: &Newest<'a>,
+    ) -> Result<(Sql, Vec<Cell<'a>>), StoreError> {
+        let (shape, cells) = newest::plan(store, self.dialect, &self.table, page)?;
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let sql = newest.entry(shape).or_insert_with(|| sql::newest(self.dialect, &self.table, shape).into());
+        Ok((AssertSqlSafe(sql.clone()), cells))
+    }
+
     pub(super) fn scan(&self, after: bool) -> Sql {
         AssertSqlSafe(if after { self.next.clone() } else { self.first.clone() })
     }
 
     /// The cells of `after` for the places of [`scan`](Self::scan).
     pub(super) fn scan_bindings(&self) -> Vec<usize> {
-        sql::scan_bindings(self.dialect, self.table.keys().len())
+        sql::range_bindings(self.dialect, self.table.keys().len())
     }
 
     pub(super) fn count(&self) -> Sql {

@@ -20,6 +20,31 @@ pub struct Column {
     pub kind: ColumnType,
 }
 
+/// A declared index for reading newest rows: rows that agree in some columns, ordered by others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    name: String,
+    equal: Vec<usize>,
+    order: Vec<usize>,
+}
+
+impl Index {
+    /// Its name on the server.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Positions, among the columns of the table, of those in which the rows of a read agree.
+    pub fn equal(&self) -> &[usize] {
+        &self.equal
+    }
+
+    /// Positions of the columns that order them, the most significant first.
+    pub fn order(&self) -> &[usize] {
+        &self.order
+    }
+}
+
 /// A table with key, version and value columns, in this order.
 ///
 /// ```
@@ -38,6 +63,7 @@ pub struct Table {
     columns: Vec<Column>,
     keys: usize,
     versions: usize,
+    indexes: Vec<Index>,
 }
 
 impl Table {
@@ -47,7 +73,7 @@ impl Table {
     /// Names must match `[a-z][a-z0-9_]*`: they are written into SQL.
     pub fn new(name: &str) -> Self {
         assert!(is_identifier(name), "table name `{name}` must match [a-z][a-z0-9_]*");
-        Self { name: name.to_owned(), columns: Vec::new(), keys: 0, versions: 0 }
+        Self { name: name.to_owned(), columns: Vec::new(), keys: 0, versions: 0, indexes: Vec::new() }
     }
 
     /// Adds a key column. Keys come first.
@@ -78,9 +104,37 @@ impl Table {
         self
     }
 
+    /// Declares that the migrations create the index `name` over the columns `equal` and then `order`, for
+    /// [`Rows::newest`](super::Rows::newest). Comes after all columns.
+    ///
+    /// # Panics
+    /// Columns are declared ones, `order` is of keys and versions, which are never null, and all keys are among both:
+    /// otherwise two rows could stand at one place.
+    #[must_use]
+    pub fn index(mut self, name: &str, equal: &[&str], order: &[&str]) -> Self {
+        assert!(is_identifier(name), "index name `{name}` must match [a-z][a-z0-9_]*");
+        let find = |column: &&str| {
+            let at = self.columns.iter().position(|known| known.name == *column);
+            at.unwrap_or_else(|| panic!("index `{name}` names `{column}`, which is no column"))
+        };
+        let (equal, order): (Vec<usize>, Vec<usize>) =
+            (equal.iter().map(find).collect(), order.iter().map(find).collect());
+        let placed = (0..self.keys).all(|key| equal.contains(&key) || order.contains(&key));
+        let mandatory = self.keys + self.versions;
+        assert!(placed && order.iter().all(|at| *at < mandatory), "index `{name}` does not order its rows");
+        assert!(!equal.is_empty() && !order.is_empty(), "index `{name}` has nothing to find, or to order");
+        self.indexes.push(Index { name: name.to_owned(), equal, order });
+        self
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The declared indexes.
+    pub fn indexes(&self) -> &[Index] {
+        &self.indexes
     }
 
     /// All columns: keys, versions, values.

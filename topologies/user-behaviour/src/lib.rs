@@ -9,6 +9,7 @@
 //! | [`view`] | what `read <user_id>` prints |
 //! | [`topology`] | decode, then timelines and rows side by side |
 //! | [`verify`] | how records of the log stand in both stores |
+//! | [`query`] | the query service: lists and profiles over HTTP |
 //! | [`settings`] [`open`] | the configuration, and opening what it names |
 //! | [`commands`] | the command line |
 //!
@@ -18,6 +19,7 @@ pub mod commands;
 pub mod format;
 pub mod generate;
 pub mod open;
+pub mod query;
 pub mod record;
 pub mod schema;
 pub mod settings;

@@ -35,6 +35,11 @@ pub(in crate::store::row) fn check_key(
     checked.map_err(|reason| StoreError::BadRow { store, reason })
 }
 
+/// Checks a cell that is looked for.
+pub(in crate::store::row) fn check_value(column: &Column, cell: &Cell<'_>) -> Result<(), String> {
+    check_cell(column, cell, false)
+}
+
 fn check_cell(column: &Column, cell: &Cell<'_>, nullable: bool) -> Result<(), String> {
     let bound = match (column.kind, cell) {
         (_, Cell::Null) if nullable => return Ok(()),

@@ -6,6 +6,6 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub(super) use check::check_key;
+pub(super) use check::{check_key, check_value};
 pub(super) use plan::{Row, plan};
 pub(super) use split::{padded, split};

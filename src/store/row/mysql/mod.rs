@@ -26,6 +26,8 @@ mod migrations;
 mod packet;
 mod settings;
 mod store;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub use settings::MySqlSettings;

@@ -15,9 +15,9 @@ use super::super::batch::{Row, check_key, padded, split};
 use super::super::lease::{Ended, Lease, timed_out, within};
 use super::super::lookup::{KEYS, answer, keys};
 use super::super::sql::Dialect;
-use super::super::statements::Statements;
+use super::super::statements::{Sql, Statements};
 use super::super::upsert::{Bounds, Pieces, upsert};
-use super::super::{Cell, Rows, Table, Value, schema};
+use super::super::{Cell, Newest, Rows, Table, Value, schema};
 use super::error::{STORE, classify};
 use super::settings::SqliteSettings;
 use super::values::{arguments, bind, read};
@@ -163,10 +163,24 @@ impl SqliteRows {
             cells.extend(self.statements.scan_bindings().into_iter().map(|at| key[at]));
         }
         cells.push(Cell::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
-        let arguments = self.bound(&cells)?;
+        self.fetch("scanning rows", self.statements.scan(after.is_some()), &cells).await
+    }
+
+    async fn select_newest(&self, page: &Newest<'_>) -> Result<Vec<Vec<Value>>, StoreError> {
+        let (sql, cells) = self.statements.newest(STORE, page)?;
+        self.fetch("reading the newest rows", sql, &cells).await
+    }
+
+    async fn fetch(
+        &self,
+        what: &'static str,
+        sql: Sql,
+        cells: &[Cell<'_>],
+    ) -> Result<Vec<Vec<Value>>, StoreError> {
+        let arguments = self.bound(cells)?;
         let mut lease = self.lease(&self.readers).await?;
-        let query = sqlx::query_with(self.statements.scan(after.is_some()), arguments);
-        let found = self.within("scanning rows", query.fetch_all(lease.connection())).await;
+        let query = sqlx::query_with(sql, arguments);
+        let found = self.within(what, query.fetch_all(lease.connection())).await;
         let rows = lease.finish(found).map_err(|ended| self.error(ended))?;
         rows.iter().map(|row| self.read(row)).collect()
     }
@@ -221,6 +235,10 @@ impl Rows for SqliteRows {
         keys: &'a [Cell<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Vec<Value>>>, StoreError>> {
         Box::pin(self.select_many(keys))
+    }
+
+    fn newest<'a>(&'a self, page: &'a Newest<'a>) -> BoxFuture<'a, Result<Vec<Vec<Value>>, StoreError>> {
+        Box::pin(self.select_newest(page))
     }
 
     fn scan<'a>(

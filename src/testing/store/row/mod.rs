@@ -12,6 +12,7 @@
 mod concurrent;
 mod guard;
 mod model;
+mod newest;
 mod order;
 mod read;
 mod refuse;
@@ -24,6 +25,7 @@ mod subject;
 pub use concurrent::check_hot_keys;
 pub use guard::{check_duplicates_in_a_batch, check_version_guard};
 pub use model::{Model, Record};
+pub use newest::{check_newest, check_newest_beside_writers};
 pub use order::{check_any_order, check_small};
 pub use read::{check_find_many, check_keys_are_bytes, check_scan, check_values};
 pub use refuse::{check_bad_rows, check_refused_by_the_server};

@@ -67,6 +67,16 @@ impl Model {
         }
     }
 
+    /// The rows of `user`, of those with `amount` if it is given, newest first by time, tie and event.
+    pub fn newest(&self, user: &str, amount: Option<i64>) -> Vec<Vec<Value>> {
+        let wanted = |record: &&Record| record.user == user && (amount.is_none() || record.amount == amount);
+        let mut records: Vec<&Record> = self.0.values().filter(wanted).collect();
+        let place =
+            |record: &Record| (record.at, record.tie.clone().into_bytes(), record.event.clone().into_bytes());
+        records.sort_by_key(|record| std::cmp::Reverse(place(record)));
+        records.into_iter().map(Record::values).collect()
+    }
+
     /// All rows by key, compared as bytes.
     pub fn rows(&self) -> Vec<Vec<Value>> {
         self.0.values().map(Record::values).collect()

@@ -1,7 +1,7 @@
 //! All checks, in order.
 
 use super::super::seed;
-use super::{Subject, concurrent, guard, order, read, refuse, restart, schema};
+use super::{Subject, concurrent, guard, newest, order, read, refuse, restart, schema};
 
 /// Runs every check, and prints its seed, and the name of each before it begins.
 ///
@@ -24,6 +24,8 @@ pub async fn run_all(subject: &mut dyn Subject) {
         read::check_values(),
         read::check_scan(),
         read::check_find_many(seed),
+        newest::check_newest(seed),
+        newest::check_newest_beside_writers(seed),
         guard::check_version_guard(),
         guard::check_duplicates_in_a_batch(),
         refuse::check_bad_rows(),

@@ -53,6 +53,8 @@ pub fn table() -> Table {
         .value("note", Text(256))
         .value("amount", Int)
         .value("body", Bytes(70_000))
+        .index("conformance_recent", &["user_id"], &["occurred_at", "tie", "event_id"])
+        .index("conformance_newest", &["user_id", "amount"], &["occurred_at", "tie", "event_id"])
 }
 
 /// Creates [`table`] on MySQL and MariaDB.

@@ -11,4 +11,4 @@ mod tests;
 
 pub use entry::entry;
 pub use migrations::{migrator_mysql, migrator_sqlite, renamed};
-pub use table::{TABLE, cells, from_values, table, table_named};
+pub use table::{NEWEST, RECENT, TABLE, cells, from_values, table, table_named};

@@ -8,6 +8,11 @@ use crate::record::{Behaviour, Channel, Decoded, Invalid, MAX_ATTRIBUTES, MAX_ID
 /// Name of the table.
 pub const TABLE: &str = "behaviour";
 
+/// What the name of the table's index ends in by which the newest of a user and business are read.
+pub const NEWEST: &str = "newest";
+/// The same for those of a user.
+pub const RECENT: &str = "recent";
+
 /// The table as the stores need it; the migrations create the same.
 pub fn table() -> Table {
     table_named(TABLE)
@@ -26,6 +31,8 @@ pub fn table_named(name: &str) -> Table {
         .value("action", text(MAX_NAME))
         .value("item_id", text(MAX_ITEM))
         .value("attributes", text(MAX_ATTRIBUTES))
+        .index(&format!("{name}_{NEWEST}"), &["user_id", "business"], &["occurred_at", "event_id"])
+        .index(&format!("{name}_{RECENT}"), &["user_id"], &["occurred_at", "event_id"])
 }
 
 /// Pushes the row of `decoded`, in the order of the columns of [`table`].

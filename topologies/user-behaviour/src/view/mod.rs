@@ -13,5 +13,5 @@ mod time;
 mod timeline;
 
 pub use profile::{profile_json, profile_table};
-pub(crate) use time::moment;
+pub(crate) use time::{day, moment};
 pub use timeline::{timeline_json, timeline_table};

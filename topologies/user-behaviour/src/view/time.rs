@@ -13,7 +13,7 @@ pub(crate) fn moment(at_ms: i64) -> String {
 }
 
 /// `2026-01-01`, from days since the Unix epoch.
-pub(super) fn day(days: i64) -> String {
+pub(crate) fn day(days: i64) -> String {
     match days.checked_mul(DAY_MS) {
         Some(at_ms) => moment(at_ms).split(' ').next().unwrap_or_default().to_owned(),
         None => days.to_string(),

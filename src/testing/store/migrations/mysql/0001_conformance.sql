@@ -7,5 +7,7 @@ CREATE TABLE conformance (
     amount BIGINT,
     body MEDIUMBLOB,
     PRIMARY KEY (user_id, event_id),
+    KEY conformance_recent (user_id, occurred_at, tie, event_id),
+    KEY conformance_newest (user_id, amount, occurred_at, tie, event_id),
     CONSTRAINT amount_is_not_13 CHECK (amount <> 13)
 ) ENGINE = InnoDB;

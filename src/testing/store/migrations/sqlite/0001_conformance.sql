@@ -9,3 +9,6 @@ CREATE TABLE conformance (
     PRIMARY KEY (user_id, event_id),
     CONSTRAINT amount_is_not_13 CHECK (amount <> 13)
 ) WITHOUT ROWID;
+
+CREATE INDEX conformance_recent ON conformance (user_id, occurred_at, tie, event_id);
+CREATE INDEX conformance_newest ON conformance (user_id, amount, occurred_at, tie, event_id);

@@ -1,0 +1,158 @@
+//! A call to a store: whether it may go, how long it may take, and what its outcome says of the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::timeout_at;
+
+use crate::guard::{BreakerSettings, BreakerStatus, Clock, Refusal, SharedBreaker, Verdict};
+use crate::service::http::Deadline;
+use crate::store::StoreError;
+use crate::topology::{Class, Classify};
+
+/// Bounds of the calls to a store.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GateSettings {
+    /// What one call may take.
+    pub step: Duration,
+    /// Calls under way at a time, over all interfaces.
+    pub max_in_flight: usize,
+    /// How long a call waits for one of those to end.
+    pub max_wait: Duration,
+    /// When an interface stops calling.
+    pub breaker: BreakerSettings,
+}
+
+/// Why a store gave no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unread {
+    /// The breaker lets no call go.
+    #[error("{store} is left alone: {refusal}")]
+    Refused {
+        /// Which store.
+        store: &'static str,
+        /// Why, and for how long.
+        refusal: Refusal,
+    },
+    /// As many calls as may be are under way.
+    #[error("{store} has as many calls under way as it may have")]
+    Busy {
+        /// Which store.
+        store: &'static str,
+    },
+    /// The call took longer than its step.
+    #[error("{store} gave no answer within {after_ms} ms")]
+    Slow {
+        /// Which store.
+        store: &'static str,
+        /// The bound in milliseconds.
+        after_ms: u64,
+    },
+    /// The request's own time was over: this says nothing of the store.
+    #[error("the time of the request is over")]
+    Late,
+    /// What the store said.
+    #[error(transparent)]
+    Store(Arc<StoreError>),
+}
+
+impl Unread {
+    /// When asking again makes sense; a second where nobody knows.
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Self::Refused { refusal, .. } => refusal.retry_after,
+            _ => Duration::from_secs(1),
+        }
+    }
+
+    /// What is wrong in a few words, for callers: nothing that a server said of itself.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => "left alone by its breaker",
+            Self::Busy { .. } => "too many calls",
+            Self::Slow { .. } => "no answer in time",
+            Self::Late => "the time of the request was over",
+            Self::Store(_) => "failed",
+        }
+    }
+}
+
+/// The way of one interface to a store. Clones share everything; [`beside`](Self::beside) makes the way of another one,
+/// with a breaker of its own: what one interface asks for may fail while that of another works. How many calls are under
+/// way is bounded for all of them together.
+#[derive(Clone)]
+pub struct ReadGate {
+    store: &'static str,
+    settings: GateSettings,
+    permits: Arc<Semaphore>,
+    breaker: SharedBreaker,
+    clock: Clock,
+}
+
+impl ReadGate {
+    /// The first way to a store.
+    pub fn new(store: &'static str, settings: GateSettings) -> Self {
+        let permits = Arc::new(Semaphore::new(settings.max_in_flight.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { store, settings, permits, breaker: SharedBreaker::new(settings.breaker), clock: Clock::new() }
+    }
+
+    /// The way of another interface, each call of which may take `step`.
+    pub fn beside(&self, step: Duration) -> Self {
+        let settings = GateSettings { step, ..self.settings };
+        Self { settings, breaker: SharedBreaker::new(settings.breaker), ..self.clone() }
+    }
+
+    /// What one call and the wait for it may take together.
+    pub fn patience(&self) -> Duration {
+        self.settings.step.saturating_add(self.settings.max_wait)
+    }
+
+    /// Where its breaker stands.
+    pub fn status(&self) -> BreakerStatus {
+        self.breaker.status(self.clock.now())
+    }
+
+    /// Makes a call, within its step and `deadline`. What fails by the call itself (a row that cannot be read, a key out of
+    /// bounds), and what ends with the request's own time, counts for nothing: only the store's own failures open the
+    /// breaker. Cancel-safe: a call that is dropped counts for nothing.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn call<T>(
+        &self,
+        deadline: Deadline,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, Unread> {
+        let store = self.store;
+        if deadline.left().is_zero() {
+            return Err(Unread::Late);
+        }
+        let waited = timeout_at(deadline.within(self.settings.max_wait).at(), self.permits.acquire()).await;
+        let Ok(permit) = waited else {
+            return Err(if deadline.left().is_zero() { Unread::Late } else { Unread::Busy { store } });
+        };
+        let _one = permit.expect("the semaphore is never closed");
+        let started = self.clock.now();
+        let leave = self.breaker.acquire(started).map_err(|refusal| Unread::Refused { store, refusal })?;
+        // A request that has less time left than a call may take says nothing of the store by giving up.
+        let cut = deadline.left() < self.settings.step;
+        let ended = timeout_at(deadline.within(self.settings.step).at(), work).await;
+        let (verdict, result) = match ended {
+            Ok(Ok(answer)) => (Verdict::Success, Ok(answer)),
+            Ok(Err(error)) if error.class() == Class::Poison => {
+                (Verdict::Ignored, Err(Unread::Store(Arc::new(error))))
+            }
+            Ok(Err(error)) => (Verdict::Failure, Err(Unread::Store(Arc::new(error)))),
+            Err(_) if cut => (Verdict::Ignored, Err(Unread::Late)),
+            Err(_) => {
+                let after_ms = u64::try_from(self.settings.step.as_millis()).unwrap_or(u64::MAX);
+                (Verdict::Failure, Err(Unread::Slow { store, after_ms }))
+            }
+        };
+        let now = self.clock.now();
+        leave.record(verdict, now.saturating_sub(started), now);
+        result
+    }
+}

@@ -1,0 +1,48 @@
+//! Where an answer comes from.
+//!
+//! # Lists
+//!
+//! 1. **The timelines** (Redis), unless their switch takes them out of the path. They answer alone when they fill the
+//!    page, and when it is known that they hold all there is.
+//! 2. **The rows** (MySQL) otherwise, merged with what the timelines hold, which may be newer: of two versions of an event
+//!    the newer one. While the rows are away, what the timelines hold is the answer, marked as not complete.
+//! 3. **The last answer** to the same question, when both are away and the caller allows a stale one.
+//!
+//! # What proves that the timelines hold all
+//!
+//! Nothing that is in them: a node that lost its data and got one new record looks like a user with one record. So a list
+//! that does not fill its page is compared with the rows, once; what is missing is repaired; and it is remembered for
+//! `confirm_ms` how many there were, and which was the oldest. While the timelines have at least as many, the oldest among
+//! them, and fewer than a timeline keeps, a list that ends there is the whole. Otherwise the node lost data, and the rows
+//! are asked again at once. A user of whom neither store has anything is remembered for `negative_ms`. A timeline from which entries
+//! were trimmed, by number or by age, is never the whole; what is older is in the rows.
+//!
+//! A list of all businesses is trusted down to the age at which its newest line is trimmed, and for as many entries as one
+//! timeline keeps: below that, one business may be trimmed where another is not.
+//!
+//! # Repair
+//!
+//! Beside the requests, bounded in number, through [`Timelines::apply`](squall::store::Timelines::apply): whatever is
+//! newer there stays. The entries are those that the topology would write, so that a timeline, and the profile of a user
+//! with at most `repair_rows` records, become what they were.
+//!
+//! # Herds
+//!
+//! Concurrent reads of the same rows are one query. How many queries are under way is bounded, also while the timelines are
+//! away, and each interface has its own breaker for each store.
+
+mod derive;
+mod found;
+mod held;
+mod item;
+mod known;
+mod last;
+mod mend;
+mod merge;
+mod profile;
+mod reader;
+mod rows;
+
+pub use found::{Ask, Away, Body, Found, FoundProfile, Interface, Line, Origin, Unavailable};
+pub use item::{Item, Place};
+pub use reader::{Reader, Sources};

@@ -1,0 +1,63 @@
+//! The OpenAPI document.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use squall::service::http::Code;
+
+use super::support::World;
+
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            found.extend(object.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            object.values().for_each(|value| references(value, found));
+        }
+        Value::Array(array) => array.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn it_names_all_routes_and_whatever_they_may_answer() {
+    let document = World::new().get("/openapi.json").await.json;
+    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.")), "{document}");
+    let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+    let all =
+        ["/openapi.json", "/v1/behaviours/query", "/v1/users/{user_id}/behaviours", "/v1/users/{user_id}/profile"];
+    assert_eq!(paths, all);
+    let every = [
+        Code::InvalidRequest,
+        Code::Unauthorized,
+        Code::RateLimited,
+        Code::Internal,
+        Code::Overloaded,
+        Code::StoreUnavailable,
+        Code::Stopping,
+        Code::DeadlineExceeded,
+    ];
+    let with_body = [Code::RequestTimeout, Code::TooLarge, Code::UnsupportedMediaType];
+    for (path, method) in [(all[1], "post"), (all[2], "get"), (all[3], "get")] {
+        let responses = &document["paths"][path][method]["responses"];
+        let more = if method == "post" { &with_body[..] } else { &[] };
+        for code in every.iter().chain(more) {
+            let response = &responses[code.status().as_str()];
+            let (said, problem) = (response["description"].as_str().unwrap_or_default(), code.as_str());
+            assert!(said.contains(problem), "{path}: {problem} is not described: {said}");
+            let waits = ["429", "503"].contains(&code.status().as_str());
+            assert_eq!(response["headers"]["retry-after"].is_object(), waits, "{path}, {problem}");
+            assert!(response["content"]["application/problem+json"].is_object(), "{path}, {problem}");
+        }
+        assert!(responses["200"]["content"]["application/json"].is_object());
+    }
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 5);
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+    for schema in ["Record", "ProblemDocument", "BatchQuestion", "Freshness"] {
+        assert!(document["components"]["schemas"][schema]["example"].is_object(), "{schema} has an example");
+    }
+}

@@ -1,0 +1,11 @@
+//! The service through its routes, over stores that do as they are told, on paused time.
+
+mod bad_input;
+mod document;
+mod fallbacks;
+mod herds;
+mod paging;
+mod profile;
+mod repair;
+mod stores;
+mod support;

@@ -1,0 +1,128 @@
+//! What comes back after a node lost its data.
+
+use std::time::Duration;
+
+use squall::guard::Mode;
+use squall::store::Timelines;
+use squall::store::timeline::memory::MemoryTimelines;
+use squall::store::timeline::{Entry, Limits};
+use squall::testing::store::{Random, seed};
+
+use super::support::{BASE, Does, World, apply, record, settle, views};
+use crate::query::QueryConfig;
+use crate::record::Decoded;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Timelines and profile are what the topology would have written, whatever was lost, and stay it when repaired again.
+#[tokio::test(start_paused = true)]
+async fn a_read_brings_back_what_the_topology_would_have_written() {
+    let seed = seed();
+    println!("seed {seed}");
+    for round in 0..40 {
+        let mut random = Random::new(seed.wrapping_add(round));
+        let keep = 5 + random.below(300) as usize;
+        let limits = Limits { keep, max_age: Duration::from_secs(20 * 86_400), count_days: 10 };
+        let world = World::with(QueryConfig::default(), limits);
+        let all: Vec<Decoded> = (0..30 + random.below(900))
+            .map(|event| {
+                let (business, action) =
+                    (random.pick(&["hotel", "flight"]), random.pick(&["view", "buy", "cart"]));
+                record("u", business, action, event, BASE + DAY_MS * random.below(30) as i64)
+            })
+            .collect();
+        world.store_rows(&all);
+        // What arrived since the node came back, which nobody can tell from a young user.
+        let since = random.below(4).min(all.len() as u64) as usize;
+        world.store_timelines(&all[all.len() - since..]).await;
+        let topology = MemoryTimelines::new(limits);
+        apply(&topology, &all).await;
+        for _ in 0..2 {
+            world.get("/v1/users/u/behaviours?limit=200").await;
+            world.get("/v1/users/u/behaviours?limit=200&action=buy").await;
+            settle().await;
+        }
+        let (repaired, what) = (world.timelines.behind(), format!("seed {seed}, round {round}, keep {keep}"));
+        for line in [None, Some("hotel"), Some("flight")] {
+            let (is, should) =
+                (repaired.timeline("u", line, 2_000).await, topology.timeline("u", line, 2_000).await);
+            assert_eq!(is.unwrap(), should.unwrap(), "{what}, {line:?}");
+        }
+        assert_eq!(repaired.profile("u").await.unwrap(), topology.profile("u").await.unwrap(), "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_newer_in_the_timelines_stays() {
+    let world = World::new();
+    world.store_rows(&views("u", 0..10));
+    let newer = record("u", "hotel", "buy", 3, BASE + 99_000);
+    world.store_timelines(std::slice::from_ref(&newer)).await;
+    let answer = world.get("/v1/users/u/behaviours").await;
+    assert_eq!(answer.told(), ("mysql", true, 10));
+    assert_eq!(answer.json["records"][0]["occurred_at"], BASE + 99_000);
+    settle().await;
+    let held = world.timelines.behind().timeline("u", None, 20).await.unwrap();
+    assert_eq!((held.len(), held[0].at_ms), (10, BASE + 99_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn timelines_that_are_out_of_the_path_or_away_are_repaired_once_they_are_back() {
+    let world = World::new();
+    world.store_rows(&views("u", 0..10));
+    world.switch.set(Mode::On);
+    world.get("/v1/users/u/behaviours").await;
+    settle().await;
+    assert_eq!(world.timelines.behind().owners().await.unwrap(), 0);
+    world.switch.set(Mode::Off);
+    world.timelines.script.set(Does::Fail);
+    world.get("/v1/users/u/behaviours").await;
+    settle().await;
+    assert_eq!(world.timelines.behind().owners().await.unwrap(), 0);
+    world.timelines.script.set(Does::Work);
+    world.get("/v1/users/u/behaviours").await;
+    settle().await;
+    assert_eq!(world.timelines.behind().timeline("u", None, 20).await.unwrap().len(), 10);
+}
+
+/// A user with more rows than are brought back: the newest of each business that is asked for.
+#[tokio::test(start_paused = true)]
+async fn a_long_history_is_brought_back_in_part() {
+    let limits = Limits { keep: 200, ..Limits::default() };
+    let config = QueryConfig { repair_rows: Some(300), ..QueryConfig::default() };
+    let world = World::with(config, limits);
+    world.store_rows(&views("u", 0..2_000));
+    world.get("/v1/users/u/behaviours").await;
+    settle().await;
+    assert!(world.rows.script.reads() < 5);
+    let held = world.timelines.behind().timeline("u", None, 1_000).await.unwrap();
+    assert_eq!((held.len(), held[0].id.as_str(), held[199].id.as_str()), (200, "e1999", "e1800"));
+    assert_eq!(world.get("/v1/users/u/behaviours?limit=200").await.told(), ("redis", true, 200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_mended_or_left_out_and_told() {
+    let uri = "/v1/users/u/behaviours";
+    let world = World::new();
+    world.store(&views("u", 0..9)).await;
+    let at_ms = BASE + 4_000;
+    let bad = Entry { owner: "u", line: "hotel", action: "view", id: "e0004", at_ms, body: b"{\"no\":record}" };
+    assert!(world.timelines.behind().apply(&[bad]).await.unwrap().is_empty());
+    assert_eq!(world.get(uri).await.told(), ("mysql", true, 9));
+    settle().await;
+    assert_eq!(world.get(uri).await.told(), ("redis", true, 9));
+
+    world.rows.spoil("u", "e0006");
+    world.switch.set(Mode::On);
+    assert_eq!(world.get(uri).await.told(), ("mysql", false, 8));
+    let (mut seen, mut before) = (Vec::new(), String::new());
+    loop {
+        let page = world.get(&format!("{uri}?limit=1{before}")).await;
+        seen.extend(page.ids());
+        match page.json["next"].as_str() {
+            Some(next) => before = format!("&before={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ["e0008", "e0007", "e0005", "e0004", "e0003", "e0002", "e0001", "e0000"]);
+}
