@@ -85,6 +85,9 @@
 //! 13. A retry is never early, never blocks fresh data, never runs for ever. (`delivery::tests::schedules`,
 //!     `delivery::tests::gates::retries_beside_fresh_rows_have_a_fifth_of_the_writes`,
 //!     `delivery::tests::routes::what_fails_again_climbs_the_levels_and_ends_as_a_dead_letter`)
+//! 14. `202` from the collector means durable.
+//!     (`service::spill::tests::kill`, `service::spill::tests::outages::nothing_promised_is_lost_under_any_schedule`,
+//!     `system::collector::every_id_that_was_accepted_is_in_the_topic_after_the_broker_died`)
 //! 15. For any record, squall can say where it is: stored, in flight, in a retry level, dead, skipped, or missing.
 //!     (`service::verify::tests::verdicts::every_record_has_the_verdict_that_its_traces_demand`,
 //!     `service::verify::tests::races`, `system::verify`,

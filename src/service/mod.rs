@@ -2,8 +2,9 @@
 //!
 //! The smallest binary is [`main`] with a function that builds a topology. One with commands of its own takes the
 //! parts: [`CommonArgs`] and [`config`] for its settings, [`connect`] for log and stores, [`run_until_signal`] to run,
-//! [`Live`] to watch, [`watch_load`] to know how busy a server is, [`watch_lag`] to skip ahead, [`admin`] for the operator's commands, [`http`] for services, [`read`] for what they read, [`verify`] to
-//! say of every record of the log where it is.
+//! [`Live`] to watch, [`watch_load`] to know how busy a server is, [`watch_lag`] to skip ahead, [`admin`] for the
+//! operator's commands, [`http`] for services, [`mod@read`] for what they read, [`spill`] to be durable while the log is away, [`verify`] to say of every
+//! record of the log where it is.
 
 pub mod admin;
 pub mod cli;
@@ -17,6 +18,7 @@ mod progress;
 pub mod read;
 mod signal;
 mod skip;
+pub mod spill;
 pub mod verify;
 mod watch;
 

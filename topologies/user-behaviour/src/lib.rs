@@ -9,12 +9,14 @@
 //! | [`view`] | what `read <user_id>` prints |
 //! | [`topology`] | decode, then timelines and rows side by side |
 //! | [`verify`] | how records of the log stand in both stores |
+//! | [`collector`] | takes records over HTTP and appends them to the log |
 //! | [`query`] | the query service: lists and profiles over HTTP |
 //! | [`settings`] [`open`] | the configuration, and opening what it names |
 //! | [`commands`] | the command line |
 //!
 //! The first five are pure: they do not wait, do no I/O and read no clock; the time of day is a parameter.
 
+pub mod collector;
 pub mod commands;
 pub mod format;
 pub mod generate;

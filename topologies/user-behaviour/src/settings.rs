@@ -13,6 +13,7 @@ use squall::service::connect::{
 
 use squall::{ResultExt, Settings};
 
+use crate::collector::CollectorConfig;
 use crate::format::{DecodeError, Format, find};
 use crate::query::QueryConfig;
 use crate::topology::{Handles, NAME, Wiring};
@@ -61,6 +62,9 @@ pub struct Config {
     /// What each store has for itself: time-out, breaker, switch.
     #[serde(default)]
     pub guards: GuardsConfig,
+    /// What takes records over HTTP.
+    #[serde(default)]
+    pub collector: CollectorConfig,
     /// The query service.
     #[serde(default)]
     pub query: QueryConfig,
@@ -173,6 +177,7 @@ mod tests {
             let topology = crate::topology::shape(config.format().unwrap());
             topology.check(&config.topology).unwrap();
             config.wiring_alone().unwrap();
+            config.collector.settings(Path::new("data")).unwrap();
             config.query.settings().unwrap();
             assert!(PROFILES.iter().any(|profile| profile.file.ends_with(&name)), "{name} is in no profile");
             files += 1;

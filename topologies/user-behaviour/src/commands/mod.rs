@@ -10,6 +10,7 @@ macro_rules! say {
 mod admin;
 mod check;
 mod cli;
+pub mod collect;
 mod demo;
 mod generate;
 mod load;

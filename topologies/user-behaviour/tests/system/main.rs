@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod cluster;
+mod collector;
 mod embedded;
 mod operate;
 mod verify;

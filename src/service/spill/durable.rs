@@ -1,0 +1,204 @@
+//! Appends to the log, or else to the disk.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::drain::drain;
+use super::settings::DurableSettings;
+use super::status::{DurableStatus, Health};
+use super::store::Spill;
+use super::{DurableError, SpillError};
+use crate::broker::{Append, BrokerError, Producer};
+use crate::guard::{Clock, SharedBreaker, Verdict};
+use crate::service::http::Deadline;
+use crate::topology::{Class, Classify};
+
+/// Bytes of room below which a spill counts as full: what a request may bring.
+const ROOM: u64 = 2 * 1024 * 1024;
+
+/// Where records are durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Durable {
+    /// In the log.
+    Log,
+    /// On this disk; the log gets them when it is back. They may be in the log too.
+    Spill,
+}
+
+/// A producer whose appends are durable whether the log is there or not, up to a bound; see the [module](super).
+///
+/// Shared by all tasks of a process. [`close`](Self::close) it at the end.
+pub struct DurableProducer {
+    inner: Arc<Inner>,
+    drain: Mutex<Option<JoinHandle<()>>>,
+}
+
+pub(super) struct Inner {
+    pub(super) log: Arc<dyn Producer>,
+    pub(super) spill: Spill,
+    pub(super) breaker: SharedBreaker,
+    pub(super) clock: Clock,
+    pub(super) settings: DurableSettings,
+    stop: watch::Sender<bool>,
+    to_log: AtomicU64,
+    to_spill: AtomicU64,
+    unavailable: AtomicU64,
+}
+
+impl DurableProducer {
+    /// Opens the spill and begins to drain what is in it. The log need not be there; see
+    /// [`LateProducer`](super::LateProducer).
+    ///
+    /// # Errors
+    /// As [`Spill::open`].
+    pub async fn open(
+        log: Arc<dyn Producer>,
+        settings: DurableSettings,
+        clock: Clock,
+    ) -> Result<Self, SpillError> {
+        let (spill, reader) = Spill::open(settings.spill.clone(), clock).await?;
+        let (stop, stopped) = watch::channel(false);
+        let inner = Arc::new(Inner {
+            log,
+            spill,
+            breaker: SharedBreaker::new(settings.breaker),
+            clock,
+            settings,
+            stop,
+            to_log: AtomicU64::new(0),
+            to_spill: AtomicU64::new(0),
+            unavailable: AtomicU64::new(0),
+        });
+        let drain = tokio::spawn(drain(inner.clone(), reader, stopped));
+        Ok(Self { inner, drain: Mutex::new(Some(drain)) })
+    }
+
+    /// Appends `records` and returns when all of them are durable: by the log's acknowledgement, or, when the log fails,
+    /// takes longer than [`ack_wait`](DurableSettings::ack_wait) or is left alone, on the disk. Those of one call that
+    /// go to one partition keep their order.
+    ///
+    /// At most half of the time that is left until the deadline is spent on the log.
+    ///
+    /// Dropped, it leaves it unknown which records were appended.
+    ///
+    /// # Errors
+    /// Any [`DurableError`]: nothing is promised of these records, though some may be durable. Appending them again may
+    /// duplicate them.
+    pub async fn append(
+        &self,
+        topic: &str,
+        records: Vec<Append>,
+        deadline: Deadline,
+    ) -> Result<Durable, DurableError> {
+        let inner = &self.inner;
+        if *inner.stop.borrow() {
+            return Err(DurableError::Stopping);
+        }
+        let count = records.len() as u64;
+        if inner.append_to_log(topic, &records, deadline).await? {
+            inner.to_log.fetch_add(count, Ordering::Relaxed);
+            return Ok(Durable::Log);
+        }
+        let spilled = match deadline.bound(inner.spill.append(topic, records)).await {
+            Ok(spilled) => spilled.map_err(|error| inner.refused(error)),
+            Err(_) => Err(DurableError::Late),
+        };
+        let counter = if spilled.is_ok() { &inner.to_spill } else { &inner.unavailable };
+        counter.fetch_add(count, Ordering::Relaxed);
+        spilled.map(|()| Durable::Spill)
+    }
+
+    /// How it stands.
+    pub fn status(&self) -> DurableStatus {
+        let inner = &self.inner;
+        let log = inner.breaker.status(inner.clock.now());
+        DurableStatus {
+            to_log: inner.to_log.load(Ordering::Relaxed),
+            to_spill: inner.to_spill.load(Ordering::Relaxed),
+            unavailable: inner.unavailable.load(Ordering::Relaxed),
+            log: log.state.as_str(),
+            log_reason: log.reason,
+            spill: inner.spill.status(),
+        }
+    }
+
+    /// Whether it can do what it is for.
+    pub fn health(&self) -> Health {
+        self.status().health(ROOM.min(self.inner.settings.spill.max_bytes / 2))
+    }
+
+    /// Takes no more records, finishes those under way and ends the drain. What is in the spill stays for the next
+    /// start. Takes no longer than the appends that are under way.
+    pub async fn close(&self) {
+        self.inner.stop.send_replace(true);
+        let drain = self.drain.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.inner.spill.close().await;
+        if let Some(drain) = drain {
+            // A panic in it has been reported by the panic hook.
+            let _ended = drain.await;
+        }
+        self.inner.spill.close_segments().await;
+    }
+}
+
+/// Ends the drain at its next step; [`close`](DurableProducer::close) also waits for it.
+impl Drop for DurableProducer {
+    fn drop(&mut self) {
+        self.inner.stop.send_replace(true);
+    }
+}
+
+impl Inner {
+    /// Whether the log has acknowledged them.
+    async fn append_to_log(
+        &self,
+        topic: &str,
+        records: &[Append],
+        deadline: Deadline,
+    ) -> Result<bool, DurableError> {
+        let began = self.clock.now();
+        let Ok(permit) = self.breaker.acquire(began) else { return Ok(false) };
+        let wait = self.settings.ack_wait.min(deadline.left() / 2);
+        let outcome = timeout(wait, self.log.append(topic, records.to_vec())).await;
+        let now = self.clock.now();
+        let took = now.saturating_sub(began);
+        match outcome {
+            Ok(Ok(_)) => {
+                permit.record(Verdict::Success, took, now);
+                Ok(true)
+            }
+            Ok(Err(error)) if error.class() == Class::Poison => {
+                permit.record(Verdict::Ignored, took, now);
+                Err(DurableError::Refused { reason: error.to_string() })
+            }
+            Ok(Err(error)) => {
+                permit.record(Verdict::Failure, took, now);
+                tracing::debug!(%error, "the log did not take records");
+                Ok(false)
+            }
+            Err(_) => {
+                // A caller in a hurry says nothing about the log.
+                let hurry = wait < self.settings.ack_wait / 2;
+                let verdict = if hurry { Verdict::Ignored } else { Verdict::Failure };
+                permit.record(verdict, took, now);
+                tracing::debug!(after_ms = wait.as_millis() as u64, "the log did not acknowledge records in time");
+                Ok(false)
+            }
+        }
+    }
+
+    fn refused(&self, error: SpillError) -> DurableError {
+        match error {
+            SpillError::TooLarge { .. } => DurableError::Refused { reason: error.to_string() },
+            SpillError::Closed => DurableError::Stopping,
+            SpillError::Disk(inner) if matches!(*inner, BrokerError::TooLarge { .. }) => {
+                DurableError::Refused { reason: inner.to_string() }
+            }
+            source => DurableError::Unavailable { retry_after: self.settings.full_retry_after, source },
+        }
+    }
+}

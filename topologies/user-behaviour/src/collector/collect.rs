@@ -1,0 +1,125 @@
+//! What the routes share: from bytes to durable records.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use squall::Headers;
+use squall::broker::Append;
+use squall::guard::Clock;
+use squall::service::http::{Deadline, Problem, TRACEPARENT, TraceContext};
+use squall::service::spill::DurableProducer;
+
+use super::answer::{none_accepted, not_durable, not_split};
+use super::dedup::{Dedup, Key};
+use super::split::{Framing, split};
+use super::verdict::{Verdict, judge};
+use super::{Accepted, App, CollectorSettings};
+use crate::format::{BehaviourJson, Format, VERSION_HEADER};
+use crate::record::Decoded;
+use crate::topology::{FORMAT_HEADER, format_header};
+
+/// The collector of one process. Clones share it.
+#[derive(Clone)]
+pub struct Collector(Arc<Inner>);
+
+struct Inner {
+    producer: Arc<DurableProducer>,
+    topic: String,
+    settings: CollectorSettings,
+    clock: Clock,
+    dedup: Dedup,
+    accepted: AtomicU64,
+    rejected: AtomicU64,
+    repeated: AtomicU64,
+}
+
+/// Who sends a body, and how long there is.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sender {
+    pub(super) app: Option<App>,
+    pub(super) trace: Option<TraceContext>,
+    pub(super) deadline: Option<Deadline>,
+}
+
+impl Collector {
+    /// A collector that appends to `topic`. `clock` decides which records lie too far ahead.
+    pub fn new(producer: Arc<DurableProducer>, topic: &str, settings: CollectorSettings, clock: Clock) -> Self {
+        let dedup = Dedup::new(settings.dedup, settings.dedup_entries, clock);
+        let topic = topic.to_owned();
+        let (accepted, rejected, repeated) = Default::default();
+        Self(Arc::new(Inner { producer, topic, settings, clock, dedup, accepted, rejected, repeated }))
+    }
+
+    /// Its settings.
+    pub fn settings(&self) -> &CollectorSettings {
+        &self.0.settings
+    }
+
+    /// What makes its records durable: its status and health are those of the collector.
+    pub fn producer(&self) -> &Arc<DurableProducer> {
+        &self.0.producer
+    }
+
+    /// Records that were accepted, those that were refused for what they are, and those of the accepted ones that were
+    /// not produced again because they were durable already; since the process began.
+    pub fn counts(&self) -> [u64; 3] {
+        [&self.0.accepted, &self.0.rejected, &self.0.repeated].map(|counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// Takes the records of a body; returns when all accepted ones are durable.
+    pub(super) async fn take(&self, body: &[u8], framing: Framing, sender: &Sender) -> Result<Accepted, Problem> {
+        let inner = &*self.0;
+        let records = split(body, framing, inner.settings.max_records).map_err(not_split)?;
+        let Verdict { taken, rejected } = judge(&records, sender.app.as_ref(), inner.clock.unix_ms());
+        inner.rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
+        if taken.is_empty() {
+            return Err(none_accepted(&rejected));
+        }
+        let ids = taken.iter().map(|decoded| decoded.record().event_id.clone()).collect();
+        let accepted = taken.len();
+        self.make_durable(taken, sender).await?;
+        inner.accepted.fetch_add(accepted as u64, Ordering::Relaxed);
+        Ok(Accepted { accepted, ids, rejected })
+    }
+
+    async fn make_durable(&self, taken: Vec<Decoded>, sender: &Sender) -> Result<(), Problem> {
+        let inner = &*self.0;
+        let deadline = sender.deadline.unwrap_or_else(|| Deadline::after(inner.settings.deadline));
+        let headers = headers(sender.trace);
+        let (mut appends, mut keys, count) = (Vec::with_capacity(taken.len()), HashSet::new(), taken.len());
+        for decoded in taken {
+            let key = Key::of(&decoded);
+            // One that is in the body twice becomes durable once.
+            if !keys.contains(&key) && !inner.dedup.has(&key).await {
+                keys.insert(key);
+                appends.push(append(decoded, &headers));
+            }
+        }
+        inner.repeated.fetch_add((count - appends.len()) as u64, Ordering::Relaxed);
+        if appends.is_empty() {
+            return Ok(());
+        }
+        let appended = inner.producer.append(&inner.topic, appends, deadline).await;
+        appended.map_err(|error| not_durable(&error))?;
+        inner.dedup.note(keys.into_iter().collect()).await;
+        Ok(())
+    }
+}
+
+/// The headers of all records of a request.
+fn headers(trace: Option<TraceContext>) -> Headers {
+    let version = Bytes::from(BehaviourJson.versions().end().to_string());
+    let mut headers =
+        Headers::default().with(FORMAT_HEADER, format_header(&BehaviourJson)).with(VERSION_HEADER, version);
+    if let Some(trace) = trace {
+        headers.push(TRACEPARENT, Bytes::from(trace.to_string()));
+    }
+    headers
+}
+
+fn append(decoded: Decoded, headers: &Headers) -> Append {
+    let key = Bytes::copy_from_slice(decoded.record().user_id.as_bytes());
+    Append { key: Some(key), value: Some(decoded.into_body()), headers: headers.clone(), ..Append::default() }
+}
