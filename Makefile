@@ -9,7 +9,7 @@ CHAOS_ARGS ?=
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos check audit loom mutants bench kafka install-test services-up services-down services-status
+.PHONY: help demo test chaos check audit fuzz loom mutants bench kafka install-test services-up services-down services-status
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: install-test kafka ## All tests, the ones against real servers included
 
 chaos: install-test kafka ## Faults while records flow, full size, a line of JSON each; CHAOS=1,5 runs some, CHAOS_ARGS=--seed=7
 	@$(CARGO) test --release -p user-behaviour --test chaos -- --full $(if $(CHAOS),--scenario $(CHAOS)) $(CHAOS_ARGS)
+
+fuzz: ## Whatever reads strangers' bytes, FUZZ_SECONDS=600 for each target
+	@scripts/fuzz.sh
 
 check: ## Format, lints, documentation and its examples
 	@scripts/install.sh demo
@@ -41,11 +44,11 @@ loom: ## Every interleaving of the ack tree and the shared breaker
 mutants: install-test ## Takes one rule after another out of the code and lists the tests that notice; MUTANTS=name picks
 	scripts/mutants.sh $(MUTANTS)
 
-bench: install-test kafka ## Benchmarks beside bare loops; BENCH=identity, wordcount or pipeline runs one
-ifeq ($(filter pipeline%,$(BENCH)),)
+bench: install-test kafka ## Benchmarks beside bare loops; BENCH=identity, wordcount, pipeline or catch-up runs one
+ifeq ($(filter pipeline% catch-up,$(BENCH)),)
 	BENCH=$(BENCH) $(CARGO) bench -p squall --bench engine
 endif
-ifneq ($(filter pipeline%,$(or $(BENCH),pipeline)),)
+ifneq ($(filter pipeline% catch-up,$(or $(BENCH),pipeline)),)
 	BENCH=$(BENCH) $(CARGO) bench -p user-behaviour --bench pipeline
 endif
 

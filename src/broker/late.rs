@@ -141,15 +141,15 @@ impl Shared {
     }
 }
 
-impl Producer for Shared {
+impl Producer for LateBroker {
     fn append<'a>(
         &'a self,
         topic: &'a str,
         records: Vec<Append>,
     ) -> BoxFuture<'a, Result<Vec<Position>, BrokerError>> {
-        match self.producer.get() {
+        match self.shared.producer.get() {
             Some(producer) => producer.append(topic, records),
-            None => Box::pin(std::future::ready(Err(self.away()))),
+            None => Box::pin(std::future::ready(Err(self.shared.away()))),
         }
     }
 }
@@ -204,7 +204,7 @@ impl Broker for LateBroker {
     fn producer(&self) -> Result<Arc<dyn Producer>, BrokerError> {
         match self.shared.producer.get() {
             Some(producer) => Ok(producer.clone()),
-            None => Ok(self.shared.clone()),
+            None => Ok(Arc::new(self.clone())),
         }
     }
 
@@ -243,7 +243,8 @@ mod tests {
             }
         };
         let late = LateBroker::start("kafka:9092", SECOND, SECOND, open).await.unwrap();
-        let producer = late.producer().unwrap();
+        // Whoever has the producer alone goes on opening.
+        let producer = late.clone().producer().unwrap();
         let record = || Append { value: Some("x".into()), ..Append::default() };
         let error = producer.append("t", vec![record()]).await.unwrap_err();
         let text = error.to_string();

@@ -27,6 +27,6 @@ pub use live::Live;
 pub use logging::{LogArgs, init_logging};
 pub use main::main;
 pub use progress::{ProgressBar, progress_bytes, progress_count};
-pub use signal::{run_beside, run_until_signal};
+pub use signal::{run_beside, run_until_signal, until_signal};
 pub use skip::{SkipWatch, watch_lag};
 pub use watch::{GuardWatch, skip_deleted, watch_guards, watch_load};

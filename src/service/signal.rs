@@ -24,6 +24,21 @@ impl StopSignals {
     }
 }
 
+/// Waits for the first SIGTERM or SIGINT. A second one ends the process at once, with status 130: what was promised is
+/// durable, what was not comes again.
+///
+/// # Errors
+/// When the process cannot register for signals.
+pub async fn until_signal() -> std::io::Result<()> {
+    let mut signals = StopSignals::register()?;
+    signals.next().await;
+    tokio::spawn(async move {
+        signals.next().await;
+        std::process::exit(130);
+    });
+    Ok(())
+}
+
 /// Runs to the end, which the first SIGTERM or SIGINT brings about gracefully. A second one ends the process at once,
 /// with status 130: nothing is lost by it, what was in flight comes again.
 ///

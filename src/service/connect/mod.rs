@@ -9,6 +9,7 @@ mod delivery;
 mod http;
 mod limits;
 mod rows;
+mod service;
 mod source;
 mod timelines;
 
@@ -18,6 +19,7 @@ pub use delivery::{BreakerConfig, DeliveryConfig, PressureConfig, SinkConfig};
 pub use http::{AccessLogConfig, HttpConfig, TlsConfig};
 pub use limits::{LimitsConfig, ShedConfig};
 pub use rows::{MySqlConfig, RowsConfig, RowsKind, SqliteConfig};
+pub use service::ServiceConfig;
 pub use source::{OnGapConfig, SourceConfig, StartConfig};
 pub use timelines::{MemoryConfig, RedisConfig, TimelinesConfig, TimelinesKind};
 

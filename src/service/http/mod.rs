@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | [`Server`] | answers over sockets, within bounds for each phase of a request |
 //! | [`Shell`] | puts the common parts round a router |
+//! | [`Service`] | all of it, put together |
 //! | [`metrics`] | what `/metrics` shows |
 //! | [`auth`] | tokens of operators, keys of apps |
 //! | [`limit`] | how many requests are taken: by app, by address, by interface, as a whole |
@@ -47,6 +48,7 @@ mod peer;
 mod problem;
 mod readiness;
 mod server;
+mod service;
 mod settings;
 mod shed;
 mod shell;
@@ -63,7 +65,8 @@ pub use peer::Peer;
 pub use problem::{Code, Problem};
 pub use readiness::{Readiness, ReadyPart};
 pub use server::{Ended, Remote, Server};
+pub use service::{Service, ServiceSettings, Surroundings};
 pub use settings::{AccessLogSettings, HttpSettings, TlsSettings};
-pub use shell::{REQUEST_TIMEOUT, Shell, operations};
 pub use shed::{Shed, ShedLayer, ShedSettings, ShedStanding, Shedding, Slot};
+pub use shell::{REQUEST_TIMEOUT, Shell, operations};
 pub use trace::{TRACEPARENT, TraceContext};

@@ -51,7 +51,7 @@ pub(super) struct Inner {
 
 impl DurableProducer {
     /// Opens the spill and begins to drain what is in it. The log need not be there; see
-    /// [`LateProducer`](super::LateProducer).
+    /// [`LateBroker`](crate::broker::LateBroker).
     ///
     /// # Errors
     /// As [`Spill::open`].

@@ -8,7 +8,6 @@
 //! | --- | --- |
 //! | [`DurableProducer`] | appends to the log or to the spill; drains the spill; says how it stands |
 //! | [`Spill`], [`Reader`] | the records on the disk: written at one end, drained at the other |
-//! | [`LateProducer`] | the producer of a log that need not be there when the process starts |
 //! | [`SpillConfig`] | the section of a configuration |
 //! | `writer`, `segment`, `folder`, `envelope` | group commit, one embedded log each, their folders, records at rest |
 //!
@@ -40,7 +39,6 @@ mod durable;
 mod envelope;
 mod error;
 mod folder;
-mod late;
 mod reader;
 mod segment;
 mod settings;
@@ -55,7 +53,6 @@ pub use config::SpillConfig;
 pub use durable::{Durable, DurableProducer};
 pub use envelope::RECORD_OVERHEAD;
 pub use error::{DurableError, SpillError};
-pub use late::LateProducer;
 pub use reader::{Reader, Run};
 pub use settings::{DurableSettings, SpillSettings};
 pub use status::{DurableStatus, Health, SpillStatus};

@@ -63,7 +63,7 @@ export class Behaviour {
     let again = 0;
     try {
       const headers = { "content-type": "application/json" };
-      if (this.#key) headers.authorization = `Bearer ${this.#key}`;
+      if (this.#key) headers["x-app-key"] = this.#key;
       const answer = await fetch(`${this.#url}/v1/behaviours`, {
         method: "POST", headers, body: JSON.stringify(batch), signal: AbortSignal.timeout(15_000),
       });

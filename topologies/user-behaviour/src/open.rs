@@ -2,8 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use squall::broker::{Broker, TopicSpec};
+use squall::broker::{Broker, LateBroker, TopicSpec};
 use squall::control::{Control, ControlSettings};
 use squall::delivery::Topics;
 use squall::store::{Rows, StoreError, Timelines};
@@ -12,6 +13,10 @@ use crate::schema::{TABLE, migrator_mysql, migrator_sqlite, renamed, table_named
 use crate::settings::Config;
 use crate::topology::{Handles, Parts, ROWS, TIMELINES};
 
+/// How long a service waits for the log at its start before it goes on without.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two tries to open a log that is away.
+const RETRY: Duration = Duration::from_secs(1);
 /// Bytes of the name of a table: with what is added to it, it fits every server.
 const MAX_TABLE: usize = 40;
 
@@ -44,11 +49,29 @@ pub async fn open_patiently(config: &Config, data_dir: &Path, joins: bool) -> sq
     };
     ensure_topics(&*broker, config).await?;
     let timelines = config.timelines.open_patiently(data_dir).await?;
-    let table = table_name(config)?;
-    let (mysql, sqlite) = (renamed(migrator_mysql(), table), renamed(migrator_sqlite(), table));
-    let rows = config.rows.open_patiently(data_dir, table_named(table), mysql, sqlite).await?;
+    let rows = open_rows_patiently(config, data_dir).await?;
     let topics = topics(&*broker).await?;
     Ok(Parts { broker, timelines, rows, topics })
+}
+
+/// The log, opened in the background as long as it takes: for services, which start without it. Its topics are created
+/// then.
+///
+/// # Errors
+/// What waiting cannot mend.
+pub async fn open_late(config: &Config, data_dir: &Path) -> squall::Result<LateBroker> {
+    create_data_dir(data_dir)?;
+    let (address, owned) = (config.broker.address(data_dir), Arc::new((config.clone(), data_dir.to_owned())));
+    let open = move || {
+        let owned = owned.clone();
+        async move {
+            let (config, data_dir) = &*owned;
+            let log: Arc<dyn Broker> = config.broker.open_or_join(data_dir).await?;
+            ensure_topics(&*log, config).await?;
+            Ok(log)
+        }
+    };
+    LateBroker::start(address, PATIENCE, RETRY, open).await
 }
 
 /// Opens the timelines alone.
@@ -67,6 +90,16 @@ pub async fn open_rows(config: &Config, data_dir: &Path) -> Result<Arc<dyn Rows>
     let table = table_name(config)?;
     let (mysql, sqlite) = (renamed(migrator_mysql(), table), renamed(migrator_sqlite(), table));
     config.rows.open(data_dir, table_named(table), mysql, sqlite).await
+}
+
+/// [`open_rows`], also while their server is away.
+///
+/// # Errors
+/// What waiting cannot mend.
+pub async fn open_rows_patiently(config: &Config, data_dir: &Path) -> Result<Arc<dyn Rows>, StoreError> {
+    let table = table_name(config)?;
+    let (mysql, sqlite) = (renamed(migrator_mysql(), table), renamed(migrator_sqlite(), table));
+    config.rows.open_patiently(data_dir, table_named(table), mysql, sqlite).await
 }
 
 /// Name of the table of the rows, which is part of statements.
@@ -88,13 +121,18 @@ fn table_name(config: &Config) -> Result<&str, StoreError> {
 /// Starts to follow what the operator wants, with the names that this topology has: the switches of its stores and its
 /// spout. Close it at the end of the run. A switch that no operator has set is as its guard is configured.
 pub async fn open_control(config: &Config, broker: Arc<dyn Broker>, data_dir: &Path, role: &str) -> Control {
-    let guards = [(TIMELINES, &config.guards.timelines), (ROWS, &config.guards.rows)];
-    let positions = guards.map(|(name, guard)| (name.to_owned(), guard.switch.unwrap_or_default()));
-    let settings = ControlSettings { positions: positions.into(), ..ControlSettings::new(data_dir, role) };
-    let control = Control::start(broker, &config.name, settings).await;
+    let control = follow_control(config, broker, data_dir, role).await;
     // Known to the operator from the first heartbeat on.
     Handles::of(&control, &config.source);
     control
+}
+
+/// [`open_control`] for a process without the topology: it has no handles yet. The log may be away.
+pub async fn follow_control(config: &Config, broker: Arc<dyn Broker>, data_dir: &Path, role: &str) -> Control {
+    let guards = [(TIMELINES, &config.guards.timelines), (ROWS, &config.guards.rows)];
+    let positions = guards.map(|(name, guard)| (name.to_owned(), guard.switch.unwrap_or_default()));
+    let settings = ControlSettings { positions: positions.into(), ..ControlSettings::new(data_dir, role) };
+    Control::start(broker, &config.name, settings).await
 }
 
 /// Creates the topics that are missing, those of delivery and control included.
@@ -132,8 +170,6 @@ pub fn create_data_dir(data_dir: &Path) -> squall::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use squall::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
     use squall::control::{Applied, Operator, ensure};
     use squall::guard::{Clock, Mode};

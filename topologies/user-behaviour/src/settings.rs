@@ -8,7 +8,7 @@ use squall::delivery::DeliverySettings;
 use squall::guard::Mode;
 use squall::service::cli::Profile;
 use squall::service::connect::{
-    BrokerConfig, DeliveryConfig, RowsConfig, SinkConfig, SourceConfig, TimelinesConfig,
+    AppsConfig, BrokerConfig, DeliveryConfig, RowsConfig, SinkConfig, SourceConfig, TimelinesConfig,
 };
 
 use squall::{ResultExt, Settings};
@@ -62,6 +62,9 @@ pub struct Config {
     /// What each store has for itself: time-out, breaker, switch.
     #[serde(default)]
     pub guards: GuardsConfig,
+    /// The apps that call the services, by their keys.
+    #[serde(default)]
+    pub apps: AppsConfig,
     /// What takes records over HTTP.
     #[serde(default)]
     pub collector: CollectorConfig,

@@ -132,7 +132,8 @@ impl CreateArgs {
 }
 
 fn takes_chunks(worker: &Worker) -> bool {
-    worker.live && ROLES.contains(&worker.heartbeat.role.as_str())
+    // A process may have services beside its part of the topology.
+    worker.live && worker.heartbeat.role.split(',').any(|role| ROLES.contains(&role))
 }
 
 /// Refuses sinks that the topology does not have, so far as its retry topics tell: nothing would be stored, silently.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use squall::Headers;
 use squall::broker::Append;
 use squall::guard::Clock;
+use squall::service::http::auth::AppId;
 use squall::service::http::{Deadline, Problem, TRACEPARENT, TraceContext};
 use squall::service::spill::DurableProducer;
 
@@ -15,7 +16,7 @@ use super::answer::{none_accepted, not_durable, not_split};
 use super::dedup::{Dedup, Key};
 use super::split::{Framing, split};
 use super::verdict::{Verdict, judge};
-use super::{Accepted, App, CollectorSettings};
+use super::{Accepted, CollectorSettings};
 use crate::format::{BehaviourJson, Format, VERSION_HEADER};
 use crate::record::Decoded;
 use crate::topology::{FORMAT_HEADER, format_header};
@@ -38,7 +39,7 @@ struct Inner {
 /// Who sends a body, and how long there is.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sender {
-    pub(super) app: Option<App>,
+    pub(super) app: Option<AppId>,
     pub(super) trace: Option<TraceContext>,
     pub(super) deadline: Option<Deadline>,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use serde::Deserialize;
+use squall::service::connect::{HttpConfig, LimitsConfig, ServiceConfig, ShedConfig};
 use squall::service::spill::SpillConfig;
 use squall::{Error, Result};
 
@@ -24,9 +25,20 @@ pub struct CollectorConfig {
     pub cors_origins: Vec<String>,
     /// What happens while the log is away.
     pub spill: SpillConfig,
+    /// The server.
+    pub http: HttpConfig,
+    /// How many requests are taken.
+    pub limits: LimitsConfig,
+    /// How many are worked at at once.
+    pub shed: ShedConfig,
 }
 
 impl CollectorConfig {
+    /// What is round the routes.
+    pub fn service(&self) -> ServiceConfig<'_> {
+        ServiceConfig { http: &self.http, limits: &self.limits, shed: &self.shed }
+    }
+
     /// The settings, for a spill in the folder `spill` of the data directory.
     ///
     /// # Errors

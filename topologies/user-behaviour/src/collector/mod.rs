@@ -40,7 +40,6 @@
 //! `dedup_entries`, and in another process.
 
 mod answer;
-mod app;
 mod body;
 mod collect;
 mod config;
@@ -53,7 +52,6 @@ mod tests;
 mod verdict;
 
 pub use answer::{Accepted, Rejected};
-pub use app::App;
 pub use collect::Collector;
 pub use config::CollectorConfig;
 pub use router::router;

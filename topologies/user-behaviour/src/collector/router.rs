@@ -5,21 +5,22 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, Method, StatusCode};
 use axum::routing::post;
+use squall::service::http::auth::{APP_KEY, AppId};
 use squall::service::http::{Deadline, Problem, TRACEPARENT, TraceContext};
 use tower_http::cors::{Any, CorsLayer};
 
 use super::collect::Sender;
 use super::split::Framing;
-use super::{Accepted, App, Collector, CollectorSettings, body};
+use super::{Accepted, Collector, CollectorSettings, body};
 
 /// For how long a browser remembers that it may post.
 const CORS_AGE: Duration = Duration::from_secs(3600);
 
 /// The routes of a collector; see the [module](super). Takes from the request's extensions, where they are there, the
-/// [`App`] whose records alone are taken, the [`Deadline`] and the [`TraceContext`].
+/// [`AppId`] whose records alone are taken, the [`Deadline`] and the [`TraceContext`].
 pub fn router(collector: Collector) -> Router {
     let cors = cors(collector.settings());
     let routes = Router::new()
@@ -44,7 +45,7 @@ async fn collect(collector: &Collector, request: Request<Body>, plain_allowed: b
     let (parts, body) = request.into_parts();
     let framing: Framing = body::framing(&parts.headers, plain_allowed)?;
     let sender = Sender {
-        app: parts.extensions.get::<App>().cloned(),
+        app: parts.extensions.get::<AppId>().cloned(),
         trace: parts.extensions.get::<TraceContext>().copied(),
         deadline: parts.extensions.get::<Deadline>().copied(),
     };
@@ -58,7 +59,8 @@ fn cors(settings: &CollectorSettings) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;
     }
-    let headers = [CONTENT_TYPE, CONTENT_ENCODING, AUTHORIZATION, HeaderName::from_static(TRACEPARENT)];
+    let headers =
+        [CONTENT_TYPE, CONTENT_ENCODING, HeaderName::from_static(APP_KEY), HeaderName::from_static(TRACEPARENT)];
     let cors = CorsLayer::new()
         .allow_methods([Method::POST])
         .allow_headers(headers)

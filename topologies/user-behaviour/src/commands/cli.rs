@@ -7,6 +7,7 @@ use squall::service::admin::{AdminCommand, VerifyArgs};
 use squall::service::{CommonArgs, GraphFormat, LogArgs};
 
 use super::locate::WhereArgs;
+use super::role::Role;
 
 /// User behaviour from a durable log into timelines and rows.
 #[derive(Debug, Parser)]
@@ -66,9 +67,10 @@ pub(crate) struct RunArgs {
     /// Format of the file; that of the configuration if not given.
     #[arg(long, value_name = "NAME", requires = "once")]
     format: Option<String>,
-    /// What this process does.
-    #[arg(long, value_enum, default_value_t, conflicts_with = "once")]
-    pub(crate) role: Role,
+    /// What this process does: one of all, worker, retry and backup, and the services that it answers as, such as
+    /// all,collector,query.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "all", conflicts_with = "once")]
+    pub(crate) role: Vec<Role>,
     /// With --role backup: only this backfill, and end when it is over.
     #[arg(long, value_name = "ID", conflicts_with = "once")]
     pub(crate) job: Option<String>,
@@ -78,31 +80,6 @@ pub(crate) struct RunArgs {
     /// How to report at the end.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) report: ReportFormat,
-}
-
-/// What a process does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Role {
-    /// Everything.
-    #[default]
-    All,
-    /// Fresh records only.
-    Worker,
-    /// Only what failed or was parked.
-    Retry,
-    /// Only backfills.
-    Backup,
-}
-
-impl Role {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Role::All => "all",
-            Role::Worker => "worker",
-            Role::Retry => "retry",
-            Role::Backup => "backup",
-        }
-    }
 }
 
 /// A bounded run.

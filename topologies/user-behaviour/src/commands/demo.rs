@@ -1,4 +1,4 @@
-//! `demo`: generated records, watched live.
+//! `demo`: generated records, watched live, and both services.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,7 +8,8 @@ use squall::runtime::{Report, Running, Snapshot};
 use squall::service::{Live, run_beside};
 
 use super::cli::DemoArgs;
-use super::run::{begin, conclude_all, plain, start_retry, watch};
+use super::role::Roles;
+use super::run::{begin, conclude_all, plain, serve_beside, start_retry, watch};
 use super::{Failure, generate, once, topology};
 use crate::generate::{GenerateSettings, Generator};
 use crate::open::{open, open_control};
@@ -23,8 +24,10 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
     let parts = open(config, data_dir).await.map_err(plain)?;
     let control = open_control(config, parts.broker.clone(), data_dir, "all").await;
     let built = topology::build(&parts, config.wiring(Handles::of(&control, &config.source)).map_err(plain)?)?;
-    eprintln!("{} records a second; Ctrl-C stops", args.rate);
     watch(config, &parts, &built);
+    let mut services = serve_beside(config, data_dir, Roles::DEMO, &parts, &control).await.map_err(plain)?;
+    eprintln!("{}", try_it(services.url("collector"), services.url("query")));
+    eprintln!("{} records a second; Ctrl-C stops", args.rate);
     let beside = start_retry(config, built.retry)?;
     let running = begin(config, built.main)?;
     let metrics = running.metrics();
@@ -38,6 +41,7 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
     let reports = stop_after(running, beside, args.seconds).await?;
     live.abort();
     generating.abort();
+    services.stop().await?;
     control.close().await;
     if let Ok(Err(error)) = generating.await {
         return Err(format!("the generator stopped: {error}").into());
@@ -45,6 +49,17 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
     parts.timelines.flush().await?;
     summarize(&reports[0].snapshot);
     Ok(conclude_all(&reports))
+}
+
+/// Three lines for a shell: a record goes in, and comes out of both interfaces.
+fn try_it(collector: &str, query: &str) -> String {
+    format!(
+        "try it, from another terminal:\n  \
+         curl -s {collector}/v1/behaviours --json '{{\"user_id\":\"ann\",\"app_id\":\"shop\",\"channel\":\"online\",\
+         \"business\":\"hotel\",\"action\":\"view\",\"item_id\":\"hotel-7\",\"occurred_at\":'$(date +%s000)'}}'\n  \
+         curl -s {query}/v1/users/ann/behaviours\n  \
+         curl -s {query}/v1/users/ann/profile"
+    )
 }
 
 async fn stop_after(main: Running, beside: Running, seconds: Option<u64>) -> std::io::Result<Vec<Report>> {

@@ -18,7 +18,9 @@ mod locate;
 mod once;
 mod read;
 mod reconcile;
+mod role;
 mod run;
+mod serve;
 mod verify;
 
 pub use cli::Cli;

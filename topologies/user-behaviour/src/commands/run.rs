@@ -12,7 +12,9 @@ use squall::service::{
 };
 use squall::{Settings, Topology};
 
-use super::cli::{ReportFormat, Role, RunArgs};
+use super::cli::{ReportFormat, RunArgs};
+use super::role::{Role, Roles};
+use super::serve::{Beside, Shared, serve_alone};
 use super::{Failure, topology};
 use crate::open::{open_control, open_patiently};
 use crate::settings::Config;
@@ -20,12 +22,13 @@ use crate::topology::{BACKFILL, Built, Handles, Parts, SPOUT};
 
 /// Runs until told to stop. The report is the last measurements.
 pub(super) async fn run(config: &Config, data_dir: &Path, args: &RunArgs) -> Result<ExitCode, Failure> {
-    let (role, format) = (args.role, args.report);
-    if role != Role::Backup && (args.job.is_some() || args.runner.is_some()) {
+    let (roles, format) = (Roles::of(&args.role)?, args.report);
+    if roles.work != Some(Role::Backup) && (args.job.is_some() || args.runner.is_some()) {
         return Err("--job and --runner are for --role backup".into());
     }
+    let Some(role) = roles.work else { return serve_alone(config, data_dir, roles).await };
     let parts = open_patiently(config, data_dir, role == Role::Backup).await.map_err(plain)?;
-    let control = open_control(config, parts.broker.clone(), data_dir, role.as_str()).await;
+    let control = open_control(config, parts.broker.clone(), data_dir, &roles.name()).await;
     let mut wiring = config.wiring(Handles::of(&control, &config.source)).map_err(plain)?;
     wiring.backfill.worker = control.worker().to_owned();
     (wiring.backfill.only, wiring.backfill.runner) = (args.job.clone(), args.runner.clone());
@@ -35,18 +38,32 @@ pub(super) async fn run(config: &Config, data_dir: &Path, args: &RunArgs) -> Res
     if matches!(role, Role::All | Role::Retry) {
         skip_deleted(&parts.broker, &config.name, &built.pending).await?;
     }
+    let mut beside = serve_beside(config, data_dir, roles, &parts, &control).await.map_err(plain)?;
     let reports = match role {
-        Role::All => work_with_backfills(config, built).await?,
         Role::Backup => vec![run_until_signal(start_backfill(config, built.backfill)?).await?],
         Role::Worker => vec![run_until_signal(begin(config, built.main)?).await?],
         Role::Retry => vec![run_until_signal(start_retry(config, built.retry)?).await?],
+        Role::All | Role::Collector | Role::Query => work_with_backfills(config, built).await?,
     };
+    beside.stop().await?;
     control.close().await;
     parts.timelines.flush().await?;
     if format == ReportFormat::Json {
         say!("{}", serde_json::to_string(&reports[0].snapshot)?);
     }
     Ok(conclude_all(&reports))
+}
+
+/// Starts the services that are asked for, over what the topology has open.
+pub(super) async fn serve_beside(
+    config: &Config,
+    data_dir: &Path,
+    roles: Roles,
+    parts: &Parts,
+    control: &Control,
+) -> squall::Result<Beside> {
+    let stores = (parts.timelines.clone(), parts.rows.clone());
+    Shared::new(config, data_dir, control)?.start(roles, parts.broker.clone(), Some(stores)).await
 }
 
 /// [`work`] with backfills beside it. They must not end the live stream: when they fail it goes on, and their chunks are

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use squall::Error;
-use squall::service::connect::BreakerConfig;
+use squall::service::connect::{BreakerConfig, HttpConfig, LimitsConfig, ServiceConfig, ShedConfig};
 use squall::service::read::GateSettings;
 
 /// Records of a page at most, and where the caller does not say.
@@ -37,6 +37,12 @@ pub struct QueryConfig {
     pub profile_rows: Option<usize>,
     pub batch_in_flight: Option<usize>,
     pub lag_every_ms: Option<u64>,
+    /// The server.
+    pub http: HttpConfig,
+    /// How many requests are taken.
+    pub limits: LimitsConfig,
+    /// How many are worked at at once.
+    pub shed: ShedConfig,
 }
 
 /// Bounds of the query service.
@@ -77,6 +83,11 @@ pub struct QuerySettings {
 }
 
 impl QueryConfig {
+    /// What is round the routes.
+    pub fn service(&self) -> ServiceConfig<'_> {
+        ServiceConfig { http: &self.http, limits: &self.limits, shed: &self.shed }
+    }
+
     /// The settings.
     ///
     /// # Errors

@@ -4,4 +4,5 @@
 
 pub(crate) mod cluster;
 pub(crate) mod process;
+pub(crate) mod service;
 pub(crate) mod verify;

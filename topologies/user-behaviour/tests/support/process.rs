@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// A command that takes longer has hung.
@@ -34,6 +35,7 @@ pub(crate) struct Process {
     child: Child,
     lines: Receiver<String>,
     running: Receiver<()>,
+    said: Arc<Mutex<Vec<String>>>,
 }
 
 impl Process {
@@ -42,10 +44,14 @@ impl Process {
         let ((sender, lines), (up, running)) = (channel(), channel());
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let id = child.id();
+        let said = Arc::<Mutex<Vec<String>>>::default();
+        let heard = said.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 eprintln!("[{id}] {line}");
-                if line.starts_with("running;") {
+                let runs = line.starts_with("running;");
+                heard.lock().unwrap().push(line);
+                if runs {
                     // Nobody need wait for it.
                     let _heard = up.send(());
                 }
@@ -57,12 +63,18 @@ impl Process {
                 let _gone = sender.send(line);
             }
         });
-        Self { child, lines, running }
+        Self { child, lines, running, said }
     }
 
     /// Waits until the topology runs and signals are handled.
     pub(crate) fn wait_until_running(&mut self) {
         self.running.recv_timeout(LIMIT).expect("it says so on standard error");
+    }
+
+    /// What follows `beginning` on a line of standard error so far.
+    pub(crate) fn said(&self, beginning: &str) -> Option<String> {
+        let said = self.said.lock().unwrap();
+        said.iter().find_map(|line| line.strip_prefix(beginning).map(ToOwned::to_owned))
     }
 
     pub(crate) fn kill(&mut self) {

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod bad_input;
+mod browser;
 mod cluster;
 mod collector;
 mod embedded;
+mod openapi;
 mod operate;
 mod verify;
 

@@ -5,9 +5,9 @@ use axum::http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use squall::Headers;
 use squall::service::http::TraceContext;
+use squall::service::http::auth::AppId;
 
 use super::{World, answer, record, request};
-use crate::collector::App;
 use crate::format::{decode, find};
 use crate::record::samples::NOW;
 
@@ -140,7 +140,7 @@ async fn records_of_another_application_are_refused() {
     let mut other = record("b");
     other["app_id"] = json!("shop");
     let mut sent = request("/v1/behaviours", &[], json!([record("a"), other]).to_string());
-    sent.extensions_mut().insert(App("trip".into()));
+    sent.extensions_mut().insert(AppId::from("trip"));
     let answered = answer(world.send(sent).await).await;
     assert_eq!(answered.body["ids"], json!(["a"]));
     let rejected = json!([{"index": 1, "field": "app_id", "reason": "must be `trip`, the application that the key belongs to"}]);

@@ -1,0 +1,79 @@
+//! A service, put together.
+
+use axum::Router;
+
+use super::auth::AppKeys;
+use super::limit::{LimitSettings, Limits};
+use super::metrics::Exporter;
+use super::{CheckLayer, Ended, HttpError, HttpSettings, Readiness, Server, Shed, ShedSettings, Shell};
+use crate::control::Control;
+use crate::guard::Clock;
+
+/// The bounds of a service.
+#[derive(Debug, Clone, Default)]
+pub struct ServiceSettings {
+    /// The server.
+    pub http: HttpSettings,
+    /// How many requests it takes.
+    pub limits: LimitSettings,
+    /// How many it works at at once.
+    pub shed: ShedSettings,
+}
+
+/// What the services of a process have in common.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Who calls.
+    pub apps: AppKeys,
+    /// What moves the limits.
+    pub control: Control,
+    /// The time, by which limits count.
+    pub clock: Clock,
+    /// What `/metrics` shows.
+    pub exporter: Exporter,
+    /// What `/readyz` says.
+    pub readiness: Readiness,
+}
+
+/// A router with all that a service has round it, at its address: inside of the [`Shell`] the app keys, then the limits,
+/// which count by app, then, once the whole request is there, a place among those that are worked at.
+pub struct Service {
+    server: Server,
+    app: Router,
+    scheme: &'static str,
+}
+
+impl Service {
+    /// Binds its address. The limits have the names `<name>.app` and so on among the control records.
+    ///
+    /// # Errors
+    /// [`HttpError`], naming the address and what to do.
+    pub async fn bind(
+        name: &str,
+        settings: ServiceSettings,
+        routes: Router,
+        around: &Surroundings,
+    ) -> Result<Self, HttpError> {
+        let ServiceSettings { http, limits, shed } = settings;
+        let scheme = if http.tls.is_some() { "https" } else { "http" };
+        let (exporter, readiness) = (around.exporter.clone(), around.readiness.clone());
+        let limits = Limits::follow(&around.control, name, &limits, around.clock);
+        let app = Shell::new(name, &http, exporter.clone(), readiness.clone())
+            .before_body(CheckLayer::new(around.apps.clone()))
+            .before_body(limits.layer())
+            .after_body(Shed::new(shed).layer())
+            .wrap(routes);
+        let server = Server::bind(http).await?.with_metrics(exporter.http(name)).with_readiness(readiness);
+        Ok(Self { server, app, scheme })
+    }
+
+    /// Where it listens, as `http://127.0.0.1:8080`.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.server.local_addr())
+    }
+
+    /// Answers until `stop`; then takes no more, finishes what runs, within the settings' drain time.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Ended {
+        self.server.run(self.app, stop).await
+    }
+}

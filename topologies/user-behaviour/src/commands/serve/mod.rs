@@ -1,0 +1,9 @@
+//! `run --role collector` and `run --role query`: what answers over HTTP.
+
+mod alone;
+mod beside;
+mod services;
+
+pub(super) use alone::serve_alone;
+pub(super) use beside::Beside;
+pub(super) use services::Shared;

@@ -1,0 +1,90 @@
+//! The two services, each over what it needs.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use squall::Error;
+use squall::broker::{Broker, Producer};
+use squall::control::Control;
+use squall::guard::Clock;
+use squall::service::http::metrics::Exporter;
+use squall::service::http::{HttpError, Readiness, Service, Surroundings};
+use squall::service::read::LagWatch;
+use squall::store::{Rows, Timelines};
+
+use super::Beside;
+use crate::collector::{self, Collector};
+use crate::commands::collect;
+use crate::commands::role::Roles;
+use crate::query::read::Sources;
+use crate::query::{self, QueryState};
+use crate::settings::Config;
+use crate::topology::TIMELINES;
+
+/// What the services of this process share, and the stores and the log that they use.
+pub(crate) struct Shared<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) data_dir: &'a Path,
+    pub(crate) around: Surroundings,
+}
+
+impl<'a> Shared<'a> {
+    pub(crate) fn new(config: &'a Config, data_dir: &'a Path, control: &Control) -> squall::Result<Self> {
+        let around = Surroundings {
+            apps: config.apps.settings("apps")?,
+            control: control.clone(),
+            clock: Clock::wall(),
+            exporter: Exporter::new(),
+            readiness: Readiness::default(),
+        };
+        Ok(Self { config, data_dir, around })
+    }
+
+    /// Starts the services that are asked for; the one that answers over these stores.
+    pub(crate) async fn start(
+        &self,
+        roles: Roles,
+        log: Arc<dyn Broker>,
+        stores: Option<(Arc<dyn Timelines>, Arc<dyn Rows>)>,
+    ) -> squall::Result<Beside> {
+        let mut beside = Beside::new();
+        if roles.collector {
+            let (service, collector) = self.collector(log.producer()?).await?;
+            beside.closes(collector);
+            beside.start("collector", service);
+        }
+        if let (true, Some((timelines, rows))) = (roles.query, stores) {
+            beside.start("query", self.query(log, timelines, rows).await?);
+        }
+        Ok(beside)
+    }
+
+    /// The service that takes records, and what is to be closed after it.
+    async fn collector(&self, log: Arc<dyn Producer>) -> squall::Result<(Service, Collector)> {
+        let settings = self.config.collector.service().settings("collector")?;
+        let collector = collect::open_over(self.config, self.data_dir, log).await?;
+        let routes = collector::router(collector.clone());
+        let service = Service::bind("collector", settings, routes, &self.around).await.map_err(fatal)?;
+        Ok((service, collector))
+    }
+
+    /// The service that answers.
+    async fn query(
+        &self,
+        log: Arc<dyn Broker>,
+        timelines: Arc<dyn Timelines>,
+        rows: Arc<dyn Rows>,
+    ) -> squall::Result<Service> {
+        let config = self.config;
+        let (settings, bounds) = (config.query.service().settings("query")?, config.query.settings()?);
+        let lag = LagWatch::start(log, &config.source.topic, &config.source.group, bounds.lag_every);
+        let switch = self.around.control.switch(TIMELINES);
+        let sources = Sources { timelines, limits: config.timelines.limits(), switch, rows };
+        let routes = query::router(QueryState::new(sources, Some(lag), bounds));
+        Service::bind("query", settings, routes, &self.around).await.map_err(fatal)
+    }
+}
+
+fn fatal(error: HttpError) -> Error {
+    Error::fatal(error.to_string())
+}
