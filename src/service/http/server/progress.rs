@@ -95,9 +95,14 @@ impl Progress {
         self.lock().unread = true;
     }
 
-    /// Bytes were taken.
+    /// Bytes were taken. An answer that is handed over may still leave slowly, and what leaves is not idle.
     pub(super) fn taken(&self) {
-        self.lock().stalled = None;
+        let mut state = self.lock();
+        if state.stalled.take().is_some()
+            && let Waits::Request(since) = &mut state.waits
+        {
+            *since = Instant::now();
+        }
     }
 
     /// No byte is taken now.
@@ -172,6 +177,14 @@ mod tests {
         assert_eq!(progress.due(), Some((start + SECOND * 8, Over::Cut(Cut::Write))));
         progress.taken();
         assert_eq!(progress.due(), Some((start + SECOND * 31, Over::Cut(Cut::Idle))));
+        progress.stalled();
+        tokio::time::advance(SECOND * 5).await;
+        progress.taken();
+        assert_eq!(
+            progress.due(),
+            Some((start + SECOND * 36, Over::Cut(Cut::Idle))),
+            "what leaves slowly is not idle"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,15 +1,19 @@
 //! The outermost part: where a request belongs, who calls, how long it may take, and what became of it.
 
+use std::convert::Infallible;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::body::Bytes;
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
+use tower::{Layer, Service};
 use tracing::Instrument;
 
 use super::access::{AccessLog, Line};
@@ -20,6 +24,9 @@ use crate::service::http::{Code, HttpSettings, Network, Peer, Remote, TRACEPAREN
 
 /// What a request is called in answers and logs: the id of its trace.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The trace, in answers.
+const TRACE: HeaderName = HeaderName::from_static(TRACEPARENT);
 
 /// Route of a request that none matched.
 const UNMATCHED: &str = "unmatched";
@@ -61,7 +68,7 @@ impl Account {
     /// The caller's trace with a span of this request's own; whether it is kept is the caller's choice. One that begins
     /// here is kept with the share of the access log.
     fn trace(&self, headers: &HeaderMap) -> TraceContext {
-        let given = headers.get(TRACEPARENT).and_then(|header| header.to_str().ok()).and_then(TraceContext::parse);
+        let given = headers.get(TRACE).and_then(|header| header.to_str().ok()).and_then(TraceContext::parse);
         given.map(|given| given.child(random())).unwrap_or_else(|| {
             let end = random();
             let trace_id = (u128::from(random()) << 64 | u128::from(end)).max(1);
@@ -76,27 +83,61 @@ fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
+/// Puts [`Accounting`] round a service. A service of its own, as the one for bodies is: every request passes both, and
+/// axum's functions as middleware clone and box what is below them each time.
+#[derive(Clone)]
+pub(super) struct AccountLayer(pub(super) Arc<Account>);
+
 /// Runs a request within its deadline, and accounts for it however it ends.
-pub(super) async fn account(State(account): State<Arc<Account>>, mut request: Request, next: Next) -> Response {
-    let mut open = Open::begin(account, &request);
-    let span = tracing::info_span!(
-        "request",
-        trace_id = format_args!("{:032x}", open.trace.trace_id),
-        route = open.route()
-    );
-    let deadline = deadline(open.account.most, request.headers());
-    let extensions = request.extensions_mut();
-    extensions.insert(open.peer);
-    extensions.insert(open.trace);
-    let response = match deadline {
-        Ok(deadline) => {
-            extensions.insert(deadline);
-            let answer = deadline.bound(next.run(request).instrument(span)).await;
-            answer.unwrap_or_else(IntoResponse::into_response)
-        }
-        Err(problem) => problem.into_response(),
-    };
-    open.answer(response)
+#[derive(Clone)]
+pub(super) struct Accounting<S> {
+    account: Arc<Account>,
+    inner: S,
+}
+
+impl<S> Layer<S> for AccountLayer {
+    type Service = Accounting<S>;
+
+    fn layer(&self, inner: S) -> Accounting<S> {
+        Accounting { account: self.0.clone(), inner }
+    }
+}
+
+impl<S, R> Service<Request> for Accounting<S>
+where
+    S: Service<Request, Response = R, Error = Infallible>,
+    S::Future: Send + 'static,
+    R: IntoResponse,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let mut open = Open::begin(self.account.clone(), &request);
+        let deadline = match deadline(open.account.most, request.headers()) {
+            Ok(deadline) => deadline,
+            Err(problem) => return Box::pin(async move { Ok(open.answer(problem.into_response())) }),
+        };
+        let extensions = request.extensions_mut();
+        extensions.insert(open.peer);
+        extensions.insert(open.trace);
+        extensions.insert(deadline);
+        let trace_id = format_args!("{:032x}", open.trace.trace_id);
+        let span = tracing::info_span!("request", %trace_id, route = open.route());
+        let answer = span.in_scope(|| self.inner.call(request)).instrument(span);
+        Box::pin(async move {
+            let response = match deadline.bound(answer).await {
+                Ok(answer) => answer.into_response(),
+                Err(problem) => problem.into_response(),
+            };
+            Ok(open.answer(response))
+        })
+    }
 }
 
 impl Open {
@@ -130,9 +171,11 @@ impl Open {
     fn sign(&self, headers: &mut HeaderMap) {
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        let hex = |text: String| HeaderValue::try_from(text).expect("hexadecimal digits are valid in a header");
-        headers.insert(TRACEPARENT, hex(self.trace.to_string()));
-        headers.insert(REQUEST_ID, hex(format!("{:032x}", self.trace.trace_id)));
+        // The id of the trace is the second of its four parts.
+        let parent = Bytes::from(self.trace.to_string());
+        let hex = |text| HeaderValue::from_maybe_shared(text).expect("hexadecimal digits are valid in a header");
+        headers.insert(REQUEST_ID, hex(parent.slice(3..35)));
+        headers.insert(TRACE, hex(parent));
     }
 
     fn close(&self, status: Option<StatusCode>, code: Option<Code>) {

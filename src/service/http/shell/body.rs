@@ -1,17 +1,20 @@
 //! Takes a body whole, within its bounds.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::CONNECTION;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use tower::{Layer, Service};
 
 use crate::service::http::metrics::{BodyHeld, HttpMetrics};
 use crate::service::http::{Code, HttpSettings, Problem};
@@ -25,7 +28,7 @@ pub(super) struct BodyBounds {
     bytes: usize,
     time: Duration,
     room: Arc<Semaphore>,
-    metrics: HttpMetrics,
+    metrics: Arc<HttpMetrics>,
 }
 
 /// The room that a body takes, until this is dropped.
@@ -37,7 +40,8 @@ struct Held {
 impl BodyBounds {
     pub(super) fn new(settings: &HttpSettings, metrics: HttpMetrics) -> Self {
         let room = Arc::new(Semaphore::new(settings.max_buffered_bytes.min(Semaphore::MAX_PERMITS)));
-        Self { bytes: settings.max_body_bytes, time: settings.body_timeout, room, metrics }
+        let (bytes, time) = (settings.max_body_bytes, settings.body_timeout);
+        Self { bytes, time, room, metrics: Arc::new(metrics) }
     }
 
     /// One that says that it is too large is refused before anything of it is read. Room is taken for what has arrived,
@@ -96,19 +100,57 @@ impl BodyBounds {
     }
 }
 
-/// The body as one piece of memory for all that comes after. A caller whose body is refused is told that its connection
+/// Puts [`TakeWhole`] round a service.
+#[derive(Clone)]
+pub(super) struct BodyLayer(pub(super) BodyBounds);
+
+/// Gives a request on with its body as one piece of memory. A caller whose body is refused is told that its connection
 /// ends: the rest of the body stands where the next request would.
-pub(super) async fn take_whole(State(bounds): State<BodyBounds>, request: Request, next: Next) -> Response {
-    if request.body().is_end_stream() {
-        return next.run(request).await;
+#[derive(Clone)]
+pub(super) struct TakeWhole<S> {
+    bounds: BodyBounds,
+    inner: S,
+}
+
+impl<S> Layer<S> for BodyLayer {
+    type Service = TakeWhole<S>;
+
+    fn layer(&self, inner: S) -> TakeWhole<S> {
+        TakeWhole { bounds: self.0.clone(), inner }
     }
-    let (parts, body) = request.into_parts();
-    match bounds.take(body).await {
-        Ok((whole, _held)) => next.run(Request::from_parts(parts, Body::from(whole))).await,
-        Err(problem) => {
-            let mut response = problem.into_response();
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            response
+}
+
+impl<S> Service<Request> for TakeWhole<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        if request.body().is_end_stream() {
+            return Box::pin(self.inner.call(request));
         }
+        let fresh = self.inner.clone();
+        // The one that was polled ready is the one to call.
+        let mut inner = std::mem::replace(&mut self.inner, fresh);
+        let bounds = self.bounds.clone();
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            match bounds.take(body).await {
+                Ok((whole, _held)) => inner.call(Request::from_parts(parts, Body::from(whole))).await,
+                Err(problem) => {
+                    let mut response = problem.into_response();
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                    Ok(response)
+                }
+            }
+        })
     }
 }

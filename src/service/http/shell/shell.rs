@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::Route;
 use tower::{Layer, Service};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::account::{Account, account};
+use super::account::{Account, AccountLayer};
 use super::answers::{not_allowed, not_found, panicked};
-use super::body::{BodyBounds, take_whole};
+use super::body::{BodyBounds, BodyLayer};
 use super::ops;
 use crate::service::http::metrics::Exporter;
 use crate::service::http::{HttpSettings, Readiness};
@@ -109,6 +108,7 @@ impl Shell {
     /// When the router has a route `/healthz`, `/readyz` or `/metrics`.
     pub fn wrap(self, router: Router) -> Router {
         let Self { server, settings, exporter, readiness, before, after } = self;
+        let metrics = exporter.http(&server);
         let mut app = router
             .fallback(not_found)
             .method_not_allowed_fallback(not_allowed)
@@ -116,13 +116,12 @@ impl Shell {
         for layer in after.into_iter().rev() {
             app = layer(app);
         }
-        let metrics = exporter.http(&server);
-        app = app.layer(from_fn_with_state(BodyBounds::new(&settings, metrics.clone()), take_whole));
+        app = app.layer(BodyLayer(BodyBounds::new(&settings, metrics.clone())));
         for layer in before.into_iter().rev() {
             app = layer(app);
         }
         let beside = ops::router(settings.metrics.then_some(exporter), readiness);
-        let account_of = Arc::new(Account::new(server, &settings, metrics));
-        app.merge(beside).layer(CatchPanicLayer::custom(panicked)).layer(from_fn_with_state(account_of, account))
+        let account = AccountLayer(Arc::new(Account::new(server, &settings, metrics)));
+        app.merge(beside).layer((account, CatchPanicLayer::custom(panicked)))
     }
 }

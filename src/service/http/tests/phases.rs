@@ -95,10 +95,21 @@ async fn an_answer_that_nobody_takes_ends_the_connection() {
 
 #[tokio::test]
 async fn a_slow_caller_that_takes_its_answer_gets_all_of_it() {
-    let world = World::new(settings(), large(8 << 20)).await;
+    const BYTES: usize = 32 << 20;
+    let world = World::new(HttpSettings { idle_timeout: SHORT * 10, ..settings() }, large(BYTES)).await;
     let mut caller = world.call().await;
-    assert_eq!(caller.get("/large").await.body.len(), 8 << 20);
+    caller.send("GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    // More than the buffers of both sockets hold, taken over a longer time than a connection may be idle.
+    let mut taken = 0;
+    let mut piece = vec![0; 4 << 20];
+    while taken < BYTES {
+        tokio::time::sleep(SHORT * 2).await;
+        let read = caller.stream.read(&mut piece).await.unwrap();
+        assert!(read > 0, "closed after {taken} bytes");
+        taken += read;
+    }
     assert_eq!(world.series(&cut("write")), 0);
+    world.until(&cut("idle"), 1).await;
 }
 
 #[tokio::test]
