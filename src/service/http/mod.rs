@@ -11,6 +11,10 @@
 //! | [`Shed`] | as much work at once as can be done, and a fast refusal of what is beyond |
 //! | [`admin`] | the routes by which an operator looks and changes |
 //! | [`Check`] | what looks at a request before anything else does: each of those but [`Shed`] |
+//!
+//! A request is best asked for its app first, then held against the limits, and then let to work, so that what is refused
+//! takes no place from what is not: `router.layer(shed.layer()).layer(limits.layer()).layer(CheckLayer::new(app_keys))`,
+//! as the layer that is laid last is met first.
 
 pub mod admin;
 pub mod auth;
