@@ -122,7 +122,7 @@ impl Heartbeat {
 
     /// All that it has of every kind.
     pub fn everything(&self) -> impl Iterator<Item = (Key, &Applied)> {
-        fn of<'a>(list: &'a [Applied], key: fn(String) -> Key) -> impl Iterator<Item = (Key, &'a Applied)> {
+        fn of(list: &[Applied], key: fn(String) -> Key) -> impl Iterator<Item = (Key, &Applied)> {
             list.iter().map(move |applied| (key(applied.name.clone()), applied))
         }
         of(&self.switches, Key::Switch).chain(of(&self.spouts, Key::Spout)).chain(of(&self.limits, Key::Limit))
