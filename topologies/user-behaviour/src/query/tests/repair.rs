@@ -19,7 +19,7 @@ const DAY_MS: i64 = 86_400_000;
 async fn a_read_brings_back_what_the_topology_would_have_written() {
     let seed = seed();
     println!("seed {seed}");
-    for round in 0..40 {
+    for round in 0..60 {
         let mut random = Random::new(seed.wrapping_add(round));
         let keep = 5 + random.below(300) as usize;
         let limits = Limits { keep, max_age: Duration::from_secs(20 * 86_400), count_days: 10 };
@@ -46,7 +46,7 @@ async fn a_read_brings_back_what_the_topology_would_have_written() {
         for line in [None, Some("hotel"), Some("flight")] {
             let (is, should) =
                 (repaired.timeline("u", line, 2_000).await, topology.timeline("u", line, 2_000).await);
-            assert_eq!(is.unwrap(), should.unwrap(), "{what}, {line:?}");
+            assert!(is.unwrap() == should.unwrap(), "{what}, {line:?}");
         }
         assert_eq!(repaired.profile("u").await.unwrap(), topology.profile("u").await.unwrap(), "{what}");
     }
