@@ -104,6 +104,11 @@ impl ReadGate {
         Self { settings, breaker: SharedBreaker::new(settings.breaker), ..self.clone() }
     }
 
+    /// The same way for calls that may wait `max_wait` for others to end: what nobody waits for.
+    pub fn waiting(self, max_wait: Duration) -> Self {
+        Self { settings: GateSettings { max_wait, ..self.settings }, ..self }
+    }
+
     /// What one call and the wait for it may take together.
     pub fn patience(&self) -> Duration {
         self.settings.step.saturating_add(self.settings.max_wait)

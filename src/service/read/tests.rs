@@ -93,6 +93,7 @@ async fn calls_beyond_the_bound_wait_a_little() {
     });
     tokio::task::yield_now().await;
     assert!(matches!(gate.call(soon(), async { Ok(()) }).await, Err(Unread::Busy { .. })));
+    gate.clone().waiting(STEP).call(soon(), async { Ok(()) }).await.unwrap();
     assert!(matches!(holder.await.unwrap(), Err(Unread::Slow { .. })));
     gate.call(soon(), async { Ok(()) }).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! The query service over a real Redis and MariaDB.
+//! The query service over a real Redis and MariaDB, and over the embedded stores.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -15,6 +15,8 @@ use squall::guard::{Mode, Switch};
 use squall::service::read::LagWatch;
 use squall::store::row::Cell;
 use squall::store::row::mysql::{MySqlRows, MySqlSettings};
+use squall::store::row::sqlite::{SqliteRows, SqliteSettings};
+use squall::store::timeline::memory::MemoryTimelines;
 use squall::store::timeline::redis::{RedisSettings, RedisTimelines};
 use squall::store::timeline::{Entry, Limits};
 use squall::store::{Rows, Timelines};
@@ -23,7 +25,7 @@ use tower::ServiceExt;
 use user_behaviour::query::read::Sources;
 use user_behaviour::query::{QueryConfig, QueryState, router};
 use user_behaviour::record::{Attributes, Behaviour, Channel, Decoded};
-use user_behaviour::schema::{cells, entry, migrator_mysql, table};
+use user_behaviour::schema::{cells, entry, migrator_mysql, migrator_sqlite, table};
 
 /// 2026-01-01T00:00:00Z.
 const BASE: i64 = 1_767_225_600_000;
@@ -50,13 +52,13 @@ fn record(user: &str, event: i64) -> Decoded {
     Decoded::new(record, i64::MAX).unwrap()
 }
 
-struct Stores {
+struct Servers {
     redis: Redis,
     mariadb: MariaDb,
-    rows: Arc<MySqlRows>,
+    rows: Arc<dyn Rows>,
 }
 
-impl Stores {
+impl Servers {
     async fn start(name: &str) -> Self {
         let (redis, mariadb) = (Redis::start().await.unwrap(), MariaDb::start().await.unwrap());
         let url = mariadb.database(name).await.unwrap();
@@ -71,12 +73,12 @@ impl Stores {
         let settings = RedisSettings { prefix: prefix.to_owned(), ..RedisSettings::new(self.redis.url()) };
         Arc::new(RedisTimelines::connect(settings, Limits::default()).await.unwrap())
     }
+}
 
-    async fn store_rows(&self, records: &[Decoded]) {
-        let mut row: Vec<Cell<'_>> = Vec::new();
-        records.iter().for_each(|decoded| cells(decoded, &mut row));
-        assert!(self.rows.upsert(&row).await.unwrap().is_empty());
-    }
+async fn store_rows(rows: &Arc<dyn Rows>, records: &[Decoded]) {
+    let mut row: Vec<Cell<'_>> = Vec::new();
+    records.iter().for_each(|decoded| cells(decoded, &mut row));
+    assert!(rows.upsert(&row).await.unwrap().is_empty());
 }
 
 async fn store_timelines(timelines: &Arc<dyn Timelines>, records: &[Decoded]) {
@@ -86,7 +88,7 @@ async fn store_timelines(timelines: &Arc<dyn Timelines>, records: &[Decoded]) {
 
 fn service(
     timelines: &Arc<dyn Timelines>,
-    stores: &Stores,
+    rows: &Arc<dyn Rows>,
     switch: &Switch,
     lag: Option<LagWatch>,
 ) -> axum::Router {
@@ -100,7 +102,7 @@ fn service(
         timelines: timelines.clone(),
         limits: Limits::default(),
         switch: switch.clone(),
-        rows: stores.rows.clone(),
+        rows: rows.clone(),
     };
     router(QueryState::new(sources, lag, config.settings().unwrap()))
 }
@@ -128,14 +130,30 @@ async fn pages(router: &axum::Router, filter: &str) -> (Vec<Value>, Vec<Value>) 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn both_stores_answer_alike_and_a_lost_node_is_repaired() {
-    let stores = Stores::start("query").await;
+async fn servers_answer_alike_and_a_lost_node_is_repaired() {
+    let servers = Servers::start("query").await;
+    answers_alike(&servers.rows, servers.timelines("whole:").await, servers.timelines("lost:").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn embedded_stores_do_so_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, settings) = (dir.path().join("rows.sqlite"), SqliteSettings::default());
+    let rows: Arc<dyn Rows> =
+        Arc::new(SqliteRows::open(&path, settings, table(), migrator_sqlite()).await.unwrap());
+    rows.migrate().await.unwrap();
+    let timelines = || -> Arc<dyn Timelines> { Arc::new(MemoryTimelines::new(Limits::default())) };
+    answers_alike(&rows, timelines(), timelines()).await;
+}
+
+/// Over empty stores: pages of every kind from either store, then from one that lost nearly all.
+async fn answers_alike(rows: &Arc<dyn Rows>, whole: Arc<dyn Timelines>, lost: Arc<dyn Timelines>) {
     let all: Vec<Decoded> = (0..700).map(|event| record("u", event)).collect();
-    stores.store_rows(&all).await;
-    stores.store_rows(&(0..50).map(|event| record("U", event)).collect::<Vec<_>>()).await;
-    let (redis, switch) = (stores.timelines("whole:").await, Switch::new(Mode::Off));
-    store_timelines(&redis, &all).await;
-    let router = service(&redis, &stores, &switch, None);
+    store_rows(rows, &all).await;
+    store_rows(rows, &(0..50).map(|event| record("U", event)).collect::<Vec<_>>()).await;
+    let switch = Switch::new(Mode::Off);
+    store_timelines(&whole, &all).await;
+    let router = service(&whole, rows, &switch, None);
     let mut expected: Vec<&Decoded> = all.iter().collect();
     expected.sort_by(|a, b| b.record().version().cmp(&a.record().version()));
     for (filter, business, action) in [
@@ -160,15 +178,14 @@ async fn both_stores_answer_alike_and_a_lost_node_is_repaired() {
         assert!(sources.iter().all(|source| source == "mysql"));
     }
 
-    let lost = stores.timelines("lost:").await;
     store_timelines(&lost, &all[650..653]).await;
-    let router = service(&lost, &stores, &Switch::new(Mode::Off), None);
+    let router = service(&lost, rows, &Switch::new(Mode::Off), None);
     let (_, first) = get(&router, "/v1/users/u/behaviours?limit=50").await;
     assert_eq!(first["source"], "mysql");
     let deadline = Instant::now() + LIMIT;
     loop {
-        let same = lost.timeline("u", None, 700).await.unwrap() == redis.timeline("u", None, 700).await.unwrap()
-            && lost.profile("u").await.unwrap() == redis.profile("u").await.unwrap();
+        let same = lost.timeline("u", None, 700).await.unwrap() == whole.timeline("u", None, 700).await.unwrap()
+            && lost.profile("u").await.unwrap() == whole.profile("u").await.unwrap();
         if same {
             break;
         }
@@ -181,8 +198,8 @@ async fn both_stores_answer_alike_and_a_lost_node_is_repaired() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_that_die_leave_what_the_other_has_and_the_lag_is_told() {
-    let mut stores = Stores::start("query_faults").await;
-    if stores.redis.pid().is_none() || stores.mariadb.pid().is_none() {
+    let mut servers = Servers::start("query_faults").await;
+    if servers.redis.pid().is_none() || servers.mariadb.pid().is_none() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -195,24 +212,24 @@ async fn servers_that_die_leave_what_the_other_has_and_the_lag_is_told() {
     let lag = LagWatch::start(broker.clone(), "behaviour", "topology", Duration::from_secs(1));
 
     let all: Vec<Decoded> = (0..40).map(|event| record("u", event)).collect();
-    stores.store_rows(&all).await;
-    let redis = stores.timelines("faults:").await;
+    store_rows(&servers.rows, &all).await;
+    let redis = servers.timelines("faults:").await;
     store_timelines(&redis, &all[10..]).await;
-    let router = service(&redis, &stores, &Switch::new(Mode::Off), Some(lag));
+    let router = service(&redis, &servers.rows, &Switch::new(Mode::Off), Some(lag));
     let deadline = Instant::now() + LIMIT;
     while get(&router, "/v1/users/u/profile").await.1["freshness"]["lag"] != json!(3) {
         assert!(Instant::now() < deadline, "the lag is not told");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 
-    stores.mariadb.kill().unwrap();
+    servers.mariadb.kill().unwrap();
     let (status, part) = get(&router, "/v1/users/u/behaviours?limit=40").await;
     assert_eq!((status, &part["source"], &part["complete"]), (StatusCode::OK, &"redis".into(), &false.into()));
     assert_eq!(part["records"].as_array().unwrap().len(), 30);
-    stores.redis.kill().unwrap();
+    servers.redis.kill().unwrap();
     let (status, problem) = get(&router, "/v1/users/u/behaviours?limit=40").await;
     assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &"store_unavailable".into()));
-    stores.mariadb.restart().await.unwrap();
+    servers.mariadb.restart().await.unwrap();
     let deadline = Instant::now() + LIMIT;
     loop {
         let (status, page) = get(&router, "/v1/users/u/behaviours?limit=40").await;

@@ -9,13 +9,15 @@ use squall::service::read::{ReadGate, Unread};
 use squall::store::Timelines;
 use squall::store::timeline::Limits;
 
-use super::Item;
+use super::{Item, Place};
 
 /// The newest entries, newest first.
 pub(super) struct Held {
     pub(super) items: Vec<Item>,
     /// Whether there are no more in the timelines.
     pub(super) whole: bool,
+    /// What the timelines have from this place on is among the items; everything without one.
+    reach: Option<Place>,
 }
 
 impl Held {
@@ -31,24 +33,29 @@ impl Held {
         let limit = limit.min(limits.keep).max(1);
         let entries = gate.call(deadline, timelines.timeline(user, business, limit)).await?;
         let (count, cutoff) = (entries.len(), entries.first().map(|newest| cutoff(limits, newest.at_ms)));
+        let last = entries.last().filter(|_| count >= limit);
+        let mut reach = last.map(|last| Place { at_ms: last.at_ms, id: last.id.as_str().into() });
         let mut items: Vec<Item> = entries.into_iter().filter_map(Item::of_entry).collect();
-        if business.is_none() {
+        if let Some(cutoff) = cutoff.filter(|_| business.is_none()) {
             // A line whose newest is older than that of another is trimmed later: below, the others have holes.
-            items.retain(|item| cutoff.is_none_or(|cutoff| item.place.at_ms > cutoff));
+            let trusted = Place { at_ms: cutoff.saturating_add(1), id: CompactString::default() };
+            if items.last().is_some_and(|last| last.place < trusted) {
+                items.retain(|item| item.place >= trusted);
+                reach = Some(trusted);
+            }
             let mut ids: HashSet<CompactString> = HashSet::with_capacity(items.len());
             items.retain(|item| ids.insert(item.place.id.clone()));
         }
-        let whole = count < limit && items.len() == count;
-        Ok(Self { items, whole })
+        let whole = reach.is_none() && items.len() == count;
+        Ok(Self { items, whole, reach })
     }
 
     /// Whether it lacks one of `rows`, newest first, that the rules of the timelines would have kept.
     pub(super) fn lacks(&self, rows: &[Item], limits: &Limits) -> bool {
-        let last = self.items.last().filter(|_| !self.whole).map(|item| &item.place);
         let has: HashSet<&str> = self.items.iter().map(|item| item.place.id.as_str()).collect();
-        rows.iter().zip(kept(rows, limits)).any(|(row, kept)| {
-            kept && last.is_none_or(|last| row.place > *last) && !has.contains(row.place.id.as_str())
-        })
+        let reached = |row: &Item| self.reach.as_ref().is_none_or(|reach| row.place >= *reach);
+        let kept = rows.iter().zip(kept(rows, limits)).filter(|(_, kept)| *kept);
+        kept.map(|(row, _)| row).any(|row| reached(row) && !has.contains(row.place.id.as_str()))
     }
 }
 

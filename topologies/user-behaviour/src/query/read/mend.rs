@@ -76,7 +76,6 @@ impl Mender {
         let mut all = seed.items.clone();
         let (mut next, mut readable) = (seed.next.clone(), seed.readable);
         if held.lacks(&seed.items, &self.limits) {
-            self.apply(user, &seed.items).await?;
             // A node that lost its data lost the profile as well, which counts what a timeline no longer keeps.
             while let Some(before) = next.take().filter(|_| all.len() < self.most) {
                 let older = Ask { before: Some(before), limit: AT_ONCE, ..newest.clone() };
@@ -87,6 +86,8 @@ impl Mender {
                 next = page.next;
                 all.extend(page.items);
             }
+            // Last: a repair that ends early leaves the timeline without these, and so is begun again.
+            self.apply(user, &seed.items).await?;
         }
         if next.is_none() && readable {
             self.confirm(of, &all).await;

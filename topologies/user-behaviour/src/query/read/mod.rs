@@ -8,6 +8,9 @@
 //!    the newer one. While the rows are away, what the timelines hold is the answer, marked as not complete.
 //! 3. **The last answer** to the same question, when both are away and the caller allows a stale one.
 //!
+//! What is parked for a store, or waits in its retry levels, is in no answer from that store alone; `lag` counts what the
+//! topology has not taken from its topic yet, not what waits for one store.
+//!
 //! # What proves that the timelines hold all
 //!
 //! Nothing that is in them: a node that lost its data and got one new record looks like a user with one record. So a list
@@ -24,7 +27,8 @@
 //!
 //! Beside the requests, bounded in number, through [`Timelines::apply`](squall::store::Timelines::apply): whatever is
 //! newer there stays. The entries are those that the topology would write, so that a timeline, and the profile of a user
-//! with at most `repair_rows` records, become what they were.
+//! with at most `repair_rows` records, become what they were. It begins when a timeline is found to lack an entry that its
+//! rules would have kept; an event that was written in several versions is counted in a profile by its newest alone.
 //!
 //! # Herds
 //!

@@ -79,7 +79,10 @@ impl Reader {
             switch: sources.switch.clone(),
             timelines_gate: timelines.of(Interface::Behaviours).beside(settings.repair_step),
             rows: rows.clone(),
-            rows_gate: rows_gates.of(Interface::Behaviours).beside(settings.repair_step),
+            rows_gate: rows_gates
+                .of(Interface::Behaviours)
+                .beside(settings.repair_step)
+                .waiting(settings.repair_step),
             known: known.clone(),
             most: settings.repair_rows,
             in_flight: Semaphore::new(settings.repair_in_flight),

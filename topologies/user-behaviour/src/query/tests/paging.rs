@@ -15,7 +15,7 @@ use crate::record::Decoded;
 async fn pages_are_all_records_newest_first_whatever_happens_between_them() {
     let seed = seed();
     println!("seed {seed}");
-    for round in 0..60 {
+    for round in 0..200 {
         let mut random = Random::new(seed.wrapping_add(round));
         let keep = 1 + random.below(60) as usize;
         let limits = Limits { keep, max_age: Duration::from_secs(100 + random.below(200)), ..Limits::default() };
