@@ -96,6 +96,12 @@ impl Shared {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 
+    /// [`note`](Self::note)s and logs what is the matter with the disk.
+    pub(super) fn trouble(&self, error: &SpillError) {
+        tracing::error!(%error, "the spill takes nothing for now");
+        self.note(Some(error.to_string()));
+    }
+
     pub(super) fn first(&self) -> Option<Arc<Segment>> {
         self.segments().front().cloned()
     }

@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::status::SpillStatus;
 use super::writer::{Request, Writer};
 use super::{SpillError, envelope};
-use crate::broker::{Append, Broker};
+use crate::broker::{Append, Broker, BrokerError};
 use crate::guard::Clock;
 
 /// Records of one read while what is there is counted.
@@ -51,6 +51,9 @@ pub struct Spill {
 impl Spill {
     /// Opens the spill, which is created when it is missing, and reads what is in it to know how much that is.
     ///
+    /// A full disk is no reason not to: draining is what frees it. Nothing is taken until then, and what cannot be opened
+    /// yet does not count.
+    ///
     /// # Errors
     /// [`SpillError::Locked`] while another process has it open; what the disk says.
     pub async fn open(settings: SpillSettings, clock: Clock) -> Result<(Self, Reader), SpillError> {
@@ -66,8 +69,11 @@ impl Spill {
         let mut oldest_ms = None;
         for number in numbers {
             let segment = Arc::new(Segment::new(number, shared.folder.segment(number), &shared.settings));
-            let first = count(&shared, &segment).await?;
-            oldest_ms = oldest_ms.or(first);
+            match count(&shared, &segment).await {
+                Ok(first) => oldest_ms = oldest_ms.or(first),
+                Err(error) if is_full(&error) => shared.trouble(&error),
+                Err(error) => return Err(error),
+            }
             segment.seal();
             segment.close().await;
             shared.push(segment);
@@ -76,7 +82,11 @@ impl Spill {
         let (queue, requests) = mpsc::unbounded_channel();
         let mut writer = Writer { shared: shared.clone(), queue: requests, next, tail: None };
         // Now, so that a folder in which nothing can be made is known at the start.
-        writer.tail = Some(writer.begin_segment().await?);
+        match writer.begin_segment().await {
+            Ok(tail) => writer.tail = Some(tail),
+            Err(error) if is_full(&error) => shared.trouble(&error),
+            Err(error) => return Err(error),
+        }
         let writer = tokio::spawn(writer.run());
         let reader = Reader::new(shared.clone());
         let spill = Self { shared, queue: Mutex::new(Some(queue)), writer: Mutex::new(Some(writer)) };
@@ -144,6 +154,11 @@ impl Spill {
     pub(super) fn note(&self, failure: Option<String>) {
         self.shared.note(failure);
     }
+}
+
+/// Whether it is the disk that is full.
+fn is_full(error: &SpillError) -> bool {
+    matches!(error, SpillError::Disk(error) if matches!(**error, BrokerError::DiskFull { .. }))
 }
 
 /// Counts what a process before this one left in a segment; returns the time of its first record.

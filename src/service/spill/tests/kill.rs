@@ -84,11 +84,17 @@ async fn append_until_killed(dir: &Path, flaps: bool) {
             }
         });
     }
-    while flaps {
+    if flaps {
+        tasks.spawn(flap(away));
+    }
+    tasks.join_all().await;
+}
+
+async fn flap(away: Arc<AtomicBool>) {
+    loop {
         tokio::time::sleep(Duration::from_millis(20)).await;
         away.fetch_xor(true, Ordering::SeqCst);
     }
-    tasks.join_all().await;
 }
 
 /// What the children promised, each killed at another moment.

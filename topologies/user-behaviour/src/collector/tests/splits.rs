@@ -13,7 +13,7 @@ fn texts(body: &str, framing: Framing) -> Vec<&str> {
 #[test]
 fn records_are_found_however_they_are_put_together() {
     use Framing::{Json, Lines};
-    let cases: [(Framing, &str, &[&str]); 16] = [
+    let cases: [(Framing, &str, &[&str]); 15] = [
         (Json, "{}", &["{}"]),
         (Json, " \n {\"a\":\n1} \n", &["{\"a\":\n1}"]),
         (Json, "[{}]", &["{}"]),
@@ -26,12 +26,11 @@ fn records_are_found_however_they_are_put_together() {
         (Json, "{\"a\":\n{}\n", &["{\"a\":", "{}"]),
         (Json, "{\"a\":", &["{\"a\":"]),
         (Json, "{\"a\":\"x\n", &["{\"a\":\"x"]),
-        (Json, "[{\"a\":1]}]", &[]),
         (Lines, "{}\n\n \n{}", &["{}", "{}"]),
         (Lines, "[1]\nx", &["[1]", "x"]),
         (Lines, "{\"a\":\n1}", &["{\"a\":", "1}"]),
     ];
-    for (framing, body, expected) in cases.into_iter().filter(|(.., expected)| !expected.is_empty()) {
+    for (framing, body, expected) in cases {
         assert_eq!(texts(body, framing), expected, "{body}");
     }
 }
@@ -67,7 +66,7 @@ fn what_is_no_list_of_records_is_refused_with_the_place() {
 
 #[test]
 fn the_number_of_records_is_bounded() {
-    let array = format!("[{}]", vec!["{}"; 11].join(","));
+    let array = format!("[{}]", ["{}"; 11].join(","));
     assert_eq!(split(array.as_bytes(), Framing::Json, 10), Err(SplitError::TooMany(10)));
     assert_eq!(split(array.as_bytes(), Framing::Json, 11).unwrap().len(), 11);
     let lines = "{}\n".repeat(11);
