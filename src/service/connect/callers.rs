@@ -66,6 +66,14 @@ impl AdminConfig {
     }
 }
 
+/// `[operations]`: where a process says how it is. Nowhere without an address; services say it at theirs, too.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OperationsConfig {
+    /// Address of `/healthz`, `/readyz` and `/metrics`.
+    pub listen: Option<SocketAddr>,
+}
+
 /// The apps that call a service.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]

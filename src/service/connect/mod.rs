@@ -14,7 +14,7 @@ mod source;
 mod timelines;
 
 pub use broker::{BrokerConfig, BrokerKind, CompressionConfig, EmbeddedConfig, KafkaConfig};
-pub use callers::{AdminConfig, AdminSettings, AppsConfig, TokenConfig};
+pub use callers::{AdminConfig, AdminSettings, AppsConfig, OperationsConfig, TokenConfig};
 pub use delivery::{BreakerConfig, DeliveryConfig, PressureConfig, SinkConfig};
 pub use http::{AccessLogConfig, HttpConfig, TlsConfig};
 pub use limits::{LimitsConfig, ShedConfig};

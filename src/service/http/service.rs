@@ -1,13 +1,19 @@
 //! A service, put together.
 
+use std::net::SocketAddr;
+
 use axum::Router;
 
+use super::admin::AdminApi;
 use super::auth::AppKeys;
 use super::limit::{LimitSettings, Limits};
 use super::metrics::Exporter;
-use super::{CheckLayer, Ended, HttpError, HttpSettings, Readiness, Server, Shed, ShedSettings, Shell};
+use super::{
+    CheckLayer, Ended, HttpError, HttpSettings, Readiness, Server, Shed, ShedSettings, Shell, operations,
+};
 use crate::control::Control;
 use crate::guard::Clock;
+use crate::service::connect::AdminSettings;
 
 /// The bounds of a service.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +71,35 @@ impl Service {
             .wrap(routes);
         let server = Server::bind(http).await?.with_metrics(exporter.http(name)).with_readiness(readiness);
         Ok(Self { server, app, scheme })
+    }
+
+    /// The admin routes, at an address of their own.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub async fn bind_admin(
+        settings: AdminSettings,
+        api: AdminApi,
+        around: &Surroundings,
+    ) -> Result<Self, HttpError> {
+        let http = HttpSettings { listen: settings.listen, metrics: false, ..HttpSettings::default() };
+        let (exporter, readiness) = (around.exporter.clone(), around.readiness.clone());
+        let app =
+            Shell::new("admin", &http, exporter.clone(), readiness.clone()).wrap(api.router(settings.tokens));
+        let server = Server::bind(http).await?.with_metrics(exporter.http("admin")).with_readiness(readiness);
+        Ok(Self { server, app, scheme: "http" })
+    }
+
+    /// `/healthz`, `/readyz` and `/metrics` alone, for a process that has no service of its own.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub async fn bind_operations(listen: SocketAddr, around: &Surroundings) -> Result<Self, HttpError> {
+        let (exporter, readiness) = (around.exporter.clone(), around.readiness.clone());
+        let http = HttpSettings { listen, ..HttpSettings::default() };
+        let app = operations(exporter.clone(), readiness.clone());
+        let server = Server::bind(http).await?.with_metrics(exporter.http("operations")).with_readiness(readiness);
+        Ok(Self { server, app, scheme: "http" })
     }
 
     /// Where it listens, as `http://127.0.0.1:8080`.

@@ -8,7 +8,8 @@ use squall::delivery::DeliverySettings;
 use squall::guard::Mode;
 use squall::service::cli::Profile;
 use squall::service::connect::{
-    AppsConfig, BrokerConfig, DeliveryConfig, RowsConfig, SinkConfig, SourceConfig, TimelinesConfig,
+    AdminConfig, AppsConfig, BrokerConfig, DeliveryConfig, OperationsConfig, RowsConfig, SinkConfig, SourceConfig,
+    TimelinesConfig,
 };
 
 use squall::{ResultExt, Settings};
@@ -62,6 +63,12 @@ pub struct Config {
     /// What each store has for itself: time-out, breaker, switch.
     #[serde(default)]
     pub guards: GuardsConfig,
+    /// The routes by which an operator looks and changes.
+    #[serde(default)]
+    pub admin: AdminConfig,
+    /// Where the process says how it is.
+    #[serde(default)]
+    pub operations: OperationsConfig,
     /// The apps that call the services, by their keys.
     #[serde(default)]
     pub apps: AppsConfig,

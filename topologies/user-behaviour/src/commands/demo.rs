@@ -9,7 +9,8 @@ use squall::service::{Live, run_beside};
 
 use super::cli::DemoArgs;
 use super::role::Roles;
-use super::run::{begin, conclude_all, plain, serve_beside, start_retry, watch};
+use super::run::{begin, conclude_all, plain, start_retry, watch};
+use super::serve::Shared;
 use super::{Failure, generate, once, topology};
 use crate::generate::{GenerateSettings, Generator};
 use crate::open::{open, open_control};
@@ -25,11 +26,14 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
     let control = open_control(config, parts.broker.clone(), data_dir, "all").await;
     let built = topology::build(&parts, config.wiring(Handles::of(&control, &config.source)).map_err(plain)?)?;
     watch(config, &parts, &built);
-    let mut services = serve_beside(config, data_dir, Roles::DEMO, &parts, &control).await.map_err(plain)?;
+    let shared = Shared::new(config, data_dir, &control).map_err(plain)?;
+    let stores = (parts.timelines.clone(), parts.rows.clone());
+    let mut services = shared.start(Roles::DEMO, parts.broker.clone(), Some(stores)).await.map_err(plain)?;
+    let exporter = &shared.around.exporter;
     eprintln!("{}", try_it(services.url("collector"), services.url("query")));
     eprintln!("{} records a second; Ctrl-C stops", args.rate);
-    let beside = start_retry(config, built.retry)?;
-    let running = begin(config, built.main)?;
+    let beside = start_retry(config, built.retry, exporter)?;
+    let running = begin(config, built.main, exporter)?;
     let metrics = running.metrics();
     let (stop, generator) = (running.stopper(), endless(parts.broker.producer()?, config, args));
     let generating = tokio::spawn(async move {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use squall::broker::Broker;
 use squall::delivery::Pending;
 use squall::runtime::{Latency, Report};
+use squall::service::http::metrics::Exporter;
 
 use super::cli::{Once, ReportFormat};
 use super::load::load;
@@ -61,7 +62,7 @@ pub(super) async fn once(config: &Config, data_dir: &Path, once: &Once) -> Resul
     wiring.source.bounded = true;
     let built = topology::build(&parts, wiring)?;
     let come_back = nothing_waits(built.pending.clone(), config.run.drain());
-    let reports = work(config, built, come_back).await?;
+    let reports = work(config, built, &Exporter::new(), come_back).await?;
     let report = &reports[0];
     control.close().await;
     parts.timelines.flush().await?;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use squall::control::{Control, SpoutSource};
 use squall::guard::Clock;
 use squall::runtime::{Ended, Options, Report, Running, start};
+use squall::service::http::metrics::Exporter;
 use squall::service::{
     GraphFormat, GuardWatch, SkipWatch, run_beside, run_until_signal, skip_deleted, watch_guards, watch_lag,
     watch_load,
@@ -14,7 +15,7 @@ use squall::{Settings, Topology};
 
 use super::cli::{ReportFormat, RunArgs};
 use super::role::{Role, Roles};
-use super::serve::{Beside, Shared, serve_alone};
+use super::serve::{Shared, serve_alone};
 use super::{Failure, topology};
 use crate::open::{open_control, open_patiently};
 use crate::settings::Config;
@@ -38,14 +39,17 @@ pub(super) async fn run(config: &Config, data_dir: &Path, args: &RunArgs) -> Res
     if matches!(role, Role::All | Role::Retry) {
         skip_deleted(&parts.broker, &config.name, &built.pending).await?;
     }
-    let mut beside = serve_beside(config, data_dir, roles, &parts, &control).await.map_err(plain)?;
+    let shared = Shared::new(config, data_dir, &control).map_err(plain)?;
+    let stores = (parts.timelines.clone(), parts.rows.clone());
+    let mut services = shared.start(roles, parts.broker.clone(), Some(stores)).await.map_err(plain)?;
+    let exporter = &shared.around.exporter;
     let reports = match role {
-        Role::Backup => vec![run_until_signal(start_backfill(config, built.backfill)?).await?],
-        Role::Worker => vec![run_until_signal(begin(config, built.main)?).await?],
-        Role::Retry => vec![run_until_signal(start_retry(config, built.retry)?).await?],
-        Role::All | Role::Collector | Role::Query => work_with_backfills(config, built).await?,
+        Role::Backup => vec![run_until_signal(start_backfill(config, built.backfill, exporter)?).await?],
+        Role::Worker => vec![run_until_signal(begin(config, built.main, exporter)?).await?],
+        Role::Retry => vec![run_until_signal(start_retry(config, built.retry, exporter)?).await?],
+        Role::All | Role::Collector | Role::Query => work_with_backfills(config, built, exporter).await?,
     };
-    beside.stop().await?;
+    services.stop().await?;
     control.close().await;
     parts.timelines.flush().await?;
     if format == ReportFormat::Json {
@@ -54,26 +58,18 @@ pub(super) async fn run(config: &Config, data_dir: &Path, args: &RunArgs) -> Res
     Ok(conclude_all(&reports))
 }
 
-/// Starts the services that are asked for, over what the topology has open.
-pub(super) async fn serve_beside(
-    config: &Config,
-    data_dir: &Path,
-    roles: Roles,
-    parts: &Parts,
-    control: &Control,
-) -> squall::Result<Beside> {
-    let stores = (parts.timelines.clone(), parts.rows.clone());
-    Shared::new(config, data_dir, control)?.start(roles, parts.broker.clone(), Some(stores)).await
-}
-
 /// [`work`] with backfills beside it. They must not end the live stream: when they fail it goes on, and their chunks are
 /// taken over by other processes.
-async fn work_with_backfills(config: &Config, mut built: Built) -> Result<Vec<Report>, Failure> {
+async fn work_with_backfills(
+    config: &Config,
+    mut built: Built,
+    exporter: &Exporter,
+) -> Result<Vec<Report>, Failure> {
     let backfill = std::mem::replace(&mut built.backfill, Topology::new(BACKFILL));
-    let backfill = start_backfill(config, backfill)?;
+    let backfill = start_backfill(config, backfill, exporter)?;
     let stop = backfill.stopper();
     let work = async {
-        let reports = work(config, built, std::future::ready(())).await;
+        let reports = work(config, built, exporter, std::future::ready(())).await;
         stop.stop();
         reports
     };
@@ -93,10 +89,10 @@ async fn work_with_backfills(config: &Config, mut built: Built) -> Result<Vec<Re
 }
 
 /// Starts what works at backfills. The bounds of single operators apply to those that it has.
-fn start_backfill(config: &Config, backfill: Topology) -> Result<Running, Failure> {
+fn start_backfill(config: &Config, backfill: Topology, exporter: &Exporter) -> Result<Running, Failure> {
     let mut settings = config.topology.clone();
     settings.operators.retain(|name, _| name != "behaviour");
-    Ok(start(backfill, &settings, options(config))?)
+    watched(start(backfill, &settings, options(config))?, BACKFILL, exporter)
 }
 
 /// Runs the topology with the one that brings records back beside it, until told to stop or until both are done; once
@@ -104,17 +100,24 @@ fn start_backfill(config: &Config, backfill: Topology) -> Result<Running, Failur
 pub(super) async fn work(
     config: &Config,
     built: Built,
+    exporter: &Exporter,
     last: impl Future<Output = ()>,
 ) -> Result<Vec<Report>, Failure> {
-    let beside = start_retry(config, built.retry)?;
-    let main = begin(config, built.main)?;
+    let beside = start_retry(config, built.retry, exporter)?;
+    let main = begin(config, built.main, exporter)?;
     let (main, beside) = run_beside(main, beside, last).await?;
     Ok(vec![main, beside])
 }
 
 /// Starts the topology.
-pub(super) fn begin(config: &Config, main: Topology) -> Result<Running, Failure> {
-    Ok(start(main, &config.topology, options(config))?)
+pub(super) fn begin(config: &Config, main: Topology, exporter: &Exporter) -> Result<Running, Failure> {
+    watched(start(main, &config.topology, options(config))?, &config.name, exporter)
+}
+
+/// Has `/metrics` show the run under a name.
+fn watched(running: Running, name: &str, exporter: &Exporter) -> Result<Running, Failure> {
+    exporter.watch_run(name, &running.metrics());
+    Ok(running)
 }
 
 /// Has the spout skip ahead when it is too far behind, if the configuration says so.
@@ -148,9 +151,9 @@ pub(super) fn watch(config: &Config, parts: &Parts, built: &Built) {
 }
 
 /// Starts what brings records back. The bounds of all operators apply to it; those of single ones name others.
-pub(super) fn start_retry(config: &Config, retry: Topology) -> Result<Running, Failure> {
+pub(super) fn start_retry(config: &Config, retry: Topology, exporter: &Exporter) -> Result<Running, Failure> {
     let settings = Settings { defaults: config.topology.defaults.clone(), ..Settings::default() };
-    Ok(start(retry, &settings, options(config))?)
+    watched(start(retry, &settings, options(config))?, "retry", exporter)
 }
 
 /// Shows the graph. Opens nothing.

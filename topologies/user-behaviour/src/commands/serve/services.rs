@@ -7,6 +7,7 @@ use squall::Error;
 use squall::broker::{Broker, Producer};
 use squall::control::Control;
 use squall::guard::Clock;
+use squall::service::http::admin::AdminApi;
 use squall::service::http::metrics::Exporter;
 use squall::service::http::{HttpError, Readiness, Service, Surroundings};
 use squall::service::read::LagWatch;
@@ -14,6 +15,7 @@ use squall::store::{Rows, Timelines};
 
 use super::Beside;
 use crate::collector::{self, Collector};
+use crate::commands::admin::context;
 use crate::commands::collect;
 use crate::commands::role::Roles;
 use crate::query::read::Sources;
@@ -48,6 +50,7 @@ impl<'a> Shared<'a> {
         stores: Option<(Arc<dyn Timelines>, Arc<dyn Rows>)>,
     ) -> squall::Result<Beside> {
         let mut beside = Beside::new();
+        self.start_operations(&mut beside, &log).await?;
         if roles.collector {
             let (service, collector) = self.collector(log.producer()?).await?;
             beside.closes(collector);
@@ -57,6 +60,18 @@ impl<'a> Shared<'a> {
             beside.start("query", self.query(log, timelines, rows).await?);
         }
         Ok(beside)
+    }
+
+    /// Starts what is for those who run the process, as far as it has an address.
+    async fn start_operations(&self, beside: &mut Beside, log: &Arc<dyn Broker>) -> squall::Result<()> {
+        if let Some(listen) = self.config.operations.listen {
+            beside.start("operations", Service::bind_operations(listen, &self.around).await.map_err(fatal)?);
+        }
+        if let Some(settings) = self.config.admin.settings()? {
+            let api = AdminApi::new(context(self.config, log.clone()));
+            beside.start("admin", Service::bind_admin(settings, api, &self.around).await.map_err(fatal)?);
+        }
+        Ok(())
     }
 
     /// The service that takes records, and what is to be closed after it.
