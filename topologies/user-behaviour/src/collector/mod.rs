@@ -2,7 +2,7 @@
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | [`router`], [`Collector`] | the routes, and what they share |
+//! | [`router()`], [`Collector`] | the routes, and what they share |
 //! | [`split()`](split::split) | a body into its records: one, an array, or lines; pure |
 //! | `verdict` | each record taken, or refused with field and reason; pure |
 //! | `body`, `answer` | a request's body within its bounds; what the answers look like |
