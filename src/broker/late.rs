@@ -94,13 +94,10 @@ impl LateBroker {
     }
 
     /// Makes a call of the log, once it is there.
-    fn call<'a, T: 'a>(
+    fn call<'a, T: Send + 'a>(
         &'a self,
         call: impl FnOnce(&'a dyn Broker) -> BoxFuture<'a, Result<T, BrokerError>>,
-    ) -> BoxFuture<'a, Result<T, BrokerError>>
-    where
-        T: Send,
-    {
+    ) -> BoxFuture<'a, Result<T, BrokerError>> {
         match self.log() {
             Ok(log) => call(&**log),
             Err(error) => Box::pin(std::future::ready(Err(error))),

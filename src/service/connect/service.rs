@@ -25,6 +25,7 @@ impl ServiceConfig<'_> {
             http: self.http.settings(&format!("{key}.http"))?,
             limits: self.limits.settings(&format!("{key}.limits"))?,
             shed: self.shed.settings(&format!("{key}.shed"))?,
+            cors: None,
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::Router;
+use tower_http::cors::CorsLayer;
 
 use super::admin::AdminApi;
 use super::auth::AppKeys;
@@ -24,6 +25,8 @@ pub struct ServiceSettings {
     pub limits: LimitSettings,
     /// How many it works at at once.
     pub shed: ShedSettings,
+    /// Which pages of other origins may call; none if not given.
+    pub cors: Option<CorsLayer>,
 }
 
 /// What the services of a process have in common.
@@ -41,7 +44,8 @@ pub struct Surroundings {
     pub readiness: Readiness,
 }
 
-/// A router with all that a service has round it, at its address: inside of the [`Shell`] the app keys, then the limits,
+/// A router with all that a service has round it, at its address: inside of the [`Shell`] the leave of other
+/// origins' pages, then the app keys, then the limits,
 /// which count by app, then, once the whole request is there, a place among those that are worked at.
 pub struct Service {
     server: Server,
@@ -60,11 +64,16 @@ impl Service {
         routes: Router,
         around: &Surroundings,
     ) -> Result<Self, HttpError> {
-        let ServiceSettings { http, limits, shed } = settings;
+        let ServiceSettings { http, limits, shed, cors } = settings;
         let scheme = if http.tls.is_some() { "https" } else { "http" };
         let (exporter, readiness) = (around.exporter.clone(), around.readiness.clone());
         let limits = Limits::follow(&around.control, name, &limits, around.clock);
-        let app = Shell::new(name, &http, exporter.clone(), readiness.clone())
+        let shell = Shell::new(name, &http, exporter.clone(), readiness.clone());
+        let shell = match cors {
+            Some(cors) => shell.before_body(cors),
+            None => shell,
+        };
+        let app = shell
             .before_body(CheckLayer::new(around.apps.clone()))
             .before_body(limits.layer())
             .after_body(Shed::new(shed).layer())

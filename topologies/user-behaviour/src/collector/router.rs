@@ -1,36 +1,21 @@
 //! The routes.
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderName, Method, StatusCode};
+use axum::http::StatusCode;
 use axum::routing::post;
-use squall::service::http::auth::{APP_KEY, AppId};
-use squall::service::http::{Deadline, Problem, TRACEPARENT, TraceContext};
-use tower_http::cors::{Any, CorsLayer};
+use squall::service::http::auth::AppId;
+use squall::service::http::{Deadline, Problem, TraceContext};
 
 use super::collect::Sender;
 use super::split::Framing;
-use super::{Accepted, Collector, CollectorSettings, body};
-
-/// For how long a browser remembers that it may post.
-const CORS_AGE: Duration = Duration::from_secs(3600);
+use super::{Accepted, Collector, body};
 
 /// The routes of a collector; see the [module](super). Takes from the request's extensions, where they are there, the
 /// [`AppId`] whose records alone are taken, the [`Deadline`] and the [`TraceContext`].
 pub fn router(collector: Collector) -> Router {
-    let cors = cors(collector.settings());
-    let routes = Router::new()
-        .route("/v1/behaviours", post(behaviours))
-        .route("/v1/beacon", post(beacon))
-        .with_state(collector);
-    match cors {
-        Some(cors) => routes.layer(cors),
-        None => routes,
-    }
+    Router::new().route("/v1/behaviours", post(behaviours)).route("/v1/beacon", post(beacon)).with_state(collector)
 }
 
 async fn behaviours(State(collector): State<Collector>, request: Request) -> Result<Accepted, Problem> {
@@ -51,24 +36,4 @@ async fn collect(collector: &Collector, request: Request<Body>, plain_allowed: b
     };
     let body = body::read(&parts.headers, body, collector.settings().max_body_bytes).await?;
     collector.take(&body, framing, &sender).await
-}
-
-/// What lets pages of other origins post; none when the configuration names none.
-fn cors(settings: &CollectorSettings) -> Option<CorsLayer> {
-    let origins = &settings.cors_origins;
-    if origins.is_empty() {
-        return None;
-    }
-    let headers =
-        [CONTENT_TYPE, CONTENT_ENCODING, HeaderName::from_static(APP_KEY), HeaderName::from_static(TRACEPARENT)];
-    let cors = CorsLayer::new()
-        .allow_methods([Method::POST])
-        .allow_headers(headers)
-        .expose_headers([RETRY_AFTER])
-        .max_age(CORS_AGE);
-    Some(match origins.iter().any(|origin| origin == "*") {
-        true => cors.allow_origin(Any),
-        // A beacon is sent with the cookies of the page's user, and a browser then wants to hear that this is welcome.
-        false => cors.allow_origin(origins.clone()).allow_credentials(true),
-    })
 }

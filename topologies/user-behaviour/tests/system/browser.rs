@@ -9,12 +9,14 @@ use super::support::service::Services;
 
 const CLIENT: &str = include_str!("../../clients/behaviour.js");
 
-/// Serves the page and the client; ends with the test process.
+/// Serves the page and the client; ends with the test process. A browser opens connections that it says nothing on, so
+/// each has its thread.
 fn serve(listener: TcpListener, page: String) {
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
+            let page = page.clone();
             // A browser that goes away in between needs no answer.
-            let _gone = answer(stream, &page);
+            std::thread::spawn(move || answer(stream, &page));
         }
     });
 }

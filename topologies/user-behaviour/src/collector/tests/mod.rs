@@ -25,7 +25,7 @@ use squall::service::spill::{DurableProducer, DurableSettings, SpillSettings};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use super::{Collector, CollectorSettings, router};
+use super::{Collector, CollectorSettings, cors, router};
 use crate::record::samples::NOW;
 
 const TOPIC: &str = "behaviour";
@@ -57,7 +57,11 @@ impl World {
         let clock = Clock::at(NOW);
         let producer = Arc::new(DurableProducer::open(gate, settings.durable.clone(), clock).await.unwrap());
         let collector = Collector::new(producer.clone(), TOPIC, settings, clock);
-        let router = router(collector.clone());
+        let routes = router(collector.clone());
+        let router = match cors(collector.settings()) {
+            Some(cors) => routes.layer(cors),
+            None => routes,
+        };
         Self { log, away, producer, collector, router, _dir: dir }
     }
 

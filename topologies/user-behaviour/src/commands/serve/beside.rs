@@ -13,6 +13,8 @@ use crate::commands::Failure;
 /// Services under way. They stop at the first signal, or when they are told to.
 pub(crate) struct Beside {
     serving: JoinSet<(&'static str, Ended)>,
+    /// Ended when this is dropped.
+    watching: JoinSet<()>,
     collector: Option<Collector>,
     urls: BTreeMap<&'static str, String>,
     stop: watch::Sender<bool>,
@@ -22,7 +24,7 @@ impl Beside {
     /// None yet.
     pub(crate) fn new() -> Self {
         let (serving, stop) = (JoinSet::new(), watch::Sender::new(false));
-        Self { serving, collector: None, urls: BTreeMap::new(), stop }
+        Self { serving, watching: JoinSet::new(), collector: None, urls: BTreeMap::new(), stop }
     }
 
     /// Begins to answer, and says where.
@@ -40,6 +42,11 @@ impl Beside {
             };
             (name, service.run(stop).await)
         });
+    }
+
+    /// Has something go on until the services have stopped.
+    pub(crate) fn watch(&mut self, watching: impl Future<Output = ()> + Send + 'static) {
+        self.watching.spawn(watching);
     }
 
     /// Where a service answers; empty for one that does not.

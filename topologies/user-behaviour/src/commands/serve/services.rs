@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use squall::Error;
 use squall::broker::{Broker, Producer};
@@ -9,8 +10,9 @@ use squall::control::Control;
 use squall::guard::Clock;
 use squall::service::http::admin::AdminApi;
 use squall::service::http::metrics::Exporter;
-use squall::service::http::{HttpError, Readiness, Service, Surroundings};
+use squall::service::http::{HttpError, Readiness, ReadyPart, Service, Surroundings};
 use squall::service::read::LagWatch;
+use squall::service::spill::Health;
 use squall::store::{Rows, Timelines};
 
 use super::Beside;
@@ -22,6 +24,9 @@ use crate::query::read::Sources;
 use crate::query::{self, QueryState};
 use crate::settings::Config;
 use crate::topology::TIMELINES;
+
+/// How often it is looked whether the collector can take records.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What the services of this process share, and the stores and the log that they use.
 pub(crate) struct Shared<'a> {
@@ -53,6 +58,7 @@ impl<'a> Shared<'a> {
         self.start_operations(&mut beside, &log).await?;
         if roles.collector {
             let (service, collector) = self.collector(log.producer()?).await?;
+            beside.watch(said_of(self.around.readiness.part("collector"), collector.clone()));
             beside.closes(collector);
             beside.start("collector", service);
         }
@@ -76,8 +82,9 @@ impl<'a> Shared<'a> {
 
     /// The service that takes records, and what is to be closed after it.
     async fn collector(&self, log: Arc<dyn Producer>) -> squall::Result<(Service, Collector)> {
-        let settings = self.config.collector.service().settings("collector")?;
+        let mut settings = self.config.collector.service().settings("collector")?;
         let collector = collect::open_over(self.config, self.data_dir, log).await?;
+        settings.cors = collector::cors(collector.settings());
         let routes = collector::router(collector.clone());
         let service = Service::bind("collector", settings, routes, &self.around).await.map_err(fatal)?;
         Ok((service, collector))
@@ -97,6 +104,17 @@ impl<'a> Shared<'a> {
         let sources = Sources { timelines, limits: config.timelines.limits(), switch, rows };
         let routes = query::router(QueryState::new(sources, Some(lag), bounds));
         Service::bind("query", settings, routes, &self.around).await.map_err(fatal)
+    }
+}
+
+/// Says again and again whether records can be taken: what waits on the disk is told, what is refused is not ready.
+async fn said_of(part: ReadyPart, collector: Collector) {
+    loop {
+        match collector.producer().status().health(collector.settings().max_body_bytes as u64) {
+            Health::Down(reason) => part.not_ready(reason),
+            Health::Well | Health::Degraded(_) => part.ready(),
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 
