@@ -43,7 +43,7 @@
 //! | [`guard`] | breaker, switch, pressure gauge, rates, back-off: pure state machines |
 //! | [`delivery`] | what surrounds a sink: retry levels, dead letters, switch, breaker, time-out, and the topology that brings records back |
 //! | [`control`] | what an operator changes while a topology runs |
-//! | [`service`] | the command line, configuration, signals, the live view |
+//! | [`service`] | the command line, configuration, signals, the live view; services over HTTP |
 //! | [`testing`] | trials on paused time, scripted faults, conformance suites, real servers for tests |
 //!
 //! Dependencies flow one way, `topology` ← `runtime`, `broker`, `store`, `guard` ← `delivery`,
@@ -51,8 +51,7 @@
 //!
 //! # Invariants
 //!
-//! Each with the test that holds it. The numbers are those of the architecture; the ones that are missing belong to
-//! parts that do not exist yet.
+//! Each with the test that holds it. The numbers are those of the architecture.
 //!
 //! 1. A commit never passes a tuple that is not settled.
 //!    (`runtime::tracker::tests::it_agrees_with_the_rule`, `broker::spout::tests`)

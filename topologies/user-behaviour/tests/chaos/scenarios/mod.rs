@@ -13,10 +13,12 @@
 //! | 11 | workers are killed that bring a backlog beside live traffic | every record of it, fresh ones as fresh as before |
 //! | 13 | the disk is full | a clear error, nothing acknowledged that is not stored |
 //! | 14 | one record in a thousand is poison | dead letters exact, one attempt each, throughput kept |
+//! | 15 | the broker is away for 60 s under posts, the collector is killed meanwhile | all that was answered `202` is stored |
 
 mod backfill_killed;
 mod both_stores_down;
 mod broker_killed;
+mod collector_killed;
 mod coordinator_black_holed;
 pub(crate) mod disk_full;
 mod mysql_killed;
@@ -43,11 +45,12 @@ pub(crate) enum Scenario {
     BackfillKilled,
     DiskFull,
     Poison,
+    CollectorKilled,
 }
 
 impl Scenario {
     /// All, by number.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::WorkerKilled,
         Self::WorkerStopped,
         Self::BrokerKilled,
@@ -59,6 +62,7 @@ impl Scenario {
         Self::BackfillKilled,
         Self::DiskFull,
         Self::Poison,
+        Self::CollectorKilled,
     ];
 
     /// Its number in the table of scenarios.
@@ -75,6 +79,7 @@ impl Scenario {
             Self::BackfillKilled => 11,
             Self::DiskFull => 13,
             Self::Poison => 14,
+            Self::CollectorKilled => 15,
         }
     }
 
@@ -92,6 +97,7 @@ impl Scenario {
             Self::BackfillKilled => "chaos_11_a_backlog_is_brought_by_workers_that_are_killed",
             Self::DiskFull => "chaos_13_the_disk_is_full",
             Self::Poison => "chaos_14_one_record_in_a_thousand_is_poison",
+            Self::CollectorKilled => "chaos_15_the_collector_is_killed_while_the_broker_is_away",
         }
     }
 
@@ -108,6 +114,7 @@ impl Scenario {
             Self::BackfillKilled => backfill_killed::run(lab).await,
             Self::DiskFull => disk_full::run(lab).await,
             Self::Poison => poison::run(lab).await,
+            Self::CollectorKilled => collector_killed::run(lab).await,
         }
     }
 }

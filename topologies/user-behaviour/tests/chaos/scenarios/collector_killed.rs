@@ -1,0 +1,173 @@
+//! 15: the broker is away while posts go on, and the collector is killed meanwhile. Everything that was answered `202` is
+//! in both stores in the end.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::json;
+use squall::store::Rows;
+use squall::store::row::Cell;
+use tokio::task::{JoinSet, block_in_place};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use user_behaviour::open::{create_data_dir, open_rows};
+use user_behaviour::topology::now_ms;
+
+use crate::outcome::Outcome;
+use crate::servers::Lab;
+use crate::support::cluster::{args, config};
+use crate::support::process::{Process, run as run_binary};
+use crate::workers::Crew;
+
+const NAME: &str = "chaos15";
+/// Those who post, each one after the other.
+const CALLERS: u64 = 64;
+/// Keys of one question.
+const KEYS: usize = 500;
+/// How long the stores may take for what is left.
+const DRAIN: Duration = Duration::from_secs(300);
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What was promised, by user and event.
+type Promised = Arc<Mutex<BTreeSet<(String, String)>>>;
+
+pub(super) async fn run(lab: &mut Lab) -> Outcome {
+    let (form, mut outcome) = (lab.form, Outcome::default());
+    let dir = lab.dir().join(NAME);
+    create_data_dir(&dir).unwrap();
+    let overrides = lab.servers().await.overrides(NAME).await;
+    let config = config("cluster", &overrides);
+    let rows = open_rows(&config, &dir).await.unwrap();
+    rows.migrate().await.unwrap();
+    let mut crew = Crew::start(&dir, 1, overrides.clone());
+    let mut collector = Collector::start(&dir.join("collector"), &overrides, None);
+    let posts = Posts::start(&collector.url, form.pick(200, 2_000));
+    let part = form.pick(Duration::from_secs(2), Duration::from_secs(20));
+    sleep(part).await;
+    lab.servers().await.kafka.kill().unwrap();
+    for _ in 0..form.pick(1, 2) {
+        sleep(part).await;
+        let before = posts.count();
+        collector.process.kill();
+        outcome.fault(before > 0);
+        // At the same address: those who post know no other.
+        collector = Collector::start(&dir.join("collector"), &overrides, Some(&collector.url));
+    }
+    sleep(part).await;
+    outcome.set("promised_while_away", posts.count());
+    lab.servers().await.kafka.restart().await.unwrap();
+    sleep(part).await;
+    let (promised, failed) = posts.stop().await;
+    outcome.set("promised", promised.len());
+    outcome.set("not_promised", failed);
+    outcome.demand(!promised.is_empty(), "nothing was accepted");
+    let began = Instant::now();
+    let mut missing = promised.clone();
+    while !missing.is_empty() && began.elapsed() < DRAIN {
+        missing = not_stored(&*rows, &missing).await;
+        sleep(AGAIN).await;
+    }
+    outcome.set_seconds("stored_s", missing.is_empty().then(|| began.elapsed()));
+    let example = missing.first().cloned();
+    outcome.demand(missing.is_empty(), format!("{} promised records are lost, as {example:?}", missing.len()));
+    // The log holds all of them, and both stores what the log holds.
+    let verify = ["verify", "--json"];
+    let verified = block_in_place(|| run_binary(&dir, &args(&verify, &overrides)));
+    outcome.demand(verified.status.success(), "verify finds records missing");
+    crew.stop();
+    collector.process.terminate();
+    let (status, _) = block_in_place(|| collector.process.wait());
+    outcome.demand(status.success(), format!("the collector ended with {status}"));
+    outcome
+}
+
+struct Collector {
+    process: Process,
+    url: String,
+}
+
+impl Collector {
+    fn start(dir: &Path, overrides: &[String], url: Option<&str>) -> Self {
+        let address = url.and_then(|url| url.strip_prefix("http://")).unwrap_or("127.0.0.1:0");
+        let listen = format!("collector.http.listen={address}");
+        let mut own = overrides.to_vec();
+        own.extend([listen, "collector.spill.ack_wait_ms=500".to_owned()]);
+        let mut process = Process::start(dir, &args(&["run", "--role", "collector"], &own));
+        process.wait_until_running();
+        let url = process.said("collector listens on ").expect("it says so before it runs");
+        Self { process, url }
+    }
+}
+
+/// Posts of one record each, at a rate, whatever becomes of them.
+struct Posts {
+    promised: Promised,
+    failed: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    callers: JoinSet<()>,
+}
+
+impl Posts {
+    fn start(url: &str, rate: u64) -> Self {
+        let (promised, failed, stop) =
+            (Promised::default(), Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+        let mut callers = JoinSet::new();
+        for caller in 0..CALLERS {
+            let (promised, failed, stop) = (promised.clone(), failed.clone(), stop.clone());
+            let (client, url) = (client.clone(), format!("{url}/v1/behaviours"));
+            callers.spawn(async move {
+                let mut ticks = interval(Duration::from_micros(1_000_000 * CALLERS / rate));
+                ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                for n in 0_u64.. {
+                    ticks.tick().await;
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let (user, event) = (format!("u{}", (caller * 7919 + n) % 5000), format!("c-{caller}-{n}"));
+                    let record = json!({
+                        "event_id": event, "user_id": user, "app_id": "chaos", "channel": "app",
+                        "business": "hotel", "action": "view", "occurred_at": now_ms(),
+                    });
+                    match client.post(&url).json(&record).send().await {
+                        Ok(answer) if answer.status() == 202 => {
+                            promised.lock().unwrap().insert((user, event));
+                        }
+                        // Nothing was promised; a caller would send it again.
+                        _ => drop(failed.fetch_add(1, Ordering::Relaxed)),
+                    }
+                }
+            });
+        }
+        Self { promised, failed, stop, callers }
+    }
+
+    fn count(&self) -> u64 {
+        self.promised.lock().unwrap().len() as u64
+    }
+
+    /// Ends after the posts under way: what was promised, and how many posts were not.
+    async fn stop(mut self) -> (BTreeSet<(String, String)>, u64) {
+        self.stop.store(true, Ordering::Relaxed);
+        while let Some(ended) = self.callers.join_next().await {
+            ended.unwrap();
+        }
+        let promised = std::mem::take(&mut *self.promised.lock().unwrap());
+        (promised, self.failed.load(Ordering::Relaxed))
+    }
+}
+
+/// Those that have no row yet.
+async fn not_stored(rows: &dyn Rows, promised: &BTreeSet<(String, String)>) -> BTreeSet<(String, String)> {
+    let mut missing = BTreeSet::new();
+    let all: Vec<_> = promised.iter().collect();
+    for some in all.chunks(KEYS) {
+        let keys: Vec<Cell<'_>> =
+            some.iter().flat_map(|(user, event)| [Cell::Text(user), Cell::Text(event)]).collect();
+        let found = rows.find_many(&keys).await.unwrap();
+        missing.extend(some.iter().zip(found).filter(|(_, row)| row.is_none()).map(|(key, _)| (*key).clone()));
+    }
+    missing
+}
