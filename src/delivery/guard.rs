@@ -9,6 +9,7 @@ use super::gates::PressureGate;
 use super::pressure::PressureLayer;
 use super::switch::SwitchLayer;
 use super::timeout::TimeoutLayer;
+use super::traced::TracedLayer;
 use super::{Codec, DeliverySettings, Parcel, SinkSettings, SinkState, Topics};
 use crate::broker::{Broker, BrokerError, Gate, Producer};
 use crate::guard::{Clock, Levels, Switch};
@@ -79,9 +80,10 @@ pub struct Guard<T> {
 }
 
 impl<T: Data + Sync> Guard<T> {
-    /// Puts the layers round `sink`, in the one order that works: divert, switch, pressure, breaker, timeout.
+    /// Puts the layers round `sink`, in the one order that works: divert, switch, pressure, breaker, timeout, trace.
     pub fn over<S: Sink<In = Arc<Parcel<T>>>>(&self, sink: S) -> impl Sink<In = Arc<Parcel<T>>> + use<S, T> {
         let stack = sink
+            .layer(TracedLayer(self.state.name().into()))
             .layer(TimeoutLayer(self.timeout))
             .layer(BreakerLayer(self.state.clone()))
             .layer(PressureLayer(self.state.clone()))

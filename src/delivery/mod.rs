@@ -4,7 +4,7 @@
 //! its own, put together in one order by [`Guard::over`], outermost first:
 //!
 //! ```text
-//! divert ─ switch ─ pressure ─ breaker ─ timeout ─ the store
+//! divert ─ switch ─ pressure ─ breaker ─ timeout ─ trace ─ the store
 //! ```
 //!
 //! Inner layers only *refuse* ([`Class::Refused`](crate::Class::Refused)) or pass on what the store said. The outermost
@@ -51,6 +51,7 @@ mod switch;
 mod tests;
 mod timeout;
 mod topics;
+mod traced;
 mod waiting;
 
 pub use codec::{Codec, Parcel, Past};

@@ -10,7 +10,7 @@
 //! | `stream` `grouped` `flow` `grouping` | typed streams, closures fused into edges, exchanges |
 //! | `builder` `shape` `port` `settings` `graph` | the topology, how it is held while it is built, its bounds, its shape as data |
 //! | `plan` | operators compiled into tasks: the seam to a runtime |
-//! | `error` `record` | classes of errors; a value with its origin |
+//! | `error` `record` `trace` | classes of errors; a value with its origin, and with its place in a trace |
 
 mod ack;
 mod batch;
@@ -34,6 +34,7 @@ mod stream;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use ack::{Failure, Hold, Ledger, Shares, Ticket};
 pub use batch::Batch;
@@ -52,3 +53,4 @@ pub use shape::BuildError;
 pub use sink::{BoxSink, Layer, Rejected, Sink, SinkExt};
 pub use spout::{Outcome, Pulled, Spout};
 pub use stream::{Either, Merged, RejectedTuple, Stream};
+pub use trace::{TRACEPARENT, TraceContext};

@@ -9,4 +9,5 @@ mod judge;
 mod letters;
 mod routes;
 mod schedules;
+mod traced;
 mod world;

@@ -52,11 +52,11 @@ mod service;
 mod settings;
 mod shed;
 mod shell;
-mod trace;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::topology::{TRACEPARENT, TraceContext};
 pub use check::{Check, CheckLayer, Checked};
 pub use deadline::Deadline;
 pub use error::HttpError;
@@ -69,4 +69,3 @@ pub use service::{Service, ServiceSettings, Surroundings};
 pub use settings::{AccessLogSettings, HttpSettings, TlsSettings};
 pub use shed::{Shed, ShedLayer, ShedSettings, ShedStanding, Shedding, Slot};
 pub use shell::{REQUEST_TIMEOUT, Shell, operations};
-pub use trace::{TRACEPARENT, TraceContext};

@@ -1,4 +1,4 @@
-//! Where a request belongs: the W3C trace context.
+//! Where a record belongs among what its sender does: the W3C trace context.
 
 use std::fmt;
 
@@ -6,6 +6,15 @@ use std::fmt;
 pub const TRACEPARENT: &str = "traceparent";
 
 /// A place in a trace, as the header `traceparent` says it (W3C Trace Context, level 1).
+///
+/// ```
+/// use squall::TraceContext;
+///
+/// let header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+/// let context = TraceContext::parse(header).expect("it is one");
+/// assert!(context.sampled);
+/// assert_eq!(context.to_string(), header);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceContext {
     /// Which trace; never 0.
