@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-/// How long a task keeps the stores busy before it rests, as long as nothing is slower: runs overlap meanwhile, so that
-/// a rest after each does not cost their overlap.
-const SLICE: Duration = Duration::from_millis(100);
+/// Records of a run of a job that takes its share from others. A store is through with them in one or two milliseconds,
+/// and that is how long a fresh record behind them waits.
+const SMALL: usize = 64;
 /// The longest rest: what took longer was not work but a store, or a machine, that stood still.
 const LONGEST_REST: Duration = Duration::from_secs(30);
 
@@ -23,9 +23,10 @@ pub enum Turn {
 ///
 /// - *rate*: a task has the job's rate divided by the leases that the job holds now. Over any time `t` it lets at most
 ///   `rate / leases · t` records and one run go. A run has at most a second's worth.
-/// - *share*: what a task has in flight makes a busy time, from the first pull until all is settled; no run is added to
-///   it after 100 ms. A busy time of `d` is followed by a rest of `d · (1 / share − 1)`, at most 30 s, so the task takes at most that
-///   share of the stores' time, whatever they are slowed down by, also from another process.
+/// - *share*: below 1 a task has one run in flight, of at most 64 records, and one that took `d` is followed by a rest of
+///   `d · (1 / share − 1)`, at most 30 s. So the task takes at most that share of the stores' time, whatever they are slowed
+///   down by, also from another process, and never more of it at once than fresh records can wait for. With all of their
+///   time for its share it pulls as much as it is asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Budget {
     rate: Option<u64>,
@@ -45,7 +46,7 @@ impl Budget {
 
     /// What may be done now, by one of `leases` tasks that are at the job.
     pub fn turn(&self, now: Duration, leases: usize, max: usize) -> Turn {
-        if self.share < 1.0 && self.busy_since.is_some_and(|since| now >= since + SLICE) {
+        if self.share < 1.0 && self.busy_since.is_some() {
             return Turn::Settle;
         }
         let due = self.rest_until.max(self.rate_due(leases));
@@ -79,7 +80,8 @@ impl Budget {
 
     fn most(&self, leases: usize, max: usize) -> usize {
         let second = self.rate.map_or(u64::MAX, |rate| rate / leases.max(1) as u64);
-        max.min(usize::try_from(second).unwrap_or(usize::MAX)).max(1)
+        let small = if self.share < 1.0 { SMALL } else { usize::MAX };
+        max.min(small).min(usize::try_from(second).unwrap_or(usize::MAX)).max(1)
     }
 }
 

@@ -11,14 +11,12 @@ const MS: Duration = Duration::from_millis(1);
 #[test]
 fn a_rest_is_as_long_as_the_share_says() {
     let mut budget = Budget::new(None, 0.25);
-    assert_eq!(budget.turn(Duration::ZERO, 1, 512), Turn::Pull(512));
-    budget.pulled(Duration::ZERO, 512);
-    assert_eq!(budget.turn(50 * MS, 1, 512), Turn::Pull(512), "runs overlap for a while");
-    budget.pulled(50 * MS, 512);
-    assert_eq!(budget.turn(100 * MS, 1, 512), Turn::Settle);
+    assert_eq!(budget.turn(Duration::ZERO, 1, 512), Turn::Pull(64), "no more than fresh records can wait for");
+    budget.pulled(Duration::ZERO, 64);
+    assert_eq!(budget.turn(MS, 1, 512), Turn::Settle, "one at a time");
     budget.idle(200 * MS);
     assert_eq!(budget.turn(200 * MS, 1, 512), Turn::Rest(600 * MS));
-    assert_eq!(budget.turn(800 * MS, 1, 512), Turn::Pull(512));
+    assert_eq!(budget.turn(800 * MS, 1, 7), Turn::Pull(7));
 }
 
 #[test]
