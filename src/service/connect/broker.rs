@@ -124,6 +124,25 @@ impl BrokerConfig {
         }
     }
 
+    /// The log for a service beside a topology: Kafka, or an embedded log through the process that has it open. A service
+    /// that opened it itself would keep the topology from it.
+    ///
+    /// # Errors
+    /// What the log says; [`BrokerError::Remote`] while no process has the embedded one open.
+    pub async fn join(&self, data_dir: &Path) -> Result<Arc<dyn Broker>, BrokerError> {
+        if self.kind == BrokerKind::Kafka {
+            return self.open(data_dir).await;
+        }
+        let log = log_dir(data_dir);
+        match RemoteBroker::connect(&log, self.embedded.remote()).await? {
+            Some(remote) => Ok(Arc::new(remote)),
+            None => {
+                let reason = "no process has it open; start the topology, or run the service beside it".to_owned();
+                Err(BrokerError::Remote { socket: log, reason })
+            }
+        }
+    }
+
     /// Where the log is, for messages.
     pub fn address(&self, data_dir: &Path) -> String {
         match self.kind {
@@ -210,6 +229,7 @@ impl CompressionConfig {
 mod tests {
     use super::*;
     use crate::broker::TopicSpec;
+    use crate::topology::{Class, Classify};
 
     fn config(share: bool) -> BrokerConfig {
         let embedded = EmbeddedConfig { sync: Some(false), share: Some(share), ..EmbeddedConfig::default() };
@@ -232,7 +252,13 @@ mod tests {
         assert_eq!(joined.topics().await.unwrap(), alone.topics().await.unwrap());
         let second = config(true).open(dir.path()).await.err().unwrap();
         assert!(matches!(second, BrokerError::Locked { .. }), "{second:?}");
+        assert_eq!(config(true).join(dir.path()).await.unwrap().topics().await.unwrap().len(), 1);
         drop((alone, joined));
+        let nobody = config(true).join(dir.path()).await.err().unwrap();
+        assert!(
+            nobody.class() == Class::Retryable && nobody.to_string().contains("start the topology"),
+            "{nobody}"
+        );
         config(true).open(dir.path()).await.unwrap();
     }
 

@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::Deserialize;
 
+use super::TlsConfig;
 use crate::service::config::Secret;
+use crate::service::http::TlsSettings;
 use crate::service::http::auth::{AdminTokens, AppKeys, Role};
 use crate::topology::{Error, Result};
 
@@ -20,6 +22,8 @@ pub struct AdminConfig {
     pub listen: Option<SocketAddr>,
     /// The tokens that open them.
     pub tokens: Vec<TokenConfig>,
+    /// TLS, which an address beyond loopback must have: a token that is read on its way opens everything.
+    pub tls: Option<TlsConfig>,
 }
 
 /// `[[admin.tokens]]`
@@ -41,6 +45,8 @@ pub struct AdminSettings {
     pub listen: SocketAddr,
     /// The tokens that open them.
     pub tokens: AdminTokens,
+    /// TLS; none on loopback unless given.
+    pub tls: Option<TlsSettings>,
 }
 
 impl AdminConfig {
@@ -62,7 +68,13 @@ impl AdminConfig {
         }
         let tokens = self.tokens.iter().map(|token| (token.name.as_str(), token.role, &token.token));
         let tokens = AdminTokens::new(tokens).map_err(|error| Error::fatal(format!("admin.tokens: {error}")))?;
-        Ok(Some(AdminSettings { listen: self.listen.unwrap_or(LISTEN), tokens }))
+        let (listen, tls) = (self.listen.unwrap_or(LISTEN), self.tls.as_ref().map(TlsConfig::settings));
+        if !listen.ip().is_loopback() && tls.is_none() {
+            return Err(Error::fatal(format!(
+                "admin.listen is {listen}, where tokens could be read on their way; give admin.tls, or listen on loopback"
+            )));
+        }
+        Ok(Some(AdminSettings { listen, tokens, tls }))
     }
 }
 
@@ -124,6 +136,10 @@ mod tests {
         assert_eq!(settings.tokens.holder(b"0123456789abcdef").unwrap().role, Role::Read);
         let settings = admin(&format!("listen = '[::1]:7'\n{token}")).unwrap().unwrap();
         assert_eq!(settings.listen.to_string(), "[::1]:7");
+        let error = admin(&format!("listen = '10.0.0.1:7'\n{token}")).unwrap_err();
+        assert!(error.contains("give admin.tls"), "{error}");
+        let tls = "tls = { certificate = 'a.crt', key = 'a.key' }";
+        assert!(admin(&format!("listen = '10.0.0.1:7'\n{tls}\n{token}")).unwrap().unwrap().tls.is_some());
     }
 
     #[test]

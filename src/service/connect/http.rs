@@ -113,7 +113,7 @@ impl HttpConfig {
 }
 
 impl TlsConfig {
-    fn settings(&self) -> TlsSettings {
+    pub(super) fn settings(&self) -> TlsSettings {
         let mut settings = TlsSettings::new(&self.certificate, &self.key);
         set_ms(&mut settings.reload, self.reload_ms);
         set_ms(&mut settings.handshake_timeout, self.handshake_timeout_ms);

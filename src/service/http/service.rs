@@ -17,10 +17,12 @@ use crate::guard::Clock;
 use crate::service::connect::AdminSettings;
 
 /// The bounds of a service.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone)]
 pub struct ServiceSettings {
     /// The server.
     pub http: HttpSettings,
+    /// Who calls.
+    pub apps: AppKeys,
     /// How many requests it takes.
     pub limits: LimitSettings,
     /// How many it works at at once.
@@ -32,8 +34,6 @@ pub struct ServiceSettings {
 /// What the services of a process have in common.
 #[derive(Clone)]
 pub struct Surroundings {
-    /// Who calls.
-    pub apps: AppKeys,
     /// What moves the limits.
     pub control: Control,
     /// The time, by which limits count.
@@ -64,7 +64,7 @@ impl Service {
         routes: Router,
         around: &Surroundings,
     ) -> Result<Self, HttpError> {
-        let ServiceSettings { http, limits, shed, cors } = settings;
+        let ServiceSettings { http, apps, limits, shed, cors } = settings;
         let scheme = if http.tls.is_some() { "https" } else { "http" };
         let (exporter, readiness) = (around.exporter.clone(), around.readiness.clone());
         let limits = Limits::follow(&around.control, name, &limits, around.clock);
@@ -74,7 +74,7 @@ impl Service {
             None => shell,
         };
         let app = shell
-            .before_body(CheckLayer::new(around.apps.clone()))
+            .before_body(CheckLayer::new(apps))
             .before_body(limits.layer())
             .after_body(Shed::new(shed).layer())
             .wrap(routes);
@@ -91,12 +91,16 @@ impl Service {
         api: AdminApi,
         around: &Surroundings,
     ) -> Result<Self, HttpError> {
-        let http = HttpSettings { listen: settings.listen, metrics: false, ..HttpSettings::default() };
+        let tls = settings.tls.clone();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let http = HttpSettings { listen: settings.listen, metrics: false, tls, ..HttpSettings::default() };
         let (exporter, readiness) = (around.exporter.clone(), around.readiness.clone());
-        let app =
-            Shell::new("admin", &http, exporter.clone(), readiness.clone()).wrap(api.router(settings.tokens));
+        // Round everything: what is not there is nobody's business either, and no body is read for a stranger.
+        let app = Shell::new("admin", &http, exporter.clone(), readiness.clone())
+            .before_body(CheckLayer::new(settings.tokens.clone()))
+            .wrap(api.router(settings.tokens));
         let server = Server::bind(http).await?.with_metrics(exporter.http("admin")).with_readiness(readiness);
-        Ok(Self { server, app, scheme: "http" })
+        Ok(Self { server, app, scheme })
     }
 
     /// `/healthz`, `/readyz` and `/metrics` alone, for a process that has no service of its own.

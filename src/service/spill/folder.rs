@@ -28,7 +28,13 @@ impl Drop for Folder {
 impl Folder {
     /// Creates it when it is missing.
     pub(super) fn open(path: &Path) -> Result<Self, SpillError> {
+        let is_new = !path.exists();
         fs::create_dir_all(path).map_err(|error| SpillError::io("create", path, &error))?;
+        if is_new && let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            // What is synced below it is there after a power cut only when its own name is.
+            let synced = File::open(parent).and_then(|parent| parent.sync_all());
+            synced.map_err(|error| SpillError::io("sync", parent, &error))?;
+        }
         let file = path.join("lock");
         let lock = File::options().write(true).create(true).truncate(false).open(&file);
         let lock = lock.map_err(|error| SpillError::io("open", &file, &error))?;

@@ -33,8 +33,8 @@ export class Behaviour {
     this.#key = key;
     this.#onRejected = onRejected;
     // `pagehide` comes when a tab is closed or left; on phones often only `visibilitychange` does.
-    addEventListener("pagehide", () => this.#beacon());
-    document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && this.#beacon());
+    addEventListener("pagehide", () => this.#leave(true));
+    document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && this.#leave(false));
   }
 
   // Notes an event and returns its id. Texts, numbers and truth values may stand in `attributes`.
@@ -96,20 +96,30 @@ export class Behaviour {
     this.#waiting = this.#waiting.filter((event) => !gone.has(event.event_id));
   }
 
-  // Everything that waits, also what is just being sent: the ids make the two one.
-  #beacon() {
-    while (this.#waiting.length > 0) {
+  // Everything that waits, also what is just being sent: the ids make the two one. A page that is only hidden may come
+  // back, and keeps what nobody has acknowledged.
+  #leave(forGood) {
+    for (let at = 0; at < this.#waiting.length; ) {
       const batch = [];
       let bytes = 2;
-      for (const event of this.#waiting) {
+      for (const event of this.#waiting.slice(at)) {
         bytes += new Blob([JSON.stringify(event)]).size + 1;
         if (batch.length > 0 && bytes > BEACON_BYTES) break;
         batch.push(event);
       }
-      // As text/plain it needs no leave from the collector first, for which there is no time any more.
-      if (!navigator.sendBeacon(`${this.#url}/v1/beacon`, JSON.stringify(batch))) return;
-      this.#drop(batch);
+      if (!this.#beacon(JSON.stringify(batch))) return;
+      if (forGood) this.#drop(batch);
+      else at += batch.length;
     }
+  }
+
+  // As text/plain a beacon needs no leave from the collector first, for which there is no time any more; but it carries no
+  // key, so that with one a request is sent that outlives the page, as far as the browser still asks for its leave.
+  #beacon(body) {
+    if (!this.#key) return navigator.sendBeacon(`${this.#url}/v1/beacon`, body);
+    const headers = { "content-type": "application/json", "x-app-key": this.#key };
+    fetch(`${this.#url}/v1/behaviours`, { method: "POST", headers, body, keepalive: true }).catch(() => {});
+    return true;
   }
 }
 

@@ -66,7 +66,7 @@ pub async fn open_late(config: &Config, data_dir: &Path) -> squall::Result<LateB
         let owned = owned.clone();
         async move {
             let (config, data_dir) = &*owned;
-            let log: Arc<dyn Broker> = config.broker.open_or_join(data_dir).await?;
+            let log: Arc<dyn Broker> = config.broker.join(data_dir).await?;
             ensure_topics(&*log, config).await?;
             Ok(log)
         }

@@ -8,7 +8,7 @@ use squall::delivery::DeliverySettings;
 use squall::guard::Mode;
 use squall::service::cli::Profile;
 use squall::service::connect::{
-    AdminConfig, AppsConfig, BrokerConfig, DeliveryConfig, OperationsConfig, RowsConfig, SinkConfig, SourceConfig,
+    AdminConfig, BrokerConfig, DeliveryConfig, OperationsConfig, RowsConfig, SinkConfig, SourceConfig,
     TimelinesConfig,
 };
 
@@ -69,9 +69,6 @@ pub struct Config {
     /// Where the process says how it is.
     #[serde(default)]
     pub operations: OperationsConfig,
-    /// The apps that call the services, by their keys.
-    #[serde(default)]
-    pub apps: AppsConfig,
     /// What takes records over HTTP.
     #[serde(default)]
     pub collector: CollectorConfig,

@@ -1,6 +1,7 @@
 //! Over real sockets: what callers see of a server, whatever they do.
 
 mod access;
+mod admin;
 mod bounds;
 mod layers;
 mod loris;

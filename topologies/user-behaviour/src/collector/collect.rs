@@ -87,7 +87,8 @@ impl Collector {
 
     async fn make_durable(&self, taken: Vec<Decoded>, sender: &Sender) -> Result<(), Problem> {
         let inner = &*self.0;
-        let deadline = sender.deadline.unwrap_or_else(|| Deadline::after(inner.settings.deadline));
+        let own = Deadline::after(inner.settings.deadline);
+        let deadline = sender.deadline.map_or(own, |given| given.min(own));
         let headers = headers(sender.trace);
         let (mut appends, mut keys, count) = (Vec::with_capacity(taken.len()), HashSet::new(), taken.len());
         for decoded in taken {

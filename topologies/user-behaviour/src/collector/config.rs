@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use serde::Deserialize;
-use squall::service::connect::{HttpConfig, LimitsConfig, ServiceConfig, ShedConfig};
+use squall::service::connect::{AppsConfig, HttpConfig, LimitsConfig, ServiceConfig, ShedConfig};
 use squall::service::spill::SpillConfig;
 use squall::{Error, Result};
 
@@ -27,6 +27,8 @@ pub struct CollectorConfig {
     pub spill: SpillConfig,
     /// The server.
     pub http: HttpConfig,
+    /// The apps that call, by their keys: of this service only, since a key that pages hold must not open the other.
+    pub apps: AppsConfig,
     /// How many requests are taken.
     pub limits: LimitsConfig,
     /// How many are worked at at once.
@@ -36,7 +38,7 @@ pub struct CollectorConfig {
 impl CollectorConfig {
     /// What is round the routes.
     pub fn service(&self) -> ServiceConfig<'_> {
-        ServiceConfig { http: &self.http, limits: &self.limits, shed: &self.shed }
+        ServiceConfig { http: &self.http, apps: &self.apps, limits: &self.limits, shed: &self.shed }
     }
 
     /// The settings, for a spill in the folder `spill` of the data directory.

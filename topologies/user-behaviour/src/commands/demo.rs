@@ -26,7 +26,7 @@ pub(super) async fn demo(config: &Config, data_dir: &Path, args: &DemoArgs) -> R
     let control = open_control(config, parts.broker.clone(), data_dir, "all").await;
     let built = topology::build(&parts, config.wiring(Handles::of(&control, &config.source)).map_err(plain)?)?;
     watch(config, &parts, &built);
-    let shared = Shared::new(config, data_dir, &control).map_err(plain)?;
+    let shared = Shared::new(config, data_dir, &control);
     let stores = (parts.timelines.clone(), parts.rows.clone());
     let mut services = shared.start(Roles::DEMO, parts.broker.clone(), Some(stores)).await.map_err(plain)?;
     let exporter = &shared.around.exporter;

@@ -39,7 +39,7 @@ pub(super) async fn run(config: &Config, data_dir: &Path, args: &RunArgs) -> Res
     if matches!(role, Role::All | Role::Retry) {
         skip_deleted(&parts.broker, &config.name, &built.pending).await?;
     }
-    let shared = Shared::new(config, data_dir, &control).map_err(plain)?;
+    let shared = Shared::new(config, data_dir, &control);
     let stores = (parts.timelines.clone(), parts.rows.clone());
     let mut services = shared.start(roles, parts.broker.clone(), Some(stores)).await.map_err(plain)?;
     let exporter = &shared.around.exporter;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use squall::Error;
-use squall::service::connect::{BreakerConfig, HttpConfig, LimitsConfig, ServiceConfig, ShedConfig};
+use squall::service::connect::{AppsConfig, BreakerConfig, HttpConfig, LimitsConfig, ServiceConfig, ShedConfig};
 use squall::service::read::GateSettings;
 
 /// Records of a page at most, and where the caller does not say.
@@ -39,6 +39,8 @@ pub struct QueryConfig {
     pub lag_every_ms: Option<u64>,
     /// The server.
     pub http: HttpConfig,
+    /// The apps that call, by their keys: of this service only, since a key that pages hold must not open the other.
+    pub apps: AppsConfig,
     /// How many requests are taken.
     pub limits: LimitsConfig,
     /// How many are worked at at once.
@@ -85,7 +87,7 @@ pub struct QuerySettings {
 impl QueryConfig {
     /// What is round the routes.
     pub fn service(&self) -> ServiceConfig<'_> {
-        ServiceConfig { http: &self.http, limits: &self.limits, shed: &self.shed }
+        ServiceConfig { http: &self.http, apps: &self.apps, limits: &self.limits, shed: &self.shed }
     }
 
     /// The settings.

@@ -38,7 +38,8 @@ impl QueryState {
 
     /// The time that a request has.
     pub(super) fn deadline(&self, extensions: &Extensions) -> Deadline {
-        extensions.get().copied().unwrap_or_else(|| Deadline::after(self.0.settings.request))
+        let own = Deadline::after(self.0.settings.request);
+        extensions.get::<Deadline>().map_or(own, |given| given.min(own))
     }
 
     /// How fresh an answer is.

@@ -29,7 +29,7 @@ pub(crate) async fn serve_alone(config: &Config, data_dir: &Path, roles: Roles) 
         }
         false => None,
     };
-    let shared = Shared::new(config, data_dir, &control).map_err(plain)?;
+    let shared = Shared::new(config, data_dir, &control);
     let mut services = shared.start(roles, log, stores).await.map_err(plain)?;
     eprintln!("running; Ctrl-C or SIGTERM stops");
     services.wait().await?;

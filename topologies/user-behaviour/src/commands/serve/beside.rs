@@ -61,8 +61,15 @@ impl Beside {
 
     /// Waits until all have stopped by a signal.
     pub(crate) async fn wait(&mut self) -> Result<(), Failure> {
+        let mut panicked = None;
         while let Some(ended) = self.serving.join_next().await {
-            let (name, ended) = ended?;
+            let (name, ended) = match ended {
+                Ok(ended) => ended,
+                Err(panic) => {
+                    panicked = Some(panic);
+                    continue;
+                }
+            };
             if ended.abandoned_requests > 0 {
                 eprintln!("{name}: {} requests were given up at the stop", ended.abandoned_requests);
             }
@@ -71,7 +78,7 @@ impl Beside {
         if let Some(collector) = self.collector.take() {
             collector.producer().close().await;
         }
-        Ok(())
+        panicked.map_or(Ok(()), |panic| Err(panic.into()))
     }
 
     /// Stops them, and waits.

@@ -3,6 +3,7 @@
 mod alone;
 mod beside;
 mod services;
+mod standing;
 
 pub(super) use alone::serve_alone;
 pub(super) use beside::Beside;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use squall::Error;
 use squall::broker::{Broker, Producer};
@@ -10,12 +9,12 @@ use squall::control::Control;
 use squall::guard::Clock;
 use squall::service::http::admin::AdminApi;
 use squall::service::http::metrics::Exporter;
-use squall::service::http::{HttpError, Readiness, ReadyPart, Service, Surroundings};
+use squall::service::http::{HttpError, Readiness, Service, Surroundings};
 use squall::service::read::LagWatch;
-use squall::service::spill::Health;
 use squall::store::{Rows, Timelines};
 
 use super::Beside;
+use super::standing::{CollectorFigures, watch_collector, watch_stores};
 use crate::collector::{self, Collector};
 use crate::commands::admin::context;
 use crate::commands::collect;
@@ -25,9 +24,6 @@ use crate::query::{self, QueryState};
 use crate::settings::Config;
 use crate::topology::TIMELINES;
 
-/// How often it is looked whether the collector can take records.
-const LOOK: Duration = Duration::from_secs(1);
-
 /// What the services of this process share, and the stores and the log that they use.
 pub(crate) struct Shared<'a> {
     pub(crate) config: &'a Config,
@@ -36,15 +32,14 @@ pub(crate) struct Shared<'a> {
 }
 
 impl<'a> Shared<'a> {
-    pub(crate) fn new(config: &'a Config, data_dir: &'a Path, control: &Control) -> squall::Result<Self> {
+    pub(crate) fn new(config: &'a Config, data_dir: &'a Path, control: &Control) -> Self {
         let around = Surroundings {
-            apps: config.apps.settings("apps")?,
             control: control.clone(),
             clock: Clock::wall(),
             exporter: Exporter::new(),
             readiness: Readiness::default(),
         };
-        Ok(Self { config, data_dir, around })
+        Self { config, data_dir, around }
     }
 
     /// Starts the services that are asked for; the one that answers over these stores.
@@ -58,11 +53,13 @@ impl<'a> Shared<'a> {
         self.start_operations(&mut beside, &log).await?;
         if roles.collector {
             let (service, collector) = self.collector(log.producer()?).await?;
-            beside.watch(said_of(self.around.readiness.part("collector"), collector.clone()));
+            let part = self.around.readiness.part("collector");
+            beside.watch(watch_collector(part, CollectorFigures::new(&self.around.exporter), collector.clone()));
             beside.closes(collector);
             beside.start("collector", service);
         }
         if let (true, Some((timelines, rows))) = (roles.query, stores) {
+            beside.watch(watch_stores(self.around.readiness.part("query"), timelines.clone(), rows.clone()));
             beside.start("query", self.query(log, timelines, rows).await?);
         }
         Ok(beside)
@@ -104,17 +101,6 @@ impl<'a> Shared<'a> {
         let sources = Sources { timelines, limits: config.timelines.limits(), switch, rows };
         let routes = query::router(QueryState::new(sources, Some(lag), bounds));
         Service::bind("query", settings, routes, &self.around).await.map_err(fatal)
-    }
-}
-
-/// Says again and again whether records can be taken: what waits on the disk is told, what is refused is not ready.
-async fn said_of(part: ReadyPart, collector: Collector) {
-    loop {
-        match collector.producer().status().health(collector.settings().max_body_bytes as u64) {
-            Health::Down(reason) => part.not_ready(reason),
-            Health::Well | Health::Degraded(_) => part.ready(),
-        }
-        tokio::time::sleep(LOOK).await;
     }
 }
 

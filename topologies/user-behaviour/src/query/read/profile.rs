@@ -12,6 +12,7 @@ use squall::service::http::Deadline;
 use squall::service::read::Unread;
 
 use super::derive::{of_items, of_profile};
+use super::reader::first_half;
 use super::{Ask, Away, FoundProfile, Interface, Item, Origin, Reader, Unavailable};
 
 impl Reader {
@@ -76,7 +77,7 @@ impl Reader {
     ) -> Result<Option<squall::store::timeline::Profile>, Away> {
         self.in_path()?;
         let gate = self.timelines.of(Interface::Profile);
-        Ok(gate.call(deadline, self.sources.timelines.profile(user)).await?)
+        Ok(gate.call(first_half(deadline), self.sources.timelines.profile(user)).await?)
     }
 
     /// The newest rows of a user, and whether these are all. Pages are joined with those that others read.

@@ -161,6 +161,7 @@ impl Reader {
         let limit = if ask.is_plain() { ask.limit } else { self.sources.limits.keep };
         let whose = (ask.user.as_str(), ask.business.as_deref());
         let gate = self.timelines.of(interface);
+        let deadline = first_half(deadline);
         Ok(Held::read(&self.sources.timelines, gate, &self.sources.limits, whose, limit, deadline).await?)
     }
 
@@ -209,4 +210,10 @@ impl Reader {
     pub(super) fn now_ms(&self) -> i64 {
         self.clock.unix_ms()
     }
+}
+
+/// What the timelines may take of a request's time: were it all of it, one that hangs would leave none for the rows, and a
+/// caller in a hurry would never have an answer from them.
+pub(super) fn first_half(deadline: Deadline) -> Deadline {
+    deadline.within(deadline.left() / 2)
 }

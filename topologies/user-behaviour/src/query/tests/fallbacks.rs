@@ -132,6 +132,18 @@ async fn the_deadline_of_the_request_bounds_both_steps_and_blames_no_store() {
     assert_eq!(world.get(URI).await.told(), ("redis", true, 20), "no breaker is open");
 }
 
+/// A store that hangs leaves half of the time to the other one, however little there is.
+#[tokio::test(start_paused = true)]
+async fn a_caller_in_a_hurry_has_its_answer_from_the_rows_while_the_timelines_hang() {
+    let world = world(Redis::Does(Does::Hang), Does::Work).await;
+    for uri in [URI, "/v1/users/u/profile"] {
+        let mut request = Request::get(uri).body(Body::empty()).unwrap();
+        request.extensions_mut().insert(Deadline::after(Duration::from_millis(40)));
+        let answer = world.ask(request).await;
+        assert_eq!(answer.json["source"], "mysql", "{uri}: {answer:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_interface_that_fails_leaves_the_others_their_breakers() {
     let world = world(Redis::Does(Does::Fail), Does::Work).await;

@@ -1,0 +1,82 @@
+//! How the services stand, for `/readyz` and `/metrics`: looked at once a second.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::metrics::gauge::Gauge;
+use squall::service::http::ReadyPart;
+use squall::service::http::metrics::Exporter;
+use squall::service::spill::{DurableStatus, Health};
+use squall::store::{Rows, Timelines};
+use tokio::time::{sleep, timeout};
+
+use crate::collector::Collector;
+
+/// How often it is looked.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a store may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What `/metrics` shows of the collector.
+pub(super) struct CollectorFigures {
+    waiting: Gauge<u64, AtomicU64>,
+    waiting_bytes: Gauge<u64, AtomicU64>,
+    oldest_age_ms: Gauge<u64, AtomicU64>,
+    to_log: Gauge<u64, AtomicU64>,
+    to_spill: Gauge<u64, AtomicU64>,
+    refused: Gauge<u64, AtomicU64>,
+}
+
+impl CollectorFigures {
+    pub(super) fn new(exporter: &Exporter) -> Self {
+        let gauge = |name: &str, help: &str| {
+            let gauge = Gauge::default();
+            exporter.register(|registry| registry.register(name, help, Gauge::clone(&gauge)));
+            gauge
+        };
+        Self {
+            waiting: gauge("collector_spill_records", "Records that wait on the local disk"),
+            waiting_bytes: gauge("collector_spill_bytes", "Their bytes"),
+            oldest_age_ms: gauge("collector_spill_oldest_age_ms", "Age of the oldest of them in milliseconds"),
+            to_log: gauge("collector_records_to_log", "Records that went into the log since the start"),
+            to_spill: gauge("collector_records_to_spill", "Records that went to the local disk since the start"),
+            refused: gauge("collector_records_unavailable", "Records for which there was no room since the start"),
+        }
+    }
+
+    fn show(&self, status: &DurableStatus) {
+        self.waiting.set(status.spill.records);
+        self.waiting_bytes.set(status.spill.bytes);
+        self.oldest_age_ms.set(status.spill.oldest_age_ms.unwrap_or_default());
+        self.to_log.set(status.to_log);
+        self.to_spill.set(status.to_spill);
+        self.refused.set(status.unavailable);
+    }
+}
+
+/// Says again and again whether records can be taken. What servers say of themselves stays in the log of the process.
+pub(super) async fn watch_collector(part: ReadyPart, figures: CollectorFigures, collector: Collector) {
+    loop {
+        let status = collector.producer().status();
+        figures.show(&status);
+        match status.health(collector.settings().max_body_bytes as u64) {
+            Health::Down(_) => part.not_ready("the log is away, and no more can be kept in front of it"),
+            Health::Well | Health::Degraded(_) => part.ready(),
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// Says again and again whether there is a store to answer from: one is enough.
+pub(super) async fn watch_stores(part: ReadyPart, timelines: Arc<dyn Timelines>, rows: Arc<dyn Rows>) {
+    loop {
+        let there = timeout(PATIENCE, timelines.ping()).await.is_ok_and(|pong| pong.is_ok())
+            || timeout(PATIENCE, rows.ping()).await.is_ok_and(|pong| pong.is_ok());
+        match there {
+            true => part.ready(),
+            false => part.not_ready("neither the timelines nor the rows answer"),
+        }
+        sleep(LOOK).await;
+    }
+}
