@@ -17,6 +17,8 @@ if [ ! -e "$tools/whole" ]; then
   touch "$tools/whole"
 fi
 
+# It keeps what it found where it runs.
+mkdir -p target/schemathesis && cd target/schemathesis
 exec "$tools/bin/schemathesis" run "$url/openapi.json" --url "$url" --no-color --seed "${SEED:-1}" \
   --max-examples "$examples" --request-timeout 10 \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance
