@@ -33,3 +33,8 @@ pub use faults::Faults;
 pub use proxy::{Fault, FaultProxy};
 pub use spouts::{Values, numbers, values};
 pub use trial::Trial;
+
+#[cfg(test)]
+mod lines;
+#[cfg(test)]
+pub(crate) use lines::Lines;

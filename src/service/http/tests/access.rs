@@ -2,47 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "parts of tests: what they expect must hold")]
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
-use tracing::subscriber::{DefaultGuard, set_default};
-
 use super::world::{World, routes, settings};
+use crate::testing::Lines;
 
-/// Lines as a log collector gets them.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Lines {
-    /// Collects what this thread logs, in which the whole server of a test runs.
-    fn collect() -> (Self, DefaultGuard) {
-        let lines = Self::default();
-        let to = lines.clone();
-        let subscriber =
-            tracing_subscriber::fmt().json().with_env_filter("trace").with_writer(move || to.clone()).finish();
-        (lines, set_default(subscriber))
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    /// The lines of the access log.
-    fn access(&self) -> Vec<serde_json::Value> {
-        let parsed = self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>();
-        parsed.into_iter().filter(|line: &serde_json::Value| line["target"] == "squall::access").collect()
-    }
+/// The lines of the access log.
+fn access(lines: &Lines) -> Vec<serde_json::Value> {
+    lines.parsed().into_iter().filter(|line| line["target"] == "squall::access").collect()
 }
 
 #[tokio::test]
@@ -54,7 +19,7 @@ async fn a_line_says_what_was_asked_and_what_became_of_it() {
     let mut caller = world.call().await;
     let answer = caller.get("/things/7").await;
     caller.get("/nothing").await;
-    let access = lines.access();
+    let access = access(&lines);
     assert_eq!(access.len(), 2, "{}", lines.text());
     let fields = &access[0]["fields"];
     assert_eq!((&fields["server"], &fields["method"]), (&"test".into(), &"GET".into()));
@@ -80,7 +45,7 @@ async fn no_secret_is_written_at_any_level() {
         caller.get_with(path, headers).await;
     }
     assert_eq!(caller.post("/length", "s3cret").await.status, 200);
-    assert_eq!(lines.access().len(), 5);
+    assert_eq!(access(&lines).len(), 5);
     assert!(!lines.text().contains("s3cret"), "{}", lines.text());
 }
 
@@ -94,7 +59,7 @@ async fn without_a_share_only_errors_are_written() {
     caller.get("/hello").await;
     caller.get("/nothing").await;
     caller.get("/panic").await;
-    let access = lines.access();
+    let access = access(&lines);
     assert_eq!(access.len(), 1, "{}", lines.text());
     assert_eq!((&access[0]["level"], &access[0]["fields"]["code"]), (&"WARN".into(), &"internal".into()));
 }
