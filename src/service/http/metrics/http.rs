@@ -10,8 +10,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::labels::{CertificateLabels, CutLabels, RequestLabels, RouteLabels, ServerLabels};
+use super::labels::{CertificateLabels, CutLabels, ProblemLabels, RequestLabels, RouteLabels, ServerLabels};
 use super::names::{self, Name};
+use crate::service::http::Code;
 
 /// Upper bounds in seconds: what a caller notices lies between 1 ms and 1 s.
 const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
@@ -61,6 +62,7 @@ pub(super) struct Families {
     opened: Family<ServerLabels, Counter>,
     refused: Family<ServerLabels, Counter>,
     cut: Family<CutLabels, Counter>,
+    problems: Family<ProblemLabels, Counter>,
     certificates: Family<CertificateLabels, Counter>,
 }
 
@@ -75,6 +77,7 @@ impl Default for Families {
             opened: Family::default(),
             refused: Family::default(),
             cut: Family::default(),
+            problems: Family::default(),
             certificates: Family::default(),
         }
     }
@@ -98,6 +101,8 @@ impl Families {
         registry.register(name, help, self.refused.clone());
         let Name { name, help } = names::HTTP_CUT;
         registry.register(name, help, self.cut.clone());
+        let Name { name, help } = names::HTTP_PROBLEMS;
+        registry.register(name, help, self.problems.clone());
         let Name { name, help } = names::HTTP_CERTIFICATES;
         registry.register(name, help, self.certificates.clone());
     }
@@ -142,6 +147,12 @@ impl HttpMetrics {
         let RouteLabels { server, route, method } = by_route;
         let by_status = RequestLabels { server, route, method, status: status_label(status) };
         self.families.requests.get_or_create(&by_status).inc();
+    }
+
+    /// An answer was a problem.
+    pub fn problem(&self, code: Code) {
+        let labels = ProblemLabels { server: self.server.clone(), code: code.as_str() };
+        self.families.problems.get_or_create(&labels).inc();
     }
 
     /// A request runs, until this is dropped.

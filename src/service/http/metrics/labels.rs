@@ -25,6 +25,12 @@ pub(super) struct RouteLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ProblemLabels {
+    pub(super) server: Arc<str>,
+    pub(super) code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct CutLabels {
     pub(super) server: Arc<str>,
     pub(super) phase: &'static str,

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `squall_http_requests_total` | `server`, `route`, `method`, `status` | requests answered; `status` is `2xx` and so on, `gone` when the caller left first; `route` is `unmatched` where there is none |
 //! | `squall_http_request_duration_seconds` | `server`, `route`, `method` | histogram from the end of the headers to the start of the answer |
+//! | `squall_http_problems_total` | `server`, `code` | answers that were none, by the code of the problem: `rate_limited`, `overloaded`, `unauthorized` and so on |
 //! | `squall_http_requests_in_flight` | `server` | requests that run |
 //! | `squall_http_body_bytes` | `server` | bytes of the bodies of requests that are held |
 //! | `squall_http_connections` | `server` | connections that are open |
@@ -55,6 +56,7 @@ names! {
     HTTP_CONNECTIONS = "http_connections", "Connections that are open";
     HTTP_OPENED = "http_connections_opened", "Connections that were taken";
     HTTP_REFUSED = "http_connections_refused", "Connections closed at once, since their address has too many";
+    HTTP_PROBLEMS = "http_problems", "Answers that were none, by the code of the problem";
     HTTP_CUT = "http_connections_cut", "Connections whose caller was too slow";
     HTTP_CERTIFICATES = "http_certificate_reloads", "New certificates that were taken or refused";
     OPERATOR_IN = "operator_tuples_in", "Tuples taken";

@@ -181,6 +181,9 @@ impl Open {
     fn close(&self, status: Option<StatusCode>, code: Option<Code>) {
         let (account, route, took) = (&self.account, self.route(), self.began.elapsed());
         account.metrics.answered(route, &self.method, status, took);
+        if let Some(code) = code {
+            account.metrics.problem(code);
+        }
         let (server, method, peer, trace) = (&account.server, method_label(&self.method), self.peer, self.trace);
         account.log.write(&Line { server, method, route, status, code, took, peer, trace });
     }

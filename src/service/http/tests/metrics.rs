@@ -31,6 +31,8 @@ async fn requests_are_counted_by_route_and_never_by_path() {
         "squall_http_requests_total{server=\"test\",route=\"/things/{thing}\",method=\"GET\",status=\"2xx\"} 3\n",
         "squall_http_requests_total{server=\"test\",route=\"unmatched\",method=\"GET\",status=\"4xx\"} 1\n",
         "squall_http_requests_total{server=\"test\",route=\"/hello\",method=\"other\",status=\"4xx\"} 1\n",
+        "squall_http_problems_total{server=\"test\",code=\"not_found\"} 1\n",
+        "squall_http_problems_total{server=\"test\",code=\"method_not_allowed\"} 1\n",
         "squall_http_request_duration_seconds_count{server=\"test\",route=\"/things/{thing}\",method=\"GET\"} 3\n",
         "squall_http_request_duration_seconds_bucket{le=\"+Inf\",server=\"test\",route=\"/things/{thing}\",method=\"GET\"} 3\n",
         "squall_http_requests_in_flight{server=\"test\"} 1\n",

@@ -14,7 +14,7 @@ use squall::service::read::LagWatch;
 use squall::store::{Rows, Timelines};
 
 use super::Beside;
-use super::standing::{CollectorFigures, watch_collector, watch_stores};
+use super::standing::{CollectorFigures, QueryFigures, watch_collector, watch_query};
 use crate::collector::{self, Collector};
 use crate::commands::admin::context;
 use crate::commands::collect;
@@ -59,8 +59,10 @@ impl<'a> Shared<'a> {
             beside.start("collector", service);
         }
         if let (true, Some((timelines, rows))) = (roles.query, stores) {
-            beside.watch(watch_stores(self.around.readiness.part("query"), timelines.clone(), rows.clone()));
-            beside.start("query", self.query(log, timelines, rows).await?);
+            let (service, query) = self.query(log, timelines.clone(), rows.clone()).await?;
+            let (part, figures) = (self.around.readiness.part("query"), QueryFigures::new(&self.around.exporter));
+            beside.watch(watch_query(part, figures, query, (timelines, rows)));
+            beside.start("query", service);
         }
         Ok(beside)
     }
@@ -87,20 +89,22 @@ impl<'a> Shared<'a> {
         Ok((service, collector))
     }
 
-    /// The service that answers.
+    /// The service that answers, and what it answers from.
     async fn query(
         &self,
         log: Arc<dyn Broker>,
         timelines: Arc<dyn Timelines>,
         rows: Arc<dyn Rows>,
-    ) -> squall::Result<Service> {
+    ) -> squall::Result<(Service, QueryState)> {
         let config = self.config;
         let (settings, bounds) = (config.query.service().settings("query")?, config.query.settings()?);
         let lag = LagWatch::start(log, &config.source.topic, &config.source.group, bounds.lag_every);
         let switch = self.around.control.switch(TIMELINES);
         let sources = Sources { timelines, limits: config.timelines.limits(), switch, rows };
-        let routes = query::router(QueryState::new(sources, Some(lag), bounds));
-        Service::bind("query", settings, routes, &self.around).await.map_err(fatal)
+        let query = QueryState::new(sources, Some(lag), bounds);
+        let routes = query::router(query.clone());
+        let service = Service::bind("query", settings, routes, &self.around).await.map_err(fatal)?;
+        Ok((service, query))
     }
 }
 

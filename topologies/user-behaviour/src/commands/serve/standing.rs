@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use squall::guard::BreakerState;
 use squall::service::http::ReadyPart;
 use squall::service::http::metrics::Exporter;
 use squall::service::spill::{DurableStatus, Health};
@@ -12,6 +15,8 @@ use squall::store::{Rows, Timelines};
 use tokio::time::{sleep, timeout};
 
 use crate::collector::Collector;
+use crate::query::QueryState;
+use crate::query::read::Reader;
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(1);
@@ -68,9 +73,48 @@ pub(super) async fn watch_collector(part: ReadyPart, figures: CollectorFigures, 
     }
 }
 
+/// What `/metrics` shows of the query service.
+pub(super) struct QueryFigures {
+    breakers: Family<BreakerLabels, Gauge>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BreakerLabels {
+    store: &'static str,
+    node: u32,
+    interface: &'static str,
+}
+
+impl QueryFigures {
+    pub(super) fn new(exporter: &Exporter) -> Self {
+        let breakers: Family<BreakerLabels, Gauge> = Family::default();
+        let help = "Where the breakers stand: 0 closed, 1 half-open, 2 open";
+        exporter.register(|registry| registry.register("query_breaker", help, breakers.clone()));
+        Self { breakers }
+    }
+
+    fn show(&self, reader: &Reader) {
+        for (store, node, interface, status) in reader.breakers() {
+            let stands = match status.state {
+                BreakerState::Closed => 0,
+                BreakerState::HalfOpen => 1,
+                BreakerState::Open => 2,
+            };
+            let labels = BreakerLabels { store, node: node as u32, interface: interface.as_str() };
+            self.breakers.get_or_create(&labels).set(stands);
+        }
+    }
+}
+
 /// Says again and again whether there is a store to answer from: one is enough.
-pub(super) async fn watch_stores(part: ReadyPart, timelines: Arc<dyn Timelines>, rows: Arc<dyn Rows>) {
+pub(super) async fn watch_query(
+    part: ReadyPart,
+    figures: QueryFigures,
+    query: QueryState,
+    (timelines, rows): (Arc<dyn Timelines>, Arc<dyn Rows>),
+) {
     loop {
+        figures.show(query.reader());
         let there = timeout(PATIENCE, timelines.ping()).await.is_ok_and(|pong| pong.is_ok())
             || timeout(PATIENCE, rows.ping()).await.is_ok_and(|pong| pong.is_ok());
         match there {

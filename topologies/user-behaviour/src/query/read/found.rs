@@ -38,6 +38,20 @@ pub struct Ask {
     pub limit: usize,
 }
 
+impl Interface {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Behaviours, Self::Profile, Self::Batch];
+
+    /// Its label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Behaviours => "behaviours",
+            Self::Profile => "profile",
+            Self::Batch => "batch",
+        }
+    }
+}
+
 impl Ask {
     /// Whether the page may hold `item`, which is one of the user's and business'.
     pub(super) fn takes(&self, item: &Item) -> bool {
