@@ -48,7 +48,7 @@ async fn letters_go_back_and_are_marked() {
     let kafka = Kafka::start().await.unwrap();
     let broker: Arc<dyn Broker> = Arc::new(KafkaBroker::connect(KafkaSettings::new(kafka.url())).await.unwrap());
     ensure(&*broker, "words", 1).await.unwrap();
-    let topics = Topics::of("words", "rows", &[Duration::from_secs(1)]);
+    let topics = Topics::of("words", "rows", 1, &[Duration::from_secs(1)]);
     for (name, partitions) in topics.all().map(|name| (name, 2)).chain([("words.dead", 3), ("lines", 1)]) {
         broker.create_topic(&TopicSpec::new(name, partitions)).await.unwrap();
     }

@@ -6,15 +6,16 @@ use super::SinkState;
 use crate::guard::Verdict;
 use crate::topology::{Class, Error, Layer, Rejected, Result, Sink, TaskInfo};
 
-/// Asks the sink's breaker before each write, and tells it how the write went. Poison is the row's fault and counts
+/// Asks the breaker of a node before each write, and tells it how the write went. Poison is the row's fault and counts
 /// as success: the store did its work.
 #[derive(Debug, Clone)]
-pub(super) struct BreakerLayer(pub(super) Arc<SinkState>);
+pub(super) struct BreakerLayer(pub(super) Arc<SinkState>, pub(super) usize);
 
 /// A sink with a breaker before it.
 #[derive(Debug, Clone)]
 pub(super) struct Tripping<S> {
     state: Arc<SinkState>,
+    node: usize,
     inner: S,
 }
 
@@ -22,7 +23,7 @@ impl<S: Sink> Layer<S> for BreakerLayer {
     type Sink = Tripping<S>;
 
     fn layer(self, inner: S) -> Tripping<S> {
-        Tripping { state: self.0, inner }
+        Tripping { state: self.0, node: self.1, inner }
     }
 }
 
@@ -36,7 +37,7 @@ impl<S: Sink> Sink for Tripping<S> {
     async fn write(&mut self, rows: &[&S::In]) -> Result<Rejected> {
         let clock = self.state.clock();
         let started = clock.now();
-        let permit = self.state.breaker().acquire(started).map_err(|refusal| {
+        let permit = self.state.node(self.node).breaker().acquire(started).map_err(|refusal| {
             Error::new(Class::Refused, format!("the breaker of {} is open: {refusal}", self.state.name()))
         })?;
         let result = self.inner.write(rows).await;

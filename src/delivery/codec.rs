@@ -42,17 +42,20 @@ impl<T> Parcel<T> {
 
 type Decode<T> = dyn Fn(&LogRecord) -> Result<T> + Send + Sync;
 type Version<T> = dyn Fn(&T) -> String + Send + Sync;
+type Node<T> = dyn Fn(&T) -> usize + Send + Sync;
 
 /// How a record that comes back becomes a value again: the topology's own decoding.
 pub struct Codec<T> {
     decode: Arc<Decode<T>>,
     version: Arc<Version<T>>,
+    nodes: usize,
+    node: Arc<Node<T>>,
 }
 
 impl<T> Codec<T> {
     /// Decodes with `decode`. What it cannot decode goes to the dead letters.
     pub fn new(decode: impl Fn(&LogRecord) -> Result<T> + Send + Sync + 'static) -> Self {
-        Self { decode: Arc::new(decode), version: Arc::new(|_| String::new()) }
+        Self { decode: Arc::new(decode), version: Arc::new(|_| String::new()), nodes: 1, node: Arc::new(|_| 0) }
     }
 
     /// Says what a value's version is, for the header that tells people.
@@ -60,6 +63,27 @@ impl<T> Codec<T> {
     pub fn version(mut self, version: impl Fn(&T) -> String + Send + Sync + 'static) -> Self {
         self.version = Arc::new(version);
         self
+    }
+
+    /// Says that the store has so many nodes, and which one of them a value goes to: one that fails takes none of the
+    /// others with it.
+    #[must_use]
+    pub fn nodes(mut self, nodes: usize, node: impl Fn(&T) -> usize + Send + Sync + 'static) -> Self {
+        (self.nodes, self.node) = (nodes.max(1), Arc::new(node));
+        self
+    }
+
+    /// How many nodes the store has.
+    pub(super) fn count_nodes(&self) -> usize {
+        self.nodes
+    }
+
+    /// The node that a value goes to.
+    pub(super) fn node_of(&self, value: &T) -> usize {
+        match self.nodes {
+            1 => 0,
+            nodes => (self.node)(value).min(nodes - 1),
+        }
     }
 
     pub(super) fn decode(&self, record: &LogRecord) -> Result<T> {
@@ -73,7 +97,8 @@ impl<T> Codec<T> {
 
 impl<T> Clone for Codec<T> {
     fn clone(&self) -> Self {
-        Self { decode: self.decode.clone(), version: self.version.clone() }
+        let Self { decode, version, nodes, node } = self;
+        Self { decode: decode.clone(), version: version.clone(), nodes: *nodes, node: node.clone() }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The outermost layer: what the sink did not store becomes durable elsewhere.
 //!
-//! A failure that finds the breaker open, or opens it, is the store's: its rows are parked and no attempt of theirs is
+//! A failure that finds the breaker of its node open, or opens it, is the node's: its rows are parked and no attempt of theirs is
 //! counted. Otherwise the rows that find out whether a store works again, in a long outage the same few, would climb
-//! to the longest levels and at last be given up for what was never their fault. Nor is a row given up by a store that
+//! to the longest levels and at last be given up for what was never their fault. Nor is a row given up by a node that
 //! has stored nothing since that row failed first: it stays in the longest level, however often it was tried.
 //!
 //! A row whose record is meant for other sinks only ([`ONLY_SINKS`](crate::broker::addressed::ONLY_SINKS)) is passed over
@@ -101,13 +101,7 @@ where
 {
     /// [`Sink::write`] of rows that are all meant for this sink.
     async fn write_all(&mut self, rows: &[&Arc<Parcel<T>>]) -> Result<Rejected> {
-        let fresh = rows.iter().any(|row| row.past.first_failure_ms.is_none());
-        let result = if fresh && self.state.leaves_probes_to_retries() {
-            Err(Error::new(Class::Refused, format!("{} is being tried with other rows", self.state.name())))
-        } else {
-            self.inner.write(rows).await
-        };
-        let failed: Vec<(usize, Error)> = match result {
+        let failed: Vec<(usize, Error)> = match self.inner.write(rows).await {
             Ok(rejected) => rejected.into_iter().collect(),
             Err(error) if error.class() == Class::Fatal => return Err(error),
             Err(error) if error.class() == Class::Poison && rows.len() > 1 => return Err(error),
@@ -139,17 +133,23 @@ where
             self.state.counters().recovered(again - failed);
         }
         self.state.fresh(rows.len() - again);
-        if failed.len() < rows.len() {
-            self.state.stored();
+        let (now, mut failed) = (self.state.clock().unix_ms(), failed.iter().map(|(row, _)| *row).peekable());
+        let stored = rows.iter().enumerate().filter(|(at, _)| failed.next_if_eq(at).is_none());
+        // Of a store of one node the first says it all.
+        let most = if self.state.nodes() == 1 { 1 } else { rows.len() };
+        for (_, row) in stored.take(most) {
+            self.state.node(self.codec.node_of(&row.value)).stored(now);
         }
     }
 
     /// Writes rows elsewhere, and returns once all of them are durable.
     async fn divert(&mut self, rows: &[&Arc<Parcel<T>>], failed: impl Iterator<Item = Failed<'_>>) -> Result<()> {
         let mut targets: BTreeMap<Target, Vec<Append>> = BTreeMap::new();
-        let (now, left_alone) = (self.state.clock().unix_ms(), self.state.is_left_alone());
+        let now = self.state.clock().unix_ms();
+        let left_alone: Vec<bool> = (0..self.state.nodes()).map(|node| self.state.is_left_alone(node)).collect();
         for failed in failed {
-            let (target, parked) = self.route(rows[failed.row], &failed, now, left_alone);
+            let node = self.codec.node_of(&rows[failed.row].value);
+            let (target, parked) = self.route(rows[failed.row], &failed, now, (node, left_alone[node]));
             targets.entry(target).or_default().push(parked.to_append());
         }
         for (target, appends) in targets {
@@ -160,8 +160,8 @@ where
                     self.routes.append(topic, appends).await?;
                     self.state.counters().retried(count);
                 }
-                Target::Parked => {
-                    self.routes.append(&self.routes.topics.parked, appends).await?;
+                Target::Parked(node) => {
+                    self.routes.append(&self.routes.topics.parked[node], appends).await?;
                     self.state.counters().parked(count);
                 }
                 Target::Dead => {
@@ -173,8 +173,14 @@ where
         Ok(())
     }
 
-    /// Where a row goes, and as what.
-    fn route(&self, row: &Parcel<T>, failed: &Failed<'_>, now: i64, left_alone: bool) -> (Target, Parked) {
+    /// Where a row of a node, which may be left alone, goes, and as what.
+    fn route(
+        &self,
+        row: &Parcel<T>,
+        failed: &Failed<'_>,
+        now: i64,
+        (node, left_alone): (usize, bool),
+    ) -> (Target, Parked) {
         let past = row.past;
         // Nothing was attempted when it was refused, nothing that says anything about the row when the store is away.
         let is_parked = match failed.class {
@@ -185,10 +191,14 @@ where
         let attempts = past.attempts + u32::from(!is_parked);
         let (levels, first) = (&self.routes.levels, past.first_failure_ms.unwrap_or(now));
         let (target, not_before_ms) = match failed.class {
-            _ if is_parked => (Target::Parked, 0),
+            _ if is_parked => (Target::Parked(node), 0),
             Class::Refused | Class::Retryable => {
                 // A store that has stored nothing since is no reason to give a row up.
-                let longest = levels.delays().len().checked_sub(1).filter(|_| !self.state.has_stored_since(first));
+                let longest = levels
+                    .delays()
+                    .len()
+                    .checked_sub(1)
+                    .filter(|_| !self.state.node(node).has_stored_since(first));
                 match levels.level_of(attempts).or(longest) {
                     Some(level) => {
                         let due = levels.due(attempts, now, entropy_of(&row.record.origin, attempts));
@@ -248,6 +258,7 @@ fn entropy_of(origin: &Origin, attempts: u32) -> u64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Target {
     Level(usize),
-    Parked,
+    /// For this node.
+    Parked(usize),
     Dead,
 }

@@ -70,7 +70,8 @@ impl Gate for LevelGate {
         }
         let (now, budget) = match self.state.accepts() {
             Accepts::Nothing => return Admission { now: 0, wait: self.state.shut_for(self.look) },
-            Accepts::Probes => self.state.allow_probe(),
+            // Whichever node it is for: what is refused is parked.
+            Accepts::Probes => self.state.allow_probe(0),
             Accepts::Rows => self.state.allow_retries(due),
         };
         Admission { now, wait: if now < due { budget.max(Duration::from_millis(1)) } else { wait } }
@@ -81,23 +82,24 @@ impl Gate for LevelGate {
     }
 }
 
-/// Lets parked records go while their sink takes rows, at the rate of the ramp.
+/// Lets parked records go while the node that they are parked for takes rows, at the rate of the ramp.
 pub(super) struct ParkedGate {
     pub(super) state: Arc<SinkState>,
+    pub(super) node: usize,
     pub(super) look: Duration,
 }
 
 impl Gate for ParkedGate {
     fn admit(&self, records: &[LogRecord]) -> Admission {
         self.state.has_retries();
-        match self.state.accepts() {
+        match self.state.accepts_at(self.node) {
             Accepts::Nothing => Admission { now: 0, wait: self.state.shut_for(self.look) },
             Accepts::Probes => {
-                let (now, wait) = self.state.allow_probe();
+                let (now, wait) = self.state.allow_probe(self.node);
                 Admission { now, wait }
             }
             Accepts::Rows => {
-                let (now, wait) = self.state.allow_parked(records.len());
+                let (now, wait) = self.state.allow_parked(self.node, records.len());
                 Admission {
                     now,
                     wait: if now < records.len() { wait.max(Duration::from_millis(1)) } else { wait },

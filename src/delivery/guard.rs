@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::breaker::BreakerLayer;
+use super::by_node::ByNode;
 use super::divert::{Divert, Routes};
 use super::gates::PressureGate;
 use super::pressure::PressureLayer;
@@ -48,7 +49,7 @@ impl Delivery {
         codec: Codec<T>,
         settings: SinkSettings,
     ) -> Guard<T> {
-        let topics = Topics::of(&self.topology, name, &self.settings.levels.delays);
+        let topics = Topics::of(&self.topology, name, codec.count_nodes(), &self.settings.levels.delays);
         let routes = Routes {
             topics,
             dead_letters: self.settings.dead_letters.clone(),
@@ -56,16 +57,16 @@ impl Delivery {
             producer: self.producer.clone(),
         };
         let timeout = settings.timeout;
-        let state = SinkState::new(name, self.clock, switch, &self.settings, settings);
+        let state = SinkState::new(name, self.clock, switch, &self.settings, settings, codec.count_nodes());
         Guard { state: Arc::new(state), routes: Arc::new(routes), codec, timeout, delivery: self.clone() }
     }
 
-    /// Creates the topics of the sink `name` that are missing.
+    /// Creates the topics of the sink `name`, whose store has so many `nodes`, that are missing.
     ///
     /// # Errors
     /// What the log says.
-    pub async fn ensure(&self, name: &str) -> Result<(), BrokerError> {
-        let topics = Topics::of(&self.topology, name, &self.settings.levels.delays);
+    pub async fn ensure(&self, name: &str, nodes: usize) -> Result<(), BrokerError> {
+        let topics = Topics::of(&self.topology, name, nodes, &self.settings.levels.delays);
         topics.ensure(&*self.broker, &self.settings).await
     }
 }
@@ -80,12 +81,12 @@ pub struct Guard<T> {
 }
 
 impl<T: Data + Sync> Guard<T> {
-    /// Puts the layers round `sink`, in the one order that works: divert, switch, pressure, breaker, timeout, trace.
+    /// Puts the layers round `sink`, in the one order that works: divert, switch, pressure, then by node breaker, timeout,
+    /// trace.
     pub fn over<S: Sink<In = Arc<Parcel<T>>>>(&self, sink: S) -> impl Sink<In = Arc<Parcel<T>>> + use<S, T> {
-        let stack = sink
-            .layer(TracedLayer(self.state.name().into()))
-            .layer(TimeoutLayer(self.timeout))
-            .layer(BreakerLayer(self.state.clone()))
+        let timed = sink.layer(TracedLayer(self.state.name().into())).layer(TimeoutLayer(self.timeout));
+        let of_node = |node| timed.clone().layer(BreakerLayer(self.state.clone(), node));
+        let stack = ByNode::new(self.state.clone(), self.codec.clone(), of_node)
             .layer(PressureLayer(self.state.clone()))
             .layer(SwitchLayer(self.state.clone()));
         Divert::new(stack, self.state.clone(), self.routes.clone(), self.codec.clone())

@@ -4,15 +4,19 @@
 //! its own, put together in one order by [`Guard::over`], outermost first:
 //!
 //! ```text
-//! divert ─ switch ─ pressure ─ breaker ─ timeout ─ trace ─ the store
+//! divert ─ switch ─ pressure ─┬─ breaker ─ timeout ─ trace ─ a node of the store
+//!                             └─ …
 //! ```
+//!
+//! A store that has several nodes ([`Codec::nodes`]) has a breaker and parked records for each: one that is away keeps no
+//! row of the others waiting.
 //!
 //! Inner layers only *refuse* ([`Class::Refused`](crate::Class::Refused)) or pass on what the store said. The outermost
 //! alone absorbs it, by writing the record somewhere durable before the tuple settles:
 //!
 //! | what happened | where the record goes |
 //! | --- | --- |
-//! | refused: switched off, breaker open | the sink's *parked* topic, until the sink takes rows again |
+//! | refused: switched off, breaker open | the *parked* topic of the node, until it takes rows again |
 //! | retryable, and the breaker is or becomes open | the same: it is the store that fails, not the record |
 //! | retryable | a *retry level* of the sink: 1 s, 10 s, 1 min, 10 min; each level is a topic of its own |
 //! | retryable, once more than the attempts allow | the dead letters |
@@ -32,6 +36,7 @@
 
 mod automatic;
 mod breaker;
+mod by_node;
 mod codec;
 mod counts;
 mod divert;
@@ -40,6 +45,7 @@ mod gates;
 mod guard;
 mod headers;
 pub mod letters;
+mod node;
 mod parked;
 mod pressure;
 mod queues;

@@ -38,8 +38,7 @@ impl<S: Sink> Sink for Paced<S> {
         }
         let started = self.state.clock().now();
         let result = self.inner.write(rows).await;
-        // A refusal takes no time and says nothing of the store.
-        if !matches!(&result, Err(error) if error.class() == Class::Refused) {
+        if !is_refused(&result, rows.len()) {
             self.state.observe(self.state.clock().now().saturating_sub(started));
         }
         result
@@ -51,5 +50,17 @@ impl<S: Sink> Sink for Paced<S> {
 
     async fn close(&mut self) -> Result<()> {
         self.inner.close().await
+    }
+}
+
+/// Whether no row was even tried, which takes no time and says nothing of the store.
+fn is_refused(result: &Result<Rejected>, rows: usize) -> bool {
+    match result {
+        Ok(rejected) => {
+            !rejected.is_empty()
+                && rejected.len() == rows
+                && rejected.iter().all(|(_, error)| error.class() == Class::Refused)
+        }
+        Err(error) => error.class() == Class::Refused,
     }
 }

@@ -60,22 +60,30 @@ impl Retry {
         let own = guard.topics().levels.iter().cloned();
         let longest = (0..own.len()).map(|level| levels.longest_wait(level));
         let own: Vec<(String, Duration)> = own.zip(longest).collect();
-        let former: Vec<(String, Duration)> = self
-            .existing
-            .iter()
-            .filter_map(|topic| match place_of(&self.delivery.topology, topic)? {
-                (sink, Place::Level(delay)) if sink == state.name() => Some((topic.clone(), delay * 2)),
-                _ => None,
-            })
-            .filter(|(topic, _)| !guard.topics().levels.contains(topic))
-            .collect();
-        for (topic, longest) in own.into_iter().chain(former) {
+        // Those of a former configuration.
+        let known = |topic: &String| guard.topics().all().any(|own| own == topic);
+        let former = self.existing.iter().filter_map(|topic| {
+            let (sink, place) = place_of(&self.delivery.topology, topic)?;
+            (sink == state.name() && !known(topic)).then(|| (topic.clone(), place))
+        });
+        let former: Vec<(String, Place)> = former.collect();
+        let former_levels = former.iter().filter_map(|(topic, place)| match place {
+            Place::Level(delay) => Some((topic.clone(), *delay * 2)),
+            Place::Parked(_) => None,
+        });
+        let former_levels: Vec<(String, Duration)> = former_levels.collect();
+        for (topic, longest) in own.into_iter().chain(former_levels) {
             let waiting = Mutex::new(BTreeMap::new());
             let gate = LevelGate { state: state.clone(), look: settings.look_interval, longest, waiting };
             self.read(guard, topic, Arc::new(gate), stack.clone());
         }
-        let gate = ParkedGate { state: state.clone(), look: settings.look_interval };
-        self.read(guard, guard.topics().parked.clone(), Arc::new(gate), stack);
+        // Where there was one node more, its records go to others now.
+        let former_parked = former.into_iter().filter(|(_, place)| matches!(place, Place::Parked(_)));
+        let parked = guard.topics().parked.iter().cloned().enumerate();
+        for (node, topic) in parked.chain(former_parked.map(|(topic, _)| (0, topic))) {
+            let gate = ParkedGate { state: state.clone(), node, look: settings.look_interval };
+            self.read(guard, topic, Arc::new(gate), stack.clone());
+        }
         self
     }
 

@@ -1,16 +1,14 @@
-//! What all tasks of one sink share: its switch, breaker, gauge and budget.
+//! What all tasks of one sink share: its switch, breakers, gauge and budget.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::automatic::Automatic;
 use super::counts::{Counters, Counts};
-use super::drain::Drain;
+use super::node::NodeState;
 use super::{DeliverySettings, SinkSettings};
-use crate::guard::{
-    BreakerState, Clock, Flip, Level, Load, Mode, Pressure, Reading, Share, SharedBreaker, Switch,
-};
+use crate::guard::{BreakerState, Clock, Flip, Level, Load, Mode, Pressure, Reading, Share, Switch};
 
 /// How many times rarer than a sink with an open breaker one is looked at that is switched off by hand.
 const LOOKS_WHILE_ON: u32 = 50;
@@ -18,7 +16,7 @@ const LOOKS_WHILE_ON: u32 = 50;
 const UNKNOWN: u64 = u64::MAX;
 
 /// What a sink takes now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Accepts {
     /// Nothing: switched off, or its breaker is open.
     Nothing,
@@ -35,14 +33,11 @@ pub struct SinkState {
     clock: Clock,
     switch: Switch,
     auto: Mutex<Automatic>,
-    breaker: SharedBreaker,
-    breaker_changes: AtomicU64,
+    /// At least one.
+    nodes: Box<[NodeState]>,
     pressure: Option<Mutex<Pressure>>,
     server: Mutex<ServerSays>,
     share: Mutex<Share>,
-    drain: Mutex<Drain>,
-    /// When the next record may come back to try the sink, and how long the one after it waits.
-    next_probe: Mutex<Duration>,
     look: Duration,
     lag: AtomicU64,
     slow: AtomicBool,
@@ -50,8 +45,6 @@ pub struct SinkState {
     retries_here: AtomicBool,
     /// For how long probes are left to those.
     probe_grace: Duration,
-    /// When a row was stored last, in milliseconds since the Unix epoch.
-    stored_at_ms: AtomicI64,
     counters: Counters,
 }
 
@@ -69,21 +62,19 @@ impl SinkState {
         switch: Switch,
         common: &DeliverySettings,
         own: SinkSettings,
+        nodes: usize,
     ) -> Self {
+        let nodes = (0..nodes.max(1)).map(|_| NodeState::new(common, &own)).collect();
         Self {
             name: name.to_owned(),
             clock,
             auto: Mutex::new(Automatic::new(own.auto, switch.mode())),
-            stored_at_ms: AtomicI64::new(i64::MIN),
             switch,
             probe_grace: own.breaker.probe_timeout,
-            breaker: SharedBreaker::new(own.breaker),
-            breaker_changes: AtomicU64::new(0),
+            nodes,
             pressure: own.pressure.map(|settings| Mutex::new(Pressure::new(settings))),
             server: Mutex::default(),
             share: Mutex::new(Share::new(common.share)),
-            drain: Mutex::new(Drain::new(common.drain_per_second, common.ramp_step)),
-            next_probe: Mutex::default(),
             look: common.look_interval,
             lag: AtomicU64::new(UNKNOWN),
             slow: AtomicBool::new(false),
@@ -102,47 +93,70 @@ impl SinkState {
         self.counters.read()
     }
 
-    /// What it takes now. A switch in `auto` takes a reading whenever it is asked.
+    /// How many nodes its store has.
+    pub(super) fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// What it takes now: as much as that of its nodes that takes most. A switch in `auto` takes a reading whenever it is
+    /// asked.
     pub fn accepts(&self) -> Accepts {
         let now = self.clock.now();
-        let breaker = match self.breaker_state(now) {
-            BreakerState::Closed => Accepts::Rows,
-            BreakerState::HalfOpen => Accepts::Probes,
-            BreakerState::Open => Accepts::Nothing,
-        };
+        let breakers = self.breakers(now);
+        let accepts = self.switched_to(now, breakers, breakers);
+        if accepts == Accepts::Nothing {
+            self.nodes.iter().for_each(NodeState::shut);
+        }
+        accepts
+    }
+
+    /// What one of its nodes takes now.
+    pub(super) fn accepts_at(&self, node: usize) -> Accepts {
+        let now = self.clock.now();
+        let accepts = self.switched_to(now, self.breakers(now), self.nodes[node].accepts(&self.name, node, now));
+        if accepts == Accepts::Nothing {
+            self.nodes[node].shut();
+        }
+        accepts
+    }
+
+    /// What the breakers of all nodes let through at best.
+    fn breakers(&self, now: Duration) -> Accepts {
+        let accepts = self.nodes.iter().enumerate().map(|(node, state)| state.accepts(&self.name, node, now));
+        accepts.max().unwrap_or(Accepts::Nothing)
+    }
+
+    /// What the switch leaves of what a breaker lets through; `best` is that of all nodes.
+    fn switched_to(&self, now: Duration, best: Accepts, breaker: Accepts) -> Accepts {
         let mode = self.switch.mode();
         lock(&self.auto).positioned(now, mode);
-        let accepts = match mode {
+        match mode {
             Mode::Off => breaker,
             Mode::On => Accepts::Nothing,
-            Mode::Auto => match (self.auto_is_on(now, breaker), breaker) {
+            Mode::Auto => match (self.auto_is_on(now, best), breaker) {
                 // Only probes can close the breaker, without which it never flips back.
                 (true, Accepts::Probes) => Accepts::Probes,
                 (true, _) => Accepts::Nothing,
                 (false, breaker) => breaker,
             },
-        };
-        if accepts == Accepts::Nothing {
-            lock(&self.drain).shut();
         }
-        accepts
     }
 
     /// Whether fresh rows should not even ask: the breaker wants to try a row or two, and those that come back do that.
     /// A fresh row that waited for an answer would hold up all that come after it. When nothing comes back for a while,
     /// fresh rows try all the same.
-    pub(super) fn leaves_probes_to_retries(&self) -> bool {
+    pub(super) fn leaves_probes_to_retries(&self, node: usize) -> bool {
         if !self.retries_here.load(Ordering::Relaxed) || self.switch.mode() == Mode::On {
             return false;
         }
         let now = self.clock.now();
-        let status = self.breaker.status(now);
+        let status = self.nodes[node].breaker().status(now);
         status.state == BreakerState::HalfOpen && now.saturating_sub(status.since) < self.probe_grace
     }
 
-    /// Whether the breaker keeps rows from the store, but for those that find out whether it works again.
-    pub(super) fn is_left_alone(&self) -> bool {
-        self.breaker.status(self.clock.now()).state != BreakerState::Closed
+    /// Whether the breaker keeps rows from the node, but for those that find out whether it works again.
+    pub(super) fn is_left_alone(&self, node: usize) -> bool {
+        self.nodes[node].breaker().status(self.clock.now()).state != BreakerState::Closed
     }
 
     /// Flips of the automatic switch since the last call, oldest first; the latest 16 are kept.
@@ -150,15 +164,9 @@ impl SinkState {
         lock(&self.auto).take_flips()
     }
 
-    /// Whether a row was stored at that time or later, in milliseconds since the Unix epoch: whether the store works,
-    /// as far as this process knows.
-    pub(super) fn has_stored_since(&self, unix_ms: i64) -> bool {
-        self.stored_at_ms.load(Ordering::Relaxed) >= unix_ms
-    }
-
-    /// Rows were stored.
-    pub(super) fn stored(&self) {
-        self.stored_at_ms.fetch_max(self.clock.unix_ms(), Ordering::Relaxed);
+    /// One of the nodes of its store.
+    pub(super) fn node(&self, node: usize) -> &NodeState {
+        &self.nodes[node]
     }
 
     /// Records of this sink come back in this process.
@@ -207,10 +215,6 @@ impl SinkState {
         self.clock
     }
 
-    pub(super) fn breaker(&self) -> &SharedBreaker {
-        &self.breaker
-    }
-
     /// How long a sink that takes nothing is left before it is looked at again: a switch that is on tells of its change
     /// by itself, so it is looked at rarely.
     pub(super) fn shut_for(&self, look: Duration) -> Duration {
@@ -236,33 +240,18 @@ impl SinkState {
         (allowed, share.wait(now))
     }
 
-    /// How many records may come back now to try a sink that takes [`Accepts::Probes`], and when there may be more. One
-    /// a look: the breaker refuses those that come while a probe is under way, and what is refused is parked again.
-    pub(super) fn allow_probe(&self) -> (usize, Duration) {
-        let (now, mut next) = (self.clock.now(), lock(&self.next_probe));
-        if now < *next {
-            return (0, *next - now);
-        }
-        *next = now + self.look;
-        (1, self.look)
+    /// How many records may come back now to try a node that takes [`Accepts::Probes`], and when there may be more.
+    pub(super) fn allow_probe(&self, node: usize) -> (usize, Duration) {
+        self.nodes[node].allow_probe(self.clock.now(), self.look)
     }
 
-    /// How many of `want` parked records may go now, and when there may be more.
-    pub(super) fn allow_parked(&self, want: usize) -> (usize, Duration) {
-        lock(&self.drain).allow(self.clock.now(), want)
+    /// How many of `want` records that are parked for a node may go now, and when there may be more.
+    pub(super) fn allow_parked(&self, node: usize, want: usize) -> (usize, Duration) {
+        self.nodes[node].allow_parked(self.clock.now(), want)
     }
 
     pub(super) fn counters(&self) -> &Counters {
         &self.counters
-    }
-
-    fn breaker_state(&self, now: Duration) -> BreakerState {
-        let status = self.breaker.status(now);
-        if self.breaker_changes.swap(status.changes, Ordering::Relaxed) != status.changes {
-            let reason = &status.reason;
-            tracing::warn!(sink = self.name, state = %status.state, reason, "the breaker changed");
-        }
-        status.state
     }
 
     fn auto_is_on(&self, now: Duration, breaker: Accepts) -> bool {
@@ -281,7 +270,7 @@ fn pause_of(level: Level) -> Duration {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Whole after every statement, so a panic elsewhere does not spoil it.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

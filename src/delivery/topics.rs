@@ -11,23 +11,24 @@ use super::DeliverySettings;
 pub struct Topics {
     /// Retry levels, shortest first: `squall.<topology>.<sink>.retry-<delay>`.
     pub levels: Vec<String>,
-    /// Records that the sink has not been offered: `squall.<topology>.<sink>.parked`.
-    pub parked: String,
+    /// Records that a node of the sink has not been offered, by node: `squall.<topology>.<sink>.parked`, and
+    /// `….parked-<node>` from the second on.
+    pub parked: Vec<String>,
 }
 
 impl Topics {
-    /// Those of `sink` with retries after `delays`.
-    pub fn of(topology: &str, sink: &str, delays: &[Duration]) -> Self {
+    /// Those of `sink`, whose store has so many `nodes`, with retries after `delays`.
+    pub fn of(topology: &str, sink: &str, nodes: usize, delays: &[Duration]) -> Self {
         let prefix = format!("squall.{topology}.{sink}");
         Self {
             levels: delays.iter().map(|delay| format!("{prefix}.retry-{}", label(*delay))).collect(),
-            parked: format!("{prefix}.parked"),
+            parked: (0..nodes.max(1)).map(|node| format!("{prefix}.{}", Place::Parked(node).label())).collect(),
         }
     }
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &str> {
-        self.levels.iter().chain([&self.parked]).map(String::as_str)
+        self.levels.iter().chain(&self.parked).map(String::as_str)
     }
 
     /// Creates those that are missing.
@@ -53,8 +54,8 @@ impl Topics {
 pub enum Place {
     /// A retry level with this delay.
     Level(Duration),
-    /// Records that the sink has not been offered.
-    Parked,
+    /// Records that this node of the sink has not been offered.
+    Parked(usize),
 }
 
 impl Place {
@@ -62,7 +63,8 @@ impl Place {
     pub fn label(self) -> String {
         match self {
             Self::Level(delay) => format!("retry-{}", label(delay)),
-            Self::Parked => "parked".to_owned(),
+            Self::Parked(0) => "parked".to_owned(),
+            Self::Parked(node) => format!("parked-{node}"),
         }
     }
 }
@@ -71,10 +73,11 @@ impl Place {
 pub fn place_of<'a>(topology: &str, topic: &'a str) -> Option<(&'a str, Place)> {
     let rest = topic.strip_prefix("squall.")?.strip_prefix(topology)?.strip_prefix('.')?;
     let (sink, last) = rest.rsplit_once('.')?;
-    let place = match last.strip_prefix("retry-") {
-        Some(delay) => Place::Level(delay_of(delay)?),
-        None if last == "parked" => Place::Parked,
-        None => return None,
+    let place = match (last.strip_prefix("retry-"), last.strip_prefix("parked")) {
+        (Some(delay), _) => Place::Level(delay_of(delay)?),
+        (None, Some("")) => Place::Parked(0),
+        (None, Some(node)) => Place::Parked(node.strip_prefix('-')?.parse().ok().filter(|node| *node > 0)?),
+        (None, None) => return None,
     };
     (!sink.is_empty()).then_some((sink, place))
 }
@@ -106,20 +109,23 @@ mod tests {
     #[test]
     fn topics_say_what_they_hold() {
         let delays = [500, 1_000, 90_000, 600_000, 7_200_000].map(Duration::from_millis);
-        let topics = Topics::of("shop", "rows", &delays);
+        let topics = Topics::of("shop", "rows", 3, &delays);
         let levels = ["500ms", "1s", "90s", "10m", "2h"].map(|label| format!("squall.shop.rows.retry-{label}"));
         assert_eq!(topics.levels, levels);
-        assert_eq!(topics.all().last(), Some("squall.shop.rows.parked"));
+        let parked = ["parked", "parked-1", "parked-2"];
+        assert_eq!(topics.parked, parked.map(|last| format!("squall.shop.rows.{last}")));
         let places: Vec<_> = topics.all().filter_map(|topic| place_of("shop", topic)).collect();
-        let expected =
-            delays.map(|delay| ("rows", Place::Level(delay))).into_iter().chain([("rows", Place::Parked)]);
-        assert_eq!(places, expected.collect::<Vec<_>>());
+        let levels = delays.map(|delay| ("rows", Place::Level(delay)));
+        let parked = [0, 1, 2].map(|node| ("rows", Place::Parked(node)));
+        assert_eq!(places, levels.into_iter().chain(parked).collect::<Vec<_>>());
         assert_eq!(Place::Level(delays[2]).label(), "retry-90s");
         for other in [
             "squall.shop.control",
             "squall.shop.parked",
             "squall.shopping.rows.parked",
             "squall.shop.rows.retry-1x",
+            "squall.shop.rows.parked-0",
+            "squall.shop.rows.parked-x",
         ] {
             assert_eq!(place_of("shop", other), None, "{other}");
         }

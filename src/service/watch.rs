@@ -163,7 +163,7 @@ mod tests {
         crate::control::ensure(&*broker, "words", 1).await.unwrap();
         let settings = DeliverySettings { partitions: 1, ..DeliverySettings::new("dead") };
         let delivery = Delivery::new("words", broker.clone(), Clock::new(), settings).unwrap();
-        delivery.ensure("rows").await.unwrap();
+        delivery.ensure("rows", 1).await.unwrap();
         let codec = Codec::new(|record: &LogRecord| Ok(record.origin.offset));
         let guard = delivery.guard("rows", Switch::new(mode), codec, SinkSettings::default());
         (dir, broker, delivery, guard)
@@ -210,7 +210,7 @@ mod tests {
     async fn what_was_deleted_before_it_came_back_is_passed_over_and_said() {
         let (_dir, embedded, delivery, guard) = stage(Mode::Off).await;
         let broker: Arc<dyn Broker> = embedded.clone();
-        let parked = guard.topics().parked.clone();
+        let parked = guard.topics().parked[0].clone();
         let records = |n: usize| (0..n).map(|_| Append { value: Some("x".into()), ..Append::default() }).collect();
         broker.producer().unwrap().append(&parked, records(5)).await.unwrap();
         broker.reset(&parked, &parked, &[(0, 2)]).await.unwrap();

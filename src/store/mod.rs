@@ -5,7 +5,7 @@
 //!
 //! | family | trait | on servers | embedded |
 //! | --- | --- | --- | --- |
-//! | [`timeline`]: the newest entries and a profile per owner | [`Timelines`] | Redis | memory with snapshot |
+//! | [`timeline`]: the newest entries and a profile per owner | [`Timelines`] | Redis, or a ring of them | memory with snapshot |
 //! | [`row`]: every record, by key, newest version wins | [`Rows`] | MySQL, MariaDB | SQLite |
 //!
 //! Writes are idempotent and confluent: any order, any repetition, any grouping into batches ends in the

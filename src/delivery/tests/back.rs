@@ -64,7 +64,7 @@ async fn what_waits_comes_back_although_the_source_begins_at_its_end() {
     let log = Log::open();
     let world = world(&log, "latest").await;
     let topics = world.guard(0).topics().clone();
-    wait_in(&world, &topics.parked, 0..5).await;
+    wait_in(&world, &topics.parked[0], 0..5).await;
     wait_in(&world, &topics.levels[0], 5..9).await;
     let latest = GroupSettings { start_from: StartFrom::Latest, ..GroupSettings::new("latest.group") };
     bring_back(&world, latest, &[]).await;

@@ -86,7 +86,7 @@ async fn retries_beside_fresh_rows_have_a_fifth_of_the_writes() {
 async fn parked_records_wait_for_the_switch_and_come_back_on_a_ramp() {
     let log = Log::open();
     let (world, guard) = guard(&log);
-    let gate = ParkedGate { state: guard.state().clone(), look: LOOK };
+    let gate = ParkedGate { state: guard.state().clone(), node: 0, look: LOOK };
     world.switches[0].set(Mode::On);
     let records: Vec<_> = (0..100_000).map(|offset| waiting(offset, 0)).collect();
     let admission = gate.admit(&records);

@@ -99,7 +99,7 @@ async fn check_never_early(world: &World, sink: usize, met: &mut Met) {
             met.retried += 1;
         }
     }
-    met.parked += world.records(&topics.parked).await.len() as u64;
+    met.parked += world.records(&topics.parked[0]).await.len() as u64;
     for offer in world.shelves[sink].lock().unwrap().offers.iter().filter(|offer| offer.attempts > 0) {
         let earliest = due[&(offer.value, offer.attempts)];
         assert!(offer.at_ms >= earliest, "{}: {offer:?} was due at {earliest}", SINKS[sink]);

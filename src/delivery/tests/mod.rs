@@ -7,6 +7,7 @@ mod back;
 mod gates;
 mod judge;
 mod letters;
+mod nodes;
 mod routes;
 mod schedules;
 mod traced;

@@ -12,7 +12,7 @@ use crate::topology::{Class, Headers, Origin, Result, Sink};
 
 const START_MS: i64 = 1_700_000_000_000;
 
-fn parcel(value: u64, past: Past) -> Arc<Parcel<u64>> {
+pub(super) fn parcel(value: u64, past: Past) -> Arc<Parcel<u64>> {
     let origin = Origin { topic: "input".into(), partition: 3, offset: 40 + value, attempt: 0 };
     let record = LogRecord {
         origin,
@@ -24,7 +24,7 @@ fn parcel(value: u64, past: Past) -> Arc<Parcel<u64>> {
     Arc::new(Parcel { record, value, past })
 }
 
-fn fresh(values: std::ops::Range<u64>) -> Vec<Arc<Parcel<u64>>> {
+pub(super) fn fresh(values: std::ops::Range<u64>) -> Vec<Arc<Parcel<u64>>> {
     values.map(|value| parcel(value, Past::default())).collect()
 }
 
@@ -34,7 +34,10 @@ async fn world(log: &Log, name: &str, poison: &[u64]) -> World {
     world
 }
 
-async fn write(sink: &mut impl Sink<In = Arc<Parcel<u64>>>, rows: &[Arc<Parcel<u64>>]) -> Result<usize> {
+pub(super) async fn write(
+    sink: &mut impl Sink<In = Arc<Parcel<u64>>>,
+    rows: &[Arc<Parcel<u64>>],
+) -> Result<usize> {
     let rows: Vec<&Arc<Parcel<u64>>> = rows.iter().collect();
     sink.write(&rows).await.map(|rejected| rejected.len())
 }
@@ -65,7 +68,7 @@ async fn each_failure_has_its_place() {
     let dead = world.dead().await;
     assert_eq!(dead["first"].len(), 1);
     assert_eq!((dead["first"][0].class, value_of(&dead["first"][0].record)), (Class::Poison, Some(1)));
-    assert_eq!(world.records(&guard.topics().parked).await.len(), 0);
+    assert_eq!(world.records(&guard.topics().parked[0]).await.len(), 0);
     assert_eq!(guard.state().counts(), Counts { recovered: 0, retried: 1, parked: 0, dead: 1 });
 }
 
@@ -125,7 +128,7 @@ async fn a_sink_that_is_switched_off_is_not_touched_and_its_rows_are_parked() {
     world.switches[0].set(Mode::On);
     assert_eq!(write(&mut sink, &fresh(0..5)).await.unwrap(), 0);
     assert!(world.shelves[0].lock().unwrap().offers.is_empty(), "the store is not touched");
-    let waiting = parked(&world, &guard.topics().parked).await;
+    let waiting = parked(&world, &guard.topics().parked[0]).await;
     assert_eq!(waiting.len(), 5);
     assert!(waiting.iter().all(|p| p.class == Class::Refused && p.record.origin.attempt == 0));
     world.switches[0].set(Mode::Off);
@@ -144,7 +147,7 @@ async fn a_store_that_fails_again_and_again_is_left_alone_then_probed_and_taken_
     }
     assert_eq!(world.shelves[0].lock().unwrap().offers.len(), 4, "after four failures it is left alone");
     assert_eq!(world.records(&guard.topics().levels[0]).await.len(), 3);
-    assert_eq!(world.records(&guard.topics().parked).await.len(), 17, "the fourth opened the breaker");
+    assert_eq!(world.records(&guard.topics().parked[0]).await.len(), 17, "the fourth opened the breaker");
     // It opens for probes, closes, and lets a growing share through.
     for value in 20..200 {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -170,7 +173,7 @@ async fn rows_that_find_the_store_still_away_neither_climb_nor_are_given_up() {
     }
     assert!(world.shelves[0].lock().unwrap().offers.len() > 10, "it was tried");
     assert_eq!(world.records(&guard.topics().levels[1]).await.len(), 3, "before the breaker opened");
-    let waiting = parked(&world, &guard.topics().parked).await;
+    let waiting = parked(&world, &guard.topics().parked[0]).await;
     assert_eq!(waiting.len(), 597);
     assert!(waiting.iter().all(|parked| parked.record.origin.attempt == 1 && parked.not_before_ms == 0));
     assert!(world.dead().await.is_empty());
@@ -191,7 +194,7 @@ async fn a_switch_in_auto_takes_the_store_out_and_brings_it_back() {
         last = value;
     }
     assert!(world.shelves[0].lock().unwrap().stored.contains(&last), "it came back by itself");
-    assert!(!world.records(&guard.topics().parked).await.is_empty(), "it was out of the path");
+    assert!(!world.records(&guard.topics().parked[0]).await.is_empty(), "it was out of the path");
     let flips = guard.state().take_flips();
     assert_eq!(flips.iter().map(|flip| flip.on).collect::<Vec<_>>(), [true, false], "{flips:?}");
     assert!(flips.iter().all(|flip| !flip.reason.is_empty()));

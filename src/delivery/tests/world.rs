@@ -184,7 +184,7 @@ impl World {
             self.broker.create_topic(&TopicSpec::new(name, partitions)).await.unwrap();
         }
         for sink in SINKS {
-            self.delivery().ensure(sink).await.unwrap();
+            self.delivery().ensure(sink, 1).await.unwrap();
         }
         let records = texts.map(|text| Append {
             key: Some(text.clone().into()),

@@ -11,7 +11,7 @@ use crate::service::config::Secret;
 use crate::store::StoreError;
 use crate::store::timeline::memory::{MemorySettings, MemoryTimelines};
 use crate::store::timeline::redis::{RedisSettings, RedisTimelines};
-use crate::store::timeline::{Limits, Timelines};
+use crate::store::timeline::{Limits, RingTimelines, Timelines};
 use crate::topology::{Class, Classify};
 
 /// A thousand years: what "for ever" is in seconds.
@@ -61,12 +61,24 @@ pub struct MemoryConfig {
 #[allow(missing_docs, reason = "each field is described at the settings it overrides")]
 pub struct RedisConfig {
     pub url: Secret,
+    /// Takes the place of `url`: several servers, each with a part of the owners; see [`RingTimelines`].
+    pub nodes: Vec<RedisNode>,
     pub prefix: Option<String>,
     pub connections: Option<usize>,
     pub connect_timeout_ms: Option<u64>,
     pub response_timeout_ms: Option<u64>,
     pub backoff_min_ms: Option<u64>,
     pub backoff_max_ms: Option<u64>,
+}
+
+/// `[[timelines.redis.nodes]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedisNode {
+    /// What decides which owners it has. Stays with the data, whatever the address is.
+    pub name: String,
+    /// Where it is.
+    pub url: Secret,
 }
 
 impl TimelinesConfig {
@@ -84,7 +96,11 @@ impl TimelinesConfig {
                 let store = MemoryTimelines::open_with(&data_dir.join("timelines"), limits, settings)?;
                 Ok(Arc::new(store))
             }
-            TimelinesKind::Redis => Ok(Arc::new(RedisTimelines::connect(self.redis.settings(), limits).await?)),
+            TimelinesKind::Redis => {
+                let store = self.redis(limits)?;
+                store.ping().await?;
+                Ok(store)
+            }
         }
     }
 
@@ -97,9 +113,30 @@ impl TimelinesConfig {
         match self.open(data_dir).await {
             Err(error) if self.kind == TimelinesKind::Redis && error.class() == Class::Retryable => {
                 tracing::warn!(%error, "the timelines are away; they are connected to when they are back");
-                Ok(Arc::new(RedisTimelines::lazy(self.redis.settings(), self.limits())?))
+                self.redis(self.limits())
             }
             result => result,
+        }
+    }
+
+    /// The store on servers, which are connected to with the first call.
+    fn redis(&self, limits: Limits) -> Result<Arc<dyn Timelines>, StoreError> {
+        let lazy = |url: &Secret| Ok(Arc::new(RedisTimelines::lazy(self.redis.settings(url), limits)?));
+        match &*self.redis.nodes {
+            [] => Ok(lazy(&self.redis.url)?),
+            nodes => {
+                let nodes =
+                    nodes.iter().map(|node| Ok((node.name.clone(), lazy(&node.url)? as Arc<dyn Timelines>)));
+                Ok(Arc::new(RingTimelines::new(nodes.collect::<Result<Vec<_>, StoreError>>()?)?))
+            }
+        }
+    }
+
+    /// How many servers share the owners.
+    pub fn nodes(&self) -> usize {
+        match self.kind {
+            TimelinesKind::Memory => 1,
+            TimelinesKind::Redis => self.redis.nodes.len().max(1),
         }
     }
 
@@ -117,8 +154,8 @@ impl TimelinesConfig {
 }
 
 impl RedisConfig {
-    fn settings(&self) -> RedisSettings {
-        let mut settings = RedisSettings::new(self.url.expose());
+    fn settings(&self, url: &Secret) -> RedisSettings {
+        let mut settings = RedisSettings::new(url.expose());
         set(&mut settings.prefix, self.prefix.clone());
         set(&mut settings.connections, self.connections);
         set_ms(&mut settings.connect_timeout, self.connect_timeout_ms);

@@ -148,8 +148,8 @@ pub async fn ensure_topics(broker: &dyn Broker, config: &Config) -> squall::Resu
         }
     }
     let delivery = config.delivery()?;
-    for sink in [TIMELINES, ROWS] {
-        Topics::of(&config.name, sink, &delivery.levels.delays).ensure(broker, &delivery).await?;
+    for (sink, nodes) in [(TIMELINES, config.timelines.nodes()), (ROWS, 1)] {
+        Topics::of(&config.name, sink, nodes, &delivery.levels.delays).ensure(broker, &delivery).await?;
     }
     squall::control::ensure(broker, &config.name, source.replication).await?;
     Ok(())

@@ -173,7 +173,10 @@ pub fn build(parts: &Parts, wiring: Wiring) -> Result<Built, BrokerError> {
     let delivery = Delivery::new(&name, parts.broker.clone(), Clock::new(), delivery)?;
     let codec = Codec::new(move |record: &LogRecord| decode(format, record).poison())
         .version(|decoded: &Decoded| format!("{}/{}", decoded.record().occurred_at, decoded.record().event_id));
-    let timelines = delivery.guard(TIMELINES, handles.timelines, codec.clone(), timelines);
+    let ring = parts.timelines.clone();
+    let of_ring =
+        codec.clone().nodes(ring.nodes(), move |decoded: &Decoded| ring.node_of(&decoded.record().user_id));
+    let timelines = delivery.guard(TIMELINES, handles.timelines, of_ring, timelines);
     let rows = delivery.guard(ROWS, handles.rows, codec, rows);
 
     let to_timelines = timelines.over(TimelineSink::new(parts.timelines.clone(), |r: &Taken| entry(&r.value)));

@@ -42,7 +42,7 @@ pub(super) async fn random_world(random: &mut Random) -> (World, Vec<Record>, Ve
         }
         let mut sinks = [(Standing::Absent, Trace::None); 2];
         for (sink, own) in SINKS.iter().zip(&mut sinks).filter(|_| decodes) {
-            let topics: Vec<String> = Topics::of("shop", sink, &DELAYS).all().map(ToOwned::to_owned).collect();
+            let topics: Vec<String> = Topics::of("shop", sink, 1, &DELAYS).all().map(ToOwned::to_owned).collect();
             own.0 = random.pick(&[Standing::Stored, Standing::Newer, Standing::Expired, Standing::Absent]);
             own.1 = match random.below(7) {
                 0..=2 => Trace::None,
@@ -122,7 +122,7 @@ async fn send_back(world: &World) {
 /// Writes what is to wait again, after everything before it was brought back.
 async fn retain_waiting(world: &World, records: &[Record]) {
     for sink in SINKS {
-        for topic in Topics::of("shop", sink, &DELAYS).all() {
+        for topic in Topics::of("shop", sink, 1, &DELAYS).all() {
             for bounds in world.broker.bounds(topic).await.unwrap() {
                 world.commit(topic, topic, bounds.partition, bounds.latest).await;
             }
@@ -131,7 +131,7 @@ async fn retain_waiting(world: &World, records: &[Record]) {
     for record in records {
         for (at, sink) in SINKS.iter().enumerate() {
             let Trace::Waits(topic) = record.sinks[at].1 else { continue };
-            let topics: Vec<String> = Topics::of("shop", sink, &DELAYS).all().map(ToOwned::to_owned).collect();
+            let topics: Vec<String> = Topics::of("shop", sink, 1, &DELAYS).all().map(ToOwned::to_owned).collect();
             let origin = crate::topology::Origin {
                 topic: "orders".into(),
                 partition: record.place.0,

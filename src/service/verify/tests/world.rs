@@ -93,7 +93,7 @@ impl World {
         broker.create_topic(&TopicSpec::new("orders.dead", 1)).await.unwrap();
         let settings = DeliverySettings::new("orders.dead");
         for sink in SINKS {
-            Topics::of("shop", sink, &DELAYS).ensure(&*broker, &settings).await.unwrap();
+            Topics::of("shop", sink, 1, &DELAYS).ensure(&*broker, &settings).await.unwrap();
         }
         let source = Source {
             broker: broker.clone(),

@@ -61,7 +61,7 @@ async fn stage() -> Stage {
     };
     ensure(&*context.broker, "words", 1).await.unwrap();
     let delays = [1, 10].map(Duration::from_secs);
-    let sinks = ["rows", "timelines"].map(|sink| Topics::of("words", sink, &delays));
+    let sinks = ["rows", "timelines"].map(|sink| Topics::of("words", sink, 1, &delays));
     let topics = sinks.iter().flat_map(Topics::all).map(|name| (name, 2)).chain([(DEAD, 2), ("lines", 2)]);
     for (name, partitions) in topics {
         context.broker.create_topic(&TopicSpec::new(name, partitions)).await.unwrap();

@@ -35,7 +35,7 @@ async fn the_queues_say_what_waits_and_when_it_is_due() {
     ];
     assert_eq!(names, expected.map(|(sink, place, waiting)| (sink, place.to_owned(), waiting)));
     assert_eq!((queues[1].oldest_ms, queues[1].next_due_ms), (Some(START_MS + 1_000), Some(START_MS + 8_000)));
-    assert_eq!((queues[5].place, queues[5].next_due_ms), (Place::Parked, Some(0)));
+    assert_eq!((queues[5].place, queues[5].next_due_ms), (Place::Parked(0), Some(0)));
     let table = retry::as_table(&queues, &switches, START_MS + 6_500).show(false);
     assert!(table.contains("rows       retry-10s  3        5 s ago  in 1.5 s                off\n"), "{table}");
     assert!(table.contains("timelines  parked     1        0 s ago  as the sink takes rows  on\n"), "{table}");

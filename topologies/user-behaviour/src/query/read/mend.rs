@@ -28,7 +28,8 @@ pub(super) struct Mender {
     pub(super) timelines: Arc<dyn Timelines>,
     pub(super) limits: Limits,
     pub(super) switch: Switch,
-    pub(super) timelines_gate: ReadGate,
+    /// By node.
+    pub(super) timelines_gates: Box<[ReadGate]>,
     pub(super) rows: RowReader,
     pub(super) rows_gate: ReadGate,
     pub(super) known: Known,
@@ -69,10 +70,10 @@ impl Mender {
             Some(seed) => seed,
             None => self.rows.page(&self.rows_gate, &newest, Deadline::after(self.rows_gate.patience())).await?,
         };
-        let deadline = Deadline::after(self.timelines_gate.patience());
+        let gate = self.gate(user);
+        let deadline = Deadline::after(gate.patience());
         let whose = (user.as_str(), business.map(CompactString::as_str));
-        let (timelines, gate) = (&self.timelines, &self.timelines_gate);
-        let held = Held::read(timelines, gate, &self.limits, whose, self.limits.keep, deadline).await?;
+        let held = Held::read(&self.timelines, gate, &self.limits, whose, self.limits.keep, deadline).await?;
         let mut all = seed.items.clone();
         let (mut next, mut readable) = (seed.next.clone(), seed.readable);
         if held.lacks(&seed.items, &self.limits) {
@@ -108,13 +109,18 @@ impl Mender {
             let actions: Vec<Cow<'_, str>> = items.iter().map(Item::action).collect();
             let entries: Vec<Entry<'_>> =
                 items.iter().zip(&actions).map(|(item, action)| item.entry(user, action)).collect();
-            let deadline = Deadline::after(self.timelines_gate.patience());
-            let refused = self.timelines_gate.call(deadline, self.timelines.apply(&entries)).await?;
+            let gate = self.gate(user);
+            let deadline = Deadline::after(gate.patience());
+            let refused = gate.call(deadline, self.timelines.apply(&entries)).await?;
             if let Some((_, reason)) = refused.first() {
                 tracing::warn!(user, refused = refused.len(), %reason, "entries of a repair are refused");
             }
         }
         Ok(())
+    }
+
+    fn gate(&self, user: &str) -> &ReadGate {
+        &self.timelines_gates[self.timelines.node_of(user)]
     }
 
     fn queued(&self) -> std::sync::MutexGuard<'_, HashSet<Of>> {

@@ -33,7 +33,7 @@
 //! # Herds
 //!
 //! Concurrent reads of the same rows are one query. How many queries are under way is bounded, also while the timelines are
-//! away, and each interface has its own breaker for each store.
+//! away, and each interface has its own breaker for each node of each store.
 
 mod derive;
 mod found;

@@ -76,7 +76,7 @@ impl Reader {
         deadline: Deadline,
     ) -> Result<Option<squall::store::timeline::Profile>, Away> {
         self.in_path()?;
-        let gate = self.timelines.of(Interface::Profile);
+        let gate = self.timelines_gate(Interface::Profile, user);
         Ok(gate.call(first_half(deadline), self.sources.timelines.profile(user)).await?)
     }
 

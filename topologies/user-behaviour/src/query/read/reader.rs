@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use squall::guard::{Clock, Mode, Switch};
+use squall::guard::{BreakerStatus, Clock, Mode, Switch};
 use squall::service::http::Deadline;
 use squall::service::read::ReadGate;
 use squall::store::timeline::Limits;
@@ -38,7 +38,8 @@ pub struct Sources {
 /// Reads from both stores. Shared by all requests.
 pub struct Reader {
     pub(super) sources: Sources,
-    pub(super) timelines: Gates,
+    /// By node.
+    timelines: Box<[Gates]>,
     pub(super) rows: RowReader,
     pub(super) rows_gates: Gates,
     pub(super) known: Known,
@@ -48,7 +49,7 @@ pub struct Reader {
     clock: Clock,
 }
 
-/// The ways of the interfaces to a store.
+/// The ways of the interfaces to a store, or to one of its nodes.
 pub(super) struct Gates([ReadGate; 3]);
 
 impl Gates {
@@ -70,14 +71,19 @@ impl Gates {
 impl Reader {
     /// Asks nothing yet.
     pub fn new(sources: Sources, settings: QuerySettings) -> Self {
-        let (timelines, rows_gates) = (Gates::new("redis", settings.redis), Gates::new("mysql", settings.mysql));
+        let nodes = 0..sources.timelines.nodes();
+        let timelines: Box<[Gates]> = nodes.map(|_| Gates::new("redis", settings.redis)).collect();
+        let rows_gates = Gates::new("mysql", settings.mysql);
         let rows = RowReader::new(sources.rows.clone(), sources.limits.keep.max(MAX_LIMIT));
         let known = Known::new(settings.known_users, settings.confirm, settings.negative);
         let mender = Mender {
             timelines: sources.timelines.clone(),
             limits: sources.limits,
             switch: sources.switch.clone(),
-            timelines_gate: timelines.of(Interface::Behaviours).beside(settings.repair_step),
+            timelines_gates: timelines
+                .iter()
+                .map(|node| node.of(Interface::Behaviours).beside(settings.repair_step))
+                .collect(),
             rows: rows.clone(),
             rows_gate: rows_gates
                 .of(Interface::Behaviours)
@@ -91,6 +97,15 @@ impl Reader {
         };
         let (mender, last) = (Arc::new(mender), Last::new(settings.stale_bytes, settings.stale));
         Self { sources, timelines, rows, rows_gates, known, mender, last, settings, clock: Clock::wall() }
+    }
+
+    /// Where the breakers stand: of which store, which of its nodes, for whom.
+    pub fn breakers(&self) -> impl Iterator<Item = (&'static str, usize, Interface, BreakerStatus)> {
+        let timelines = self.timelines.iter().enumerate().map(|(node, gates)| ("redis", node, gates));
+        let all = timelines.chain([("mysql", 0, &self.rows_gates)]);
+        all.flat_map(|(store, node, gates)| {
+            Interface::ALL.map(|interface| (store, node, interface, gates.of(interface).status()))
+        })
     }
 
     /// A page of a user's list; with `stale` also an earlier answer that is not older.
@@ -160,9 +175,14 @@ impl Reader {
         self.in_path()?;
         let limit = if ask.is_plain() { ask.limit } else { self.sources.limits.keep };
         let whose = (ask.user.as_str(), ask.business.as_deref());
-        let gate = self.timelines.of(interface);
+        let gate = self.timelines_gate(interface, &ask.user);
         let deadline = first_half(deadline);
         Ok(Held::read(&self.sources.timelines, gate, &self.sources.limits, whose, limit, deadline).await?)
+    }
+
+    /// The way to the timelines of a user.
+    pub(super) fn timelines_gate(&self, interface: Interface, user: &str) -> &ReadGate {
+        self.timelines[self.sources.timelines.node_of(user)].of(interface)
     }
 
     /// Whether the timelines may be asked.

@@ -51,8 +51,8 @@ pub(crate) async fn count(broker: &dyn Broker, config: &Config) -> u64 {
 /// All topics that records wait in, with the sink that they wait for.
 fn topics(config: &Config) -> impl Iterator<Item = (&'static str, String)> {
     let delays: Vec<Duration> = config.delivery().unwrap().levels.delays;
-    [TIMELINES, ROWS].into_iter().flat_map(move |sink| {
-        Topics::of(NAME, sink, &delays).all().map(|topic| (sink, topic.to_owned())).collect::<Vec<_>>()
+    [(TIMELINES, config.timelines.nodes()), (ROWS, 1)].into_iter().flat_map(move |(sink, nodes)| {
+        Topics::of(NAME, sink, nodes, &delays).all().map(|topic| (sink, topic.to_owned())).collect::<Vec<_>>()
     })
 }
 
