@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// Chooses the records and the moments.
     #[arg(long)]
     seed: Option<u64>,
+    /// Records of the backlog of scenario 11; 8,000, in full size five million.
+    #[arg(long, value_name = "RECORDS")]
+    pub(crate) backlog: Option<u64>,
     /// Names the scenarios and runs none.
     #[arg(long)]
     pub(crate) list: bool,
@@ -30,6 +33,9 @@ pub(crate) struct Args {
     /// The part of it that fills the disk.
     #[arg(long, hide = true)]
     pub(crate) fill: Option<PathBuf>,
+    /// The part of it that fills the disk with a spill.
+    #[arg(long, hide = true)]
+    pub(crate) fill_spill: Option<PathBuf>,
     #[command(flatten)]
     libtest: Libtest,
 }

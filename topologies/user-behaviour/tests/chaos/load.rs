@@ -29,7 +29,8 @@ struct Orders {
 /// The task that appends.
 pub(crate) struct Load {
     orders: Arc<Orders>,
-    task: JoinHandle<()>,
+    /// Until it has ended.
+    task: Option<JoinHandle<()>>,
 }
 
 impl Load {
@@ -44,7 +45,7 @@ impl Load {
         let (topic, inbox) = (topic.to_owned(), orders.clone());
         let task =
             tokio::spawn(async move { append(&*producer, &topic, &ledger, traffic, rate as f64, &inbox).await });
-        Self { orders, task }
+        Self { orders, task: Some(task) }
     }
 
     /// Sends this many records as fast as possible, beside the rate.
@@ -52,17 +53,21 @@ impl Load {
         self.orders.burst.fetch_add(records, Ordering::Relaxed);
     }
 
-    /// Ends after the append under way; says how many records were never answered for.
+    /// Ends after the append under way, if it has not; says how many records were never answered for.
     pub(crate) async fn stop(&mut self) -> u64 {
         self.orders.stopped.store(true, Ordering::Relaxed);
-        (&mut self.task).await.unwrap();
+        if let Some(task) = self.task.take() {
+            task.await.unwrap();
+        }
         self.orders.unanswered.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Load {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 

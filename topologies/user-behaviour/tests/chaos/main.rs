@@ -13,6 +13,7 @@
 //! | [`workers`] | worker processes: killed, stopped, brought back; their memory |
 //! | [`watch`] | what the group has committed, and whether that ever goes back |
 //! | [`probe`] | how long a record takes until it can be read, in each store |
+//! | [`query_service`] [`queries`] | a query service, and questions to it at a rate |
 //! | [`stage`] | all of these together, and the final reckoning |
 //! | [`scenarios`] | the faults |
 
@@ -23,6 +24,8 @@ mod ledger;
 mod load;
 mod outcome;
 mod probe;
+mod queries;
+mod query_service;
 mod scenarios;
 mod servers;
 mod stage;
@@ -36,14 +39,14 @@ mod support;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use args::{Args, Form};
+use args::Args;
 use clap::Parser;
 use outcome::Outcome;
 use scenarios::Scenario;
 use servers::Lab;
 
 /// Longest that a scenario may take before it counts as hung.
-const LIMIT: [Duration; 2] = [Duration::from_secs(240), Duration::from_secs(3600)];
+const LIMIT: [Duration; 2] = [Duration::from_secs(240), Duration::from_secs(7200)];
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -53,6 +56,9 @@ fn main() -> ExitCode {
     }
     if let Some(dir) = &args.fill {
         return runtime.block_on(scenarios::disk_full::fill(dir, args.seed()));
+    }
+    if let Some(dir) = &args.fill_spill {
+        return runtime.block_on(scenarios::disk_full::spill::fill(dir));
     }
     let chosen = match args.chosen() {
         Ok(chosen) => chosen,
@@ -65,13 +71,14 @@ fn main() -> ExitCode {
         chosen.iter().for_each(|scenario| println!("{}: test", scenario.name()));
         return ExitCode::SUCCESS;
     }
-    let passed = runtime.block_on(run(&chosen, args.form(), args.seed()));
+    let passed = runtime.block_on(run(&chosen, &args));
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Runs them one after the other. One that panics fails and takes its servers with it; the next starts new ones.
-async fn run(chosen: &[Scenario], form: Form, seed: u64) -> bool {
-    let (mut lab, mut passed) = (Lab::new(form, seed), true);
+async fn run(chosen: &[Scenario], args: &Args) -> bool {
+    let (form, seed, new) = (args.form(), args.seed(), || Lab::new(args.form(), args.seed(), args.backlog));
+    let (mut lab, mut passed) = (new(), true);
     for scenario in chosen.iter().copied() {
         eprintln!("=== {}, {form} form, seed {seed}", scenario.name());
         let began = Instant::now();
@@ -86,7 +93,7 @@ async fn run(chosen: &[Scenario], form: Form, seed: u64) -> bool {
                 outcome
             }
             Err(panic) => {
-                lab = Lab::new(form, seed);
+                lab = new();
                 Outcome::failed(panic.to_string())
             }
         };

@@ -1,5 +1,6 @@
 //! The servers of a run, and its folder.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,13 +16,15 @@ use super::support::cluster::overrides;
 pub(crate) struct Lab {
     pub(crate) form: Form,
     pub(crate) seed: u64,
+    /// Records of a backlog, where that is not the scenario's own number.
+    pub(crate) backlog: Option<u64>,
     dir: TempDir,
     servers: Option<Servers>,
 }
 
 impl Lab {
-    pub(crate) fn new(form: Form, seed: u64) -> Self {
-        Self { form, seed, dir: tempfile::tempdir().unwrap(), servers: None }
+    pub(crate) fn new(form: Form, seed: u64, backlog: Option<u64>) -> Self {
+        Self { form, seed, backlog, dir: tempfile::tempdir().unwrap(), servers: None }
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -43,6 +46,8 @@ pub(crate) struct Servers {
     /// What workers reach Kafka through, where a scenario says so.
     pub(crate) kafka_proxy: FaultProxy,
     pub(crate) redis: Redis,
+    /// Those of a ring, once a scenario needs one.
+    ring: Vec<Redis>,
     pub(crate) mariadb: MariaDb,
 }
 
@@ -52,13 +57,6 @@ impl Servers {
         // In the full form they have the room that servers for one have: with less, millions of records make them write
         // pages and logs anew all the time.
         let (pool_mib, log, rewrite) = form.pick((256, "64M", "64mb"), (3072, "1G", "8gb"));
-        // A killed process leaves what it wrote with the operating system: no sync is needed to survive that.
-        let redis = RedisOptions {
-            append_only: true,
-            arguments: ["--appendfsync", "no", "--auto-aof-rewrite-min-size", rewrite].map(Into::into).to_vec(),
-            ready_timeout: Duration::from_secs(60),
-            ..RedisOptions::default()
-        };
         let mariadb = MariaDbOptions {
             flush_log_at_commit: 2,
             buffer_pool_mib: pool_mib,
@@ -66,9 +64,9 @@ impl Servers {
             ..MariaDbOptions::default()
         };
         let (kafka, kafka_proxy) = Kafka::start_behind_proxy(KafkaOptions::default()).await.unwrap();
-        let redis = Redis::start_own(redis).await.unwrap();
+        let redis = Redis::start_own(redis(rewrite)).await.unwrap();
         let mariadb = MariaDb::start_own(mariadb).await.unwrap();
-        Self { kafka, kafka_proxy, redis, mariadb }
+        Self { kafka, kafka_proxy, redis, ring: Vec::new(), mariadb }
     }
 
     /// Overrides for a scenario with topics, keys and a database called `name`, past all proxies.
@@ -77,6 +75,35 @@ impl Servers {
         let kafka = self.kafka.direct_address().expect("it stands behind a proxy");
         overrides(name, &kafka, self.redis.url(), &database)
     }
+
+    /// [`overrides`](Self::overrides) with a ring of so many nodes; one is the Redis of all scenarios.
+    pub(crate) async fn overrides_of_ring(&mut self, name: &str, nodes: usize) -> Vec<String> {
+        let mut overrides = self.overrides(name).await;
+        if nodes > 1 {
+            let node = |(at, redis): (usize, &Redis)| format!("{{ name = \"n{at}\", url = \"{}\" }}", redis.url());
+            let nodes: Vec<String> = self.ring(nodes).await.iter().enumerate().map(node).collect();
+            overrides.push(format!("timelines.redis.nodes=[{}]", nodes.join(", ")));
+        }
+        overrides
+    }
+
+    /// The nodes of a ring.
+    pub(crate) async fn ring(&mut self, nodes: usize) -> &mut [Redis] {
+        while self.ring.len() < nodes {
+            self.ring.push(Redis::start_own(redis("64mb")).await.unwrap());
+        }
+        &mut self.ring[..nodes]
+    }
+}
+
+/// A killed process leaves what it wrote with the operating system: no sync is needed to survive that.
+fn redis(rewrite: &str) -> RedisOptions {
+    RedisOptions {
+        append_only: true,
+        arguments: ["--appendfsync", "no", "--auto-aof-rewrite-min-size", rewrite].map(Into::into).to_vec(),
+        ready_timeout: Duration::from_secs(60),
+        ..RedisOptions::default()
+    }
 }
 
 /// How many rows the server at `url` was asked to write since it started; `None` when it does not answer.
@@ -84,6 +111,24 @@ pub(crate) async fn row_writes(url: &str) -> Option<u64> {
     let mut connection = MySqlConnection::connect(url).await.ok()?;
     let row = sqlx::query("show global status like 'Handler_write'").fetch_one(&mut connection).await.ok()?;
     row.try_get::<String, _>(1).ok()?.parse().ok()
+}
+
+/// The users that have rows in the database at `url`.
+pub(crate) async fn users(url: &str) -> Vec<String> {
+    let mut connection = MySqlConnection::connect(url).await.unwrap();
+    let sql = "select distinct cast(user_id as char) from behaviour order by 1";
+    let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Entries that the timelines of each user of the database at `url` must hold, for those that have rows: where none is too
+/// old, the newest 200 of each business.
+pub(crate) async fn kept(url: &str) -> BTreeMap<String, u64> {
+    let mut connection = MySqlConnection::connect(url).await.unwrap();
+    let sql = "select cast(user_id as char), cast(sum(least(n, 200)) as unsigned) from \
+        (select user_id, business, count(*) as n from behaviour group by user_id, business) as per_line group by user_id";
+    let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
 /// Rows in the table of the database at `url`, and the sum of their times; `None` when the server does not answer.

@@ -16,7 +16,8 @@ use super::ledger::Ledger;
 use super::load::Load;
 use super::outcome::Outcome;
 use super::probe::{Phase, Probe};
-use super::servers::{Lab, row_writes, rows_and_times};
+use super::query_service::QueryService;
+use super::servers::{Lab, row_writes, rows_and_times, users};
 use super::support::cluster::{args, config};
 use super::support::process::run as run_binary;
 use super::support::verify::{Verdict, verify_seeing, waiting};
@@ -30,6 +31,8 @@ pub(crate) struct Plan {
     /// Of its topics, group, keys and database; `[a-z0-9_]`.
     pub(crate) name: String,
     pub(crate) workers: usize,
+    /// Nodes of Redis; one that all scenarios share, or a ring.
+    pub(crate) nodes: usize,
     /// Records a second.
     pub(crate) rate: u64,
     pub(crate) users: u64,
@@ -47,6 +50,7 @@ impl Plan {
         Self {
             name: name.to_owned(),
             workers: 3,
+            nodes: 1,
             rate,
             users: 5000,
             revised: 0.1,
@@ -93,7 +97,7 @@ impl Stage {
         let dir = lab.dir().join(&plan.name);
         create_data_dir(&dir).unwrap();
         let (form, seed) = (lab.form, lab.seed);
-        let mut overrides = lab.servers().await.overrides(&plan.name).await;
+        let mut overrides = lab.servers().await.overrides_of_ring(&plan.name, plan.nodes).await;
         overrides.push(format!("source.session_timeout_ms={}", plan.session.as_millis()));
         let mut own = overrides.clone();
         // The harness wants to know soon.
@@ -162,6 +166,29 @@ impl Stage {
     /// How many rows there are and the sum of their times; `None` while the server does not answer.
     pub(crate) async fn rows_now(&self) -> Option<(u64, i128)> {
         rows_and_times(self.config.rows.mysql.url.expose()).await
+    }
+
+    /// Adds no more records, and waits until those that there are have come everywhere.
+    pub(crate) async fn quiet(&mut self) {
+        self.load.stop().await;
+        self.recovery().await;
+        self.brought_back().await;
+    }
+
+    /// All users that have rows, and whether this node of the ring has their timelines.
+    pub(crate) async fn users_of(&self, node: usize) -> Vec<(String, bool)> {
+        let timelines = open_timelines(&self.config, &self.dir).await.unwrap();
+        let users = users(self.config.rows.mysql.url.expose()).await;
+        let there = |user: String| {
+            let there = timelines.node_of(&user) == node;
+            (user, there)
+        };
+        users.into_iter().map(there).collect()
+    }
+
+    /// A query service over the same stores.
+    pub(crate) fn query_service(&self) -> QueryService {
+        QueryService::start(&self.dir.join("query"), &self.overrides)
     }
 
     /// Records that wait because their store was away.

@@ -24,9 +24,10 @@ const SPOUT: &str = "behaviour";
 
 pub(super) async fn run(lab: &mut Lab) -> Outcome {
     let (form, mut outcome) = (lab.form, Outcome::default());
+    let records = lab.backlog.unwrap_or(form.pick(8_000, 5_000_000));
     let stage = Stage::open(lab, Plan::new("chaos11", form.pick(200, 5_000))).await;
     stage.flow(Phase::Before, form.pick(Duration::from_secs(3), Duration::from_secs(60))).await;
-    let backlog = pile_up(&stage, form.pick(8_000, 5_000_000), &mut outcome).await;
+    let backlog = pile_up(&stage, records, &mut outcome).await;
     outcome.set("backlog", backlog);
     // In the short form slowly, so that the kills find it at work; in the full one it takes its share from live traffic.
     let (chunk, share) = form.pick(("500", "1"), ("50000", "0.5"));
@@ -62,6 +63,8 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     );
     outcome.demand(status["lost"].as_array().is_some_and(Vec::is_empty), "the job has lost records");
     judge_freshness(&stage, form, &mut outcome);
+    // The reckoning over millions of records takes long: what is known by now is told.
+    eprintln!("so far: {}", outcome.to_json());
     stage.conclude(&mut outcome).await;
     outcome
 }

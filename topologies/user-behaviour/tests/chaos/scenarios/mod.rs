@@ -8,6 +8,8 @@
 //! | 4 | the group's coordinator is black-holed for 60 s | commits only grow |
 //! | 5 | MariaDB is killed, away for 60 s | timelines as fresh as before, caught up within 60 s |
 //! | 6 | replies of MariaDB are dropped | nothing is counted twice |
+//! | 7 | one node of Redis is stopped for 60 s | answers at most twice as slow, none fails for users of other nodes |
+//! | 8 | one node of Redis loses all it has | one pass of reads brings 99.9 % of its lists back |
 //! | 9 | both stores are away for 5 min | memory flat, no dead letters, everything stored afterwards |
 //! | 10 | a switch is flipped every second while its store is down | the last value survives a restart |
 //! | 11 | workers are killed that bring a backlog beside live traffic | every record of it, fresh ones as fresh as before |
@@ -22,6 +24,8 @@ mod collector_killed;
 mod coordinator_black_holed;
 pub(crate) mod disk_full;
 mod mysql_killed;
+mod node_stopped;
+mod node_wiped;
 mod poison;
 mod replies_dropped;
 mod switch_flipped;
@@ -40,6 +44,8 @@ pub(crate) enum Scenario {
     CoordinatorBlackHoled,
     MysqlKilled,
     RepliesDropped,
+    NodeStopped,
+    NodeWiped,
     BothStoresDown,
     SwitchFlipped,
     BackfillKilled,
@@ -50,13 +56,15 @@ pub(crate) enum Scenario {
 
 impl Scenario {
     /// All, by number.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::WorkerKilled,
         Self::WorkerStopped,
         Self::BrokerKilled,
         Self::CoordinatorBlackHoled,
         Self::MysqlKilled,
         Self::RepliesDropped,
+        Self::NodeStopped,
+        Self::NodeWiped,
         Self::BothStoresDown,
         Self::SwitchFlipped,
         Self::BackfillKilled,
@@ -74,6 +82,8 @@ impl Scenario {
             Self::CoordinatorBlackHoled => 4,
             Self::MysqlKilled => 5,
             Self::RepliesDropped => 6,
+            Self::NodeStopped => 7,
+            Self::NodeWiped => 8,
             Self::BothStoresDown => 9,
             Self::SwitchFlipped => 10,
             Self::BackfillKilled => 11,
@@ -92,6 +102,8 @@ impl Scenario {
             Self::CoordinatorBlackHoled => "chaos_04_the_coordinator_is_black_holed",
             Self::MysqlKilled => "chaos_05_mysql_is_killed_and_comes_back",
             Self::RepliesDropped => "chaos_06_replies_of_mysql_are_dropped",
+            Self::NodeStopped => "chaos_07_a_node_of_redis_is_stopped",
+            Self::NodeWiped => "chaos_08_a_node_of_redis_is_wiped",
             Self::BothStoresDown => "chaos_09_both_stores_are_down",
             Self::SwitchFlipped => "chaos_10_a_switch_is_flipped_every_second",
             Self::BackfillKilled => "chaos_11_a_backlog_is_brought_by_workers_that_are_killed",
@@ -109,6 +121,8 @@ impl Scenario {
             Self::CoordinatorBlackHoled => coordinator_black_holed::run(lab).await,
             Self::MysqlKilled => mysql_killed::run(lab).await,
             Self::RepliesDropped => replies_dropped::run(lab).await,
+            Self::NodeStopped => node_stopped::run(lab).await,
+            Self::NodeWiped => node_wiped::run(lab).await,
             Self::BothStoresDown => both_stores_down::run(lab).await,
             Self::SwitchFlipped => switch_flipped::run(lab).await,
             Self::BackfillKilled => backfill_killed::run(lab).await,

@@ -1,8 +1,10 @@
-//! 13: the disk of the embedded log is full. What was acknowledged is there, what fails says why, and with room again
+//! 13: the disk of the embedded log is full, and that of the collector's spill. What was acknowledged is there, what fails says why, and with room again
 //! everything is stored.
 //!
 //! The disk is a small one in memory, which takes the right to mount one: root's, or that of a user namespace. Where
 //! neither is given, a limit on the size of files stands for it, and the line says so.
+
+pub(crate) mod spill;
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
@@ -133,6 +135,7 @@ async fn steps(disk: Disk, dir: &Path, seed: u64) -> Outcome {
     outcome.demand(lost == 0, format!("{lost} records are lost"));
     outcome.demand(verdict.is_complete(), format!("{verdict:?}"));
     turn_switch(disk, dir, &mut outcome);
+    fill_spill(disk, dir, &mut outcome).await;
     outcome
 }
 
@@ -175,6 +178,18 @@ fn turn_switch(disk: Disk, dir: &Path, outcome: &mut Outcome) {
     } else {
         refusal(disk, &turned, "the switch", outcome);
     }
+}
+
+/// The spill beside all that, with little room and with much.
+async fn fill_spill(disk: Disk, dir: &Path, outcome: &mut Outcome) {
+    if disk == Disk::Mounted {
+        mount(&format!("remount,size={}k", used_kib(dir) + SMALL_MIB * 1024 / 2), dir);
+    }
+    let told = spill::fill_up(disk, dir, outcome);
+    if disk == Disk::Mounted {
+        mount(&format!("remount,size={LARGE_MIB}m"), dir);
+    }
+    spill::reckon(dir, &told, outcome).await;
 }
 
 /// The one line that a command must end with when there is no room.
