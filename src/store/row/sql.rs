@@ -40,14 +40,20 @@ pub(super) fn find(dialect: Dialect, table: &Table) -> String {
 }
 
 /// The rows of `keys` keys.
+///
+/// The primary key is named: with other indexes beside it that begin alike, an optimiser looks into each of them for each key
+/// before it begins, which takes twenty times as long as the answer (MariaDB 10.11, 400 keys: 37 ms and 1.8 ms).
 pub(super) fn find_many(dialect: Dialect, table: &Table, keys: usize) -> String {
     let columns = names(dialect, table.columns());
     let from = quote(dialect, table.name());
     let key = format!("({})", list(table.keys(), |_| "?".to_owned()));
     let listed = vec![key; keys].join(",");
     // SQLite takes a list of rows only as a query.
-    let values = if dialect == Dialect::Sqlite { "VALUES " } else { "" };
-    format!("SELECT {columns} FROM {from} WHERE ({}) IN ({values}{listed})", names(dialect, table.keys()))
+    let (hint, values) = match dialect {
+        Dialect::MySql => (" FORCE INDEX (PRIMARY)", ""),
+        Dialect::Sqlite => ("", "VALUES "),
+    };
+    format!("SELECT {columns} FROM {from}{hint} WHERE ({}) IN ({values}{listed})", names(dialect, table.keys()))
 }
 
 /// Rows by key, after a key or from the start. Bound are the cells of [`range_bindings`], then the limit.
@@ -254,7 +260,7 @@ mod tests {
         );
         assert_eq!(
             find_many(Dialect::MySql, &table(), 2),
-            "SELECT `a`,`b`,`v`,`w`,`x` FROM `t` WHERE (`a`,`b`) IN ((?,?),(?,?))"
+            "SELECT `a`,`b`,`v`,`w`,`x` FROM `t` FORCE INDEX (PRIMARY) WHERE (`a`,`b`) IN ((?,?),(?,?))"
         );
         assert!(find_many(Dialect::Sqlite, &table(), 2).ends_with("WHERE (\"a\",\"b\") IN (VALUES (?,?),(?,?))"));
         assert_eq!(count(Dialect::Sqlite, &table()), "SELECT COUNT(*) FROM \"t\"");

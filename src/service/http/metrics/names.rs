@@ -4,12 +4,12 @@
 //! | --- | --- | --- |
 //! | `squall_http_requests_total` | `server`, `route`, `method`, `status` | requests answered; `status` is `2xx` and so on, `gone` when the caller left first; `route` is `unmatched` where there is none |
 //! | `squall_http_request_duration_seconds` | `server`, `route`, `method` | histogram from the end of the headers to the start of the answer |
-//! | `squall_http_problems_total` | `server`, `code` | answers that were none, by the code of the problem: `rate_limited`, `overloaded`, `unauthorized` and so on |
 //! | `squall_http_requests_in_flight` | `server` | requests that run |
 //! | `squall_http_body_bytes` | `server` | bytes of the bodies of requests that are held |
 //! | `squall_http_connections` | `server` | connections that are open |
 //! | `squall_http_connections_opened_total` | `server` | connections that were taken |
 //! | `squall_http_connections_refused_total` | `server` | connections closed at once, since their address has too many |
+//! | `squall_http_problems_total` | `server`, `code` | answers that were none, by the code of the problem: `rate_limited`, `overloaded`, `unauthorized` and so on |
 //! | `squall_http_connections_cut_total` | `server`, `phase` | connections whose caller was too slow, by what it was slow at: `handshake`, `headers`, `idle`, `write`; a slow body is a `408` |
 //! | `squall_http_certificate_reloads_total` | `server`, `result` | new certificates that were `taken` or `refused` |
 //! | `squall_operator_tuples_in_total` | `topology`, `operator` | tuples taken |
