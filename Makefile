@@ -44,12 +44,19 @@ loom: ## Every interleaving of the ack tree and the shared breaker
 mutants: install-test ## Takes one rule after another out of the code and lists the tests that notice; MUTANTS=name picks
 	scripts/mutants.sh $(MUTANTS)
 
-bench: install-test kafka ## Benchmarks beside bare loops; BENCH=identity, wordcount, pipeline or catch-up runs one
-ifeq ($(filter pipeline% catch-up,$(BENCH)),)
+# By the part of the name before a dash.
+SERVICES = collector% query% freshness
+PIPELINE = pipeline% catch-up
+
+bench: install-test kafka ## Benchmarks beside bare loops; BENCH=identity, wordcount, pipeline, catch-up, collector, query or freshness runs one
+ifeq ($(filter $(SERVICES) $(PIPELINE),$(BENCH)),)
 	BENCH=$(BENCH) $(CARGO) bench -p squall --bench engine
 endif
-ifneq ($(filter pipeline% catch-up,$(or $(BENCH),pipeline)),)
+ifneq ($(filter $(PIPELINE),$(or $(BENCH),pipeline)),)
 	BENCH=$(BENCH) $(CARGO) bench -p user-behaviour --bench pipeline
+endif
+ifneq ($(filter $(SERVICES),$(or $(BENCH),query)),)
+	BENCH=$(BENCH) $(CARGO) bench -p user-behaviour --bench services
 endif
 
 kafka: ## The jars of the Kafka that tests and services run

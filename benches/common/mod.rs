@@ -41,13 +41,14 @@ impl Figures {
             "repeats": self.ours.len(),
         });
         println!("{line}");
+        let (unit, of) = if ours < 1e5 { ("k", 1e3) } else { ("M", 1e6) };
         eprintln!(
-            "{:<24} {:>8.2} M/s ({:.2}–{:.2})   bare {:>8.2} M/s   ratio {:.2}",
+            "{:<24} {:>8.2} {unit}/s ({:.2}–{:.2})   bare {:>8.2} {unit}/s   ratio {:.2}",
             self.name,
-            ours / 1e6,
-            self.ours[0] / 1e6,
-            self.ours[self.ours.len() - 1] / 1e6,
-            bare / 1e6,
+            ours / of,
+            self.ours[0] / of,
+            self.ours[self.ours.len() - 1] / of,
+            bare / of,
             ours / bare
         );
     }

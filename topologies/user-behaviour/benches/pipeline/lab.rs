@@ -11,6 +11,7 @@ use user_behaviour::open::open;
 use user_behaviour::settings::{Config, PROFILES};
 use user_behaviour::topology::Parts;
 
+use super::cpu::cpu;
 use super::data::{Data, settings};
 use super::proof::prove;
 
@@ -151,16 +152,4 @@ impl Lab {
 fn runtime(threads: usize) -> Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(threads).enable_all().build().expect("a runtime")
-}
-
-/// CPU time that a process has used; none for a server that somebody else owns.
-fn cpu(pid: Option<u32>) -> Duration {
-    let ticks = || {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid?)).ok()?;
-        let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
-        let mut ticks = || fields.next()?.parse::<u64>().ok();
-        Some(ticks()? + ticks()?)
-    };
-    // A tick is 10 ms on every Linux that Rust runs on.
-    Duration::from_millis(ticks().unwrap_or_default() * 10)
 }

@@ -8,6 +8,8 @@
 mod bare;
 #[path = "../../../../benches/common/mod.rs"]
 mod common;
+#[path = "../shared/cpu.rs"]
+mod cpu;
 mod data;
 mod lab;
 mod ours;
