@@ -13,7 +13,7 @@ pub(super) fn timeline(values: Vec<Bytes>) -> Result<Vec<StoredEntry>, StoreErro
     while let (Some(line), Some(id), Some(at), Some(body)) =
         (values.next(), values.next(), values.next(), values.next())
     {
-        entries.push(StoredEntry { line: text(&line)?, id: text(&id)?, at_ms: number(&at)?, body });
+        entries.push(StoredEntry { line: owned(line)?, id: owned(id)?, at_ms: number(&at)?, body });
     }
     Ok(entries)
 }
@@ -89,7 +89,11 @@ fn number(bytes: &[u8]) -> Result<i64, StoreError> {
 }
 
 fn text(bytes: &[u8]) -> Result<String, StoreError> {
-    String::from_utf8(bytes.to_vec()).map_err(|_| unreadable("a text is not utf-8"))
+    owned(bytes.to_vec())
+}
+
+fn owned(bytes: Bytes) -> Result<String, StoreError> {
+    String::from_utf8(bytes).map_err(|_| unreadable("a text is not utf-8"))
 }
 
 fn unreadable(reason: &str) -> StoreError {

@@ -10,6 +10,9 @@ use squall::service::read::GateSettings;
 /// Records of a page at most, and where the caller does not say.
 pub(crate) const MAX_LIMIT: usize = 200;
 pub(crate) const DEFAULT_LIMIT: usize = 20;
+/// Calls that a breaker judges by. So few that a node that hangs is left alone after fifty questions that waited for it: of
+/// all calls of ten seconds, half would be hundreds.
+const BREAKER_CALLS: usize = 100;
 /// Users of one question at most.
 pub(crate) const MAX_USERS: usize = 100;
 
@@ -52,7 +55,8 @@ pub struct QueryConfig {
 pub struct QuerySettings {
     /// Time of a request that comes without a deadline; 1 s.
     pub request: Duration,
-    /// Calls to the timelines: 100 ms each (`redis_step_ms`), 4,096 at a time (`max_redis_in_flight`), and `[query.breaker]`.
+    /// Calls to each node of the timelines: 100 ms each (`redis_step_ms`), 4,096 at a time (`max_redis_in_flight`), and
+    /// `[query.breaker]`, which judges by the last 100 calls unless it says otherwise.
     pub redis: GateSettings,
     /// Calls to the rows: 500 ms each (`mysql_step_ms`), 8 at a time (`max_mysql_in_flight`; more than the pool of
     /// the rows has connections only wait there), for one of which a call waits
@@ -95,7 +99,8 @@ impl QueryConfig {
     /// # Errors
     /// The first value that bounds nothing or cannot be meant, by its key.
     pub fn settings(&self) -> squall::Result<QuerySettings> {
-        let breaker = self.breaker.settings("query.breaker")?;
+        let mut breaker = self.breaker.settings("query.breaker")?;
+        breaker.window_calls = self.breaker.window_calls.unwrap_or(BREAKER_CALLS);
         let settings = QuerySettings {
             request: ms("request_ms", self.request_ms, 1_000, 1)?,
             redis: GateSettings {

@@ -72,6 +72,8 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
 /// Has records pile up while the spout rests; how many it is behind.
 async fn pile_up(stage: &Stage, records: u64, outcome: &mut Outcome) -> u64 {
     outcome.demand(stage.ask(&["spout", "pause", SPOUT, "--json"]).is_some(), "the spout was not paused");
+    // What is sent while the spout rests waits for that: it is no measure of how fresh records were.
+    stage.probe.phase(Phase::After);
     let before: u64 = stage.watch.now().await.ends.iter().sum();
     stage.load.burst(records);
     let limit = stage.form.pick(LIMIT[0], LIMIT[1]);
