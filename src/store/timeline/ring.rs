@@ -5,7 +5,8 @@
 //! alone. Names stay with the data, whatever the address is: a server that moves keeps its owners.
 //!
 //! Nothing is written twice. While a node is away its owners are served from the rows, and what is written for them is
-//! parked; a node that comes back empty is filled by reads, through the versioned write. An owner that moved leaves its old
+//! parked; of a node that comes back empty, the query service fills each list that it finds short, through the versioned
+//! write. An owner that moved leaves its old
 //! timeline behind until that expires; one that moves back later finds it, and the versions decide.
 
 use std::sync::Arc;
