@@ -76,6 +76,14 @@ pub enum BrokerError {
         /// The bound in milliseconds.
         after_ms: u64,
     },
+    /// What was under way was given up, and can be tried again. Whether it had an effect is unknown.
+    #[error("{what} was interrupted: {reason}")]
+    Interrupted {
+        /// What was under way.
+        what: String,
+        /// What interrupted it.
+        reason: String,
+    },
     /// The servers cannot be reached.
     #[error("cannot reach kafka at {address}: {reason}; is it running, and is `broker.kafka.bootstrap` right?")]
     Unreachable {
@@ -150,7 +158,9 @@ impl Classify for BrokerError {
     fn class(&self) -> Class {
         match self {
             Self::TooLarge { .. } => Class::Poison,
-            Self::Timeout { .. } | Self::Unreachable { .. } | Self::Remote { .. } => Class::Retryable,
+            Self::Timeout { .. } | Self::Interrupted { .. } | Self::Unreachable { .. } | Self::Remote { .. } => {
+                Class::Retryable
+            }
             Self::Kafka { source, .. } => super::kafka::class_of(source),
             Self::UnknownTopic { .. }
             | Self::UnknownPartition { .. }

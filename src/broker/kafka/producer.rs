@@ -1,4 +1,8 @@
 //! One producer a process.
+//!
+//! An idempotent producer that lost track of what the broker has of it cannot go on: librdkafka refuses everything from then
+//! on. Another one takes its place. What was under way may be in the log or not, as after a timeout, and is appended again by
+//! whoever is responsible for it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +14,7 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, NoCustomPartitioner, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, NoCustomPartitioner, Producer as _, ProducerContext, ThreadedProducer};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -22,11 +26,13 @@ use super::{config, error};
 use crate::broker::{Append, BrokerError, Position, Producer};
 use crate::topology::BoxFuture;
 
+type Client = ThreadedProducer<Deliveries>;
+
 /// How long an append that found the queue full waits at most before it looks again.
 const FULL_RETRY: Duration = Duration::from_millis(20);
 
 pub(super) struct KafkaProducer {
-    producer: ThreadedProducer<Deliveries>,
+    client: Mutex<Arc<Client>>,
     room: Arc<Notify>,
     lookup: Arc<Lookup>,
     settings: Arc<KafkaSettings>,
@@ -39,9 +45,8 @@ pub(super) struct KafkaProducer {
 impl KafkaProducer {
     pub(super) fn start(settings: &Arc<KafkaSettings>, lookup: &Arc<Lookup>) -> Result<Self, BrokerError> {
         let room = Arc::new(Notify::new());
-        let producer = config::create(&config::producer(settings)?, Deliveries { room: Arc::clone(&room) })?;
         Ok(Self {
-            producer,
+            client: Mutex::new(open(settings, &room)?),
             room,
             lookup: Arc::clone(lookup),
             settings: Arc::clone(settings),
@@ -57,16 +62,17 @@ impl KafkaProducer {
         let patience = self.settings.delivery_timeout;
         let deadline = Instant::now() + patience;
         let places = self.places(topic, &records).await?;
+        let client = Arc::clone(&lock(&self.client));
         let (call, delivered) = Call::open(records.len());
         for (index, (record, partition)) in records.into_iter().zip(places).enumerate() {
             let ticket = Box::new(Ticket { call: Arc::clone(&call), index });
-            self.enqueue(topic, record, partition, ticket, deadline).await?;
+            self.enqueue(&client, topic, record, partition, ticket, deadline).await?;
         }
         let outcome = timeout_at(deadline, delivered).await;
         let outcome = outcome.map_err(|_| error::timeout("an append", patience))?;
         // Every ticket is answered by librdkafka, at the latest when the producer goes.
         let outcome = outcome.map_err(|_| BrokerError::Closed { what: "the producer" })?;
-        outcome.map_err(|error| self.undelivered(topic, error))
+        outcome.map_err(|error| self.undelivered(&client, topic, error))
     }
 
     /// The partition of each record, where it is not the key that decides. Nothing is enqueued when one record
@@ -104,6 +110,7 @@ impl KafkaProducer {
     /// Hands a record over, waiting for room in the queue until the deadline.
     async fn enqueue(
         &self,
+        client: &Arc<Client>,
         topic: &str,
         record: Append,
         partition: Option<u32>,
@@ -117,12 +124,12 @@ impl KafkaProducer {
         message.timestamp = record.timestamp_ms;
         message.headers = native_headers(&record);
         loop {
-            let (error, back) = match self.producer.send(message) {
+            let (error, back) = match client.send(message) {
                 Ok(()) => return Ok(()),
                 Err(refused) => refused,
             };
             if error.rdkafka_error_code() != Some(Code::QueueFull) {
-                return Err(self.undelivered(topic, error));
+                return Err(self.undelivered(client, topic, error));
             }
             if Instant::now() >= deadline {
                 return Err(error::timeout("room in the producer's queue", self.settings.delivery_timeout));
@@ -132,13 +139,49 @@ impl KafkaProducer {
         }
     }
 
-    fn undelivered(&self, topic: &str, source: KafkaError) -> BrokerError {
+    fn undelivered(&self, client: &Arc<Client>, topic: &str, source: KafkaError) -> BrokerError {
+        if let Some((code, reason)) = client.client().fatal_error()
+            && has_lost_track(code)
+        {
+            let what = format!("an append to topic `{topic}`");
+            return self.replace(client, &reason).err().unwrap_or(BrokerError::Interrupted { what, reason });
+        }
         if error::is_unknown_topic(&source) {
             lock(&self.topics).remove(topic);
             return BrokerError::UnknownTopic { topic: topic.to_owned() };
         }
         error::failed(&self.settings, format!("cannot append to topic `{topic}`"), source)
     }
+
+    /// Puts another client in the place of this one, unless that was done.
+    fn replace(&self, given_up: &Arc<Client>, reason: &str) -> Result<(), BrokerError> {
+        let mut client = lock(&self.client);
+        if Arc::ptr_eq(&client, given_up) {
+            let old = std::mem::replace(&mut *client, open(&self.settings, &self.room)?);
+            drop(client);
+            tracing::warn!(reason, "the producer lost track of what the broker has; another one takes its place");
+            // The last one that has it waits for its thread.
+            tokio::task::spawn_blocking(move || drop(old));
+        }
+        Ok(())
+    }
+}
+
+fn open(settings: &KafkaSettings, room: &Arc<Notify>) -> Result<Arc<Client>, BrokerError> {
+    let deliveries = Deliveries { room: Arc::clone(room) };
+    Ok(Arc::new(config::create(&config::producer(settings)?, deliveries)?))
+}
+
+/// Whether a client that has ended for this reason may be followed by another: not one that lacks a permission.
+fn has_lost_track(code: Code) -> bool {
+    matches!(
+        code,
+        Code::OutOfOrderSequenceNumber
+            | Code::UnknownProducerId
+            | Code::InvalidProducerIdMapping
+            | Code::InvalidProducerEpoch
+            | Code::Inconsistent
+    )
 }
 
 impl Producer for KafkaProducer {

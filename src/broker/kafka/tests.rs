@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::inbox::{Event, Inbox, NO_EPOCH, Place};
+use rdkafka::mocking::MockCluster;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
 use super::settings::is_secret;
 use super::{KafkaBroker, KafkaSettings};
-use crate::broker::{BrokerError, Fetched};
+use crate::broker::{Append, Broker, BrokerError, Fetched};
 use crate::topology::{Class, Classify, Origin, Record};
 
 fn fetched(partition: u32, offsets: std::ops::Range<u64>) -> Fetched {
@@ -129,6 +132,28 @@ async fn refused_properties_are_named_without_their_secrets() {
     // A private key that is none.
     let error = connect("ssl.key.pem").await;
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+}
+
+/// A server cannot be told to forget a producer; librdkafka's own imitation of one can.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_lost_track_is_followed_by_another() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("t", 1, 1).unwrap();
+    let settings = KafkaSettings::new(cluster.bootstrap_servers());
+    let producer = KafkaBroker::connect(settings).await.unwrap().producer().unwrap();
+    let append = async || {
+        let record = Append { key: Some("k".into()), value: Some("v".into()), ..Append::default() };
+        producer.append("t", vec![record]).await
+    };
+    append().await.unwrap();
+    for _ in 0..2 {
+        let lost = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+        cluster.request_errors(RDKafkaApiKey::Produce, &[lost]);
+        let error = append().await.unwrap_err();
+        assert!(matches!(error, BrokerError::Interrupted { .. }), "{error:?}");
+        assert_eq!(error.class(), Class::Retryable);
+        append().await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ fn variant(error: &BrokerError) -> usize {
         BrokerError::Kafka { .. } => 14,
         BrokerError::Io { .. } => 15,
         BrokerError::Remote { .. } => 16,
+        BrokerError::Interrupted { .. } => 17,
     }
 }
 
@@ -57,7 +58,8 @@ fn exact() -> Vec<BrokerError> {
         BrokerError::Io { context: "open".into(), source: std::io::Error::from_raw_os_error(28) },
         BrokerError::Io { context: "open".into(), source: std::io::Error::other("of its own") },
         BrokerError::Io { context: "open".into(), source: ErrorKind::PermissionDenied.into() },
-        BrokerError::Remote { socket: path, reason },
+        BrokerError::Remote { socket: path, reason: reason.clone() },
+        BrokerError::Interrupted { what: "an append".into(), reason },
     ]
 }
 
@@ -87,7 +89,7 @@ fn round(error: &BrokerError) -> BrokerError {
 
 #[test]
 fn every_variant_comes_back_with_its_class_and_its_text() {
-    let mut seen = [false; 17];
+    let mut seen = [false; 18];
     for error in exact() {
         let back = round(&error);
         assert_eq!((variant(&back), back.class()), (variant(&error), error.class()));
@@ -99,7 +101,7 @@ fn every_variant_comes_back_with_its_class_and_its_text() {
         assert_eq!((variant(&back), back.class()), (variant(&error), error.class()), "{error:?}");
         seen[variant(&error)] = true;
     }
-    assert_eq!(seen, [true; 17], "a variant has no sample");
+    assert_eq!(seen, [true; 18], "a variant has no sample");
 }
 
 #[test]

@@ -99,6 +99,7 @@ pub(in super::super) fn put_error(buf: &mut Vec<u8>, error: &BrokerError) {
             put_path(buf, 16, socket);
             put_text(buf, reason);
         }
+        BrokerError::Interrupted { what, reason } => put_texts(buf, 17, &[what, reason]),
     }
 }
 
@@ -147,6 +148,7 @@ pub(in super::super) fn read_error(from: &mut Reader<'_>) -> Option<BrokerError>
             BrokerError::Io { context, source }
         }
         16 => BrokerError::Remote { socket: path(from)?, reason: text(from)? },
+        17 => BrokerError::Interrupted { what: text(from)?, reason: text(from)? },
         _ => return None,
     })
 }
