@@ -74,7 +74,7 @@ impl Service {
             None => shell,
         };
         let app = shell
-            .before_body(CheckLayer::new(apps))
+            .before_body(limits.keys(apps))
             .before_body(limits.layer())
             .after_body(Shed::new(shed).layer())
             .wrap(routes);

@@ -1,6 +1,7 @@
 //! Keys of apps.
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Borrow;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,6 +32,12 @@ impl AppId {
     }
 }
 
+impl Borrow<str> for AppId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl From<&str> for AppId {
     fn from(id: &str) -> Self {
         Self(id.into())
@@ -38,13 +45,15 @@ impl From<&str> for AppId {
 }
 
 /// The keys by which callers say which app they are. As a [`Check`] it puts the [`AppId`] into the request's extensions,
-/// or answers `401`: for a key that nobody knows, for more than one, and for none where one is required.
+/// or answers `401`: for a key that nobody knows, for more than one, and for none where one is required. Into those of a
+/// request without a key, where that is allowed, it puts itself: what comes in may still claim to be of an app that has keys.
 #[derive(Clone)]
 pub struct AppKeys(Arc<Known>);
 
 struct Known {
     /// By the hash of the key: how long looking one up takes says something of the hash, and nothing of the key.
     apps: HashMap<Digest, AppId>,
+    ids: HashSet<AppId>,
     required: bool,
 }
 
@@ -64,7 +73,13 @@ impl AppKeys {
                 return Err(BadSecret::Twice { name: app.to_owned(), other: other.as_str().to_owned() });
             }
         }
-        Ok(Self(Arc::new(Known { apps, required })))
+        let ids = apps.values().cloned().collect();
+        Ok(Self(Arc::new(Known { apps, ids, required })))
+    }
+
+    /// Whether the app of this id has a key.
+    pub fn has(&self, id: &str) -> bool {
+        self.0.ids.contains(id)
     }
 
     /// Which app has this key.
@@ -91,8 +106,9 @@ impl Check for AppKeys {
             (Some(_), Some(_)) => Err(refused("send one `x-app-key`, not several")),
         };
         request.headers_mut().remove(APP_KEY);
-        if let Some(app) = app? {
-            request.extensions_mut().insert(app);
+        match app? {
+            Some(app) => _ = request.extensions_mut().insert(app),
+            None => _ = request.extensions_mut().insert(self.clone()),
         }
         Ok(())
     }
@@ -105,7 +121,7 @@ fn refused(detail: &str) -> Box<Response> {
 /// Which apps there are, and nothing of their keys.
 impl fmt::Debug for AppKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let apps: BTreeSet<&str> = self.0.apps.values().map(AppId::as_str).collect();
+        let apps: BTreeSet<&str> = self.0.ids.iter().map(AppId::as_str).collect();
         f.debug_struct("AppKeys").field("apps", &apps).field("required", &self.0.required).finish()
     }
 }

@@ -84,6 +84,11 @@ impl Limits {
         of(Dimension::App, app.take(of_app, now))
     }
 
+    /// Whether an address may be told that its key is refused. That counts then, for the address alone.
+    pub(super) fn guess(&self, address: IpAddr) -> Result<(), Reached> {
+        of(Dimension::Ip, self.0.ip.take(self.network(address), self.0.clock.now()))
+    }
+
     /// What an address counts for: an IPv4 address for itself, also when it is written as one of IPv6.
     fn network(&self, address: IpAddr) -> IpAddr {
         match address.to_canonical() {

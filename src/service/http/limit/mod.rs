@@ -15,6 +15,9 @@
 //! counted in from the last to the first. Only when others use up one of them in between, which takes nanoseconds, those
 //! after it are used up for nothing; never is more let pass than a limit says.
 //!
+//! A request whose key is refused counts for its address alone, where [`Limits::keys`] looks at the keys: so nobody guesses
+//! at keys faster than he may ask.
+//!
 //! The limits have the names above among the control records, where an operator changes them while the service runs.
 
 mod dimension;
@@ -25,5 +28,6 @@ mod settings;
 mod tests;
 
 pub use dimension::{Dimension, Reached};
+pub use layer::Guarded;
 pub use limits::{Caller, Limits};
 pub use settings::LimitSettings;

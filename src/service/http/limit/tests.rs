@@ -19,7 +19,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::guard::{Clock, KeyedSettings, Limit};
 use crate::service::http::Peer;
-use crate::service::http::auth::AppId;
+use crate::service::http::auth::{AppId, AppKeys};
 
 fn limit(per_second: u32, burst: u32) -> Option<Limit> {
     Some(Limit::new(per_second, burst).unwrap())
@@ -91,6 +91,40 @@ async fn callers_are_told_apart_as_they_should_be() {
     };
     assert_eq!([ask("10.0.0.1"), ask("10.0.0.2"), ask("::ffff:10.0.0.1")], [true, true, false]);
     assert_eq!([ask("2001:db8::1"), ask("2001:db8::2"), ask("2001:db8:0:1::1")], [true, false, true]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_are_guessed_no_faster_than_an_address_may_ask() {
+    let settings = LimitSettings { ip: limit(1, 3), service: limit(1, 3), ..LimitSettings::default() };
+    let limits = Limits::fixed(&settings, Clock::new());
+    let key = crate::service::config::Secret::from("a-long-enough-key");
+    let keys = AppKeys::new([("shop", &key)], true).unwrap();
+    let router = Router::new()
+        .route("/", get(|app: axum::Extension<AppId>| async move { app.as_str().to_owned() }))
+        .layer(limits.layer())
+        .layer(limits.keys(keys));
+    let ask = async |key: Option<&str>, host: u8| {
+        let mut request = Request::get("/").body(Body::empty()).unwrap();
+        request.extensions_mut().insert(Peer(IpAddr::V4(Ipv4Addr::new(10, 0, 0, host))));
+        if let Some(key) = key {
+            request.headers_mut().insert("x-app-key", key.parse().unwrap());
+        }
+        router.clone().oneshot(request).await.unwrap()
+    };
+    assert_eq!(ask(Some("another-key"), 1).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(ask(None, 1).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(ask(Some("a-third-key"), 1).await.status(), StatusCode::UNAUTHORIZED);
+    for key in [Some("a-fourth-key"), None, Some("a-long-enough-key")] {
+        let refused = ask(key, 1).await;
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS, "{key:?}");
+        assert!(refused.headers().contains_key(RETRY_AFTER));
+    }
+    // Another address has its own, and the service as a whole has not been used up.
+    for _ in 0..3 {
+        assert_eq!(ask(Some("a-long-enough-key"), 2).await.status(), StatusCode::OK);
+    }
+    tokio::time::advance(Duration::from_secs(3)).await;
+    assert_eq!(ask(Some("a-long-enough-key"), 1).await.status(), StatusCode::OK);
 }
 
 fn router(settings: &LimitSettings) -> Router {

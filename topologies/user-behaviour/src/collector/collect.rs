@@ -8,14 +8,13 @@ use bytes::Bytes;
 use squall::Headers;
 use squall::broker::Append;
 use squall::guard::Clock;
-use squall::service::http::auth::AppId;
 use squall::service::http::{Deadline, Problem, TRACEPARENT, TraceContext};
 use squall::service::spill::DurableProducer;
 
 use super::answer::{none_accepted, not_durable, not_split};
 use super::dedup::{Dedup, Key};
 use super::split::{Framing, split};
-use super::verdict::{Verdict, judge};
+use super::verdict::{Caller, Verdict, judge};
 use super::{Accepted, CollectorSettings};
 use crate::format::{BehaviourJson, Format, VERSION_HEADER};
 use crate::record::Decoded;
@@ -39,7 +38,7 @@ struct Inner {
 /// Who sends a body, and how long there is.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sender {
-    pub(super) app: Option<AppId>,
+    pub(super) caller: Caller,
     pub(super) trace: Option<TraceContext>,
     pub(super) deadline: Option<Deadline>,
 }
@@ -73,7 +72,7 @@ impl Collector {
     pub(super) async fn take(&self, body: &[u8], framing: Framing, sender: &Sender) -> Result<Accepted, Problem> {
         let inner = &*self.0;
         let records = split(body, framing, inner.settings.max_records).map_err(not_split)?;
-        let Verdict { taken, rejected } = judge(&records, sender.app.as_ref(), inner.clock.unix_ms());
+        let Verdict { taken, rejected } = judge(&records, &sender.caller, inner.clock.unix_ms());
         inner.rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
         if taken.is_empty() {
             return Err(none_accepted(&rejected));

@@ -29,6 +29,9 @@
 //! - `503` `log_unavailable` with `Retry-After` when the log is away and the disk in front of it full; `504`
 //!   `deadline_exceeded`. Nothing is promised then: send the same again, with the same event ids.
 //!
+//! With the key of an application only its own records are taken; without one, where that is allowed, those of applications
+//! that have no key: the others are refused by `app_id`.
+//!
 //! `POST /v1/beacon` is for `navigator.sendBeacon`: `text/plain` or JSON, the same bodies and the same durability,
 //! `204` instead of `202`, for a browser that is leaving reads no answer.
 //!
@@ -58,4 +61,4 @@ pub use config::CollectorConfig;
 pub use cors::cors;
 pub use router::router;
 pub use settings::CollectorSettings;
-pub use verdict::{Verdict, judge};
+pub use verdict::{Caller, Verdict, judge};

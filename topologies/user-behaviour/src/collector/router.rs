@@ -3,17 +3,19 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{Extensions, StatusCode};
 use axum::routing::post;
-use squall::service::http::auth::AppId;
+use squall::service::http::auth::{AppId, AppKeys};
 use squall::service::http::{Deadline, Problem, TraceContext};
 
 use super::collect::Sender;
 use super::split::Framing;
+use super::verdict::Caller;
 use super::{Accepted, Collector, body};
 
 /// The routes of a collector; see the [module](super). Takes from the request's extensions, where they are there, the
-/// [`AppId`] whose records alone are taken, the [`Deadline`] and the [`TraceContext`].
+/// [`AppId`] whose records alone are taken, or the [`AppKeys`] of those whose records are not, the [`Deadline`] and the
+/// [`TraceContext`].
 pub fn router(collector: Collector) -> Router {
     Router::new().route("/v1/behaviours", post(behaviours)).route("/v1/beacon", post(beacon)).with_state(collector)
 }
@@ -30,10 +32,18 @@ async fn collect(collector: &Collector, request: Request<Body>, plain_allowed: b
     let (parts, body) = request.into_parts();
     let framing: Framing = body::framing(&parts.headers, plain_allowed)?;
     let sender = Sender {
-        app: parts.extensions.get::<AppId>().cloned(),
+        caller: caller(&parts.extensions),
         trace: parts.extensions.get::<TraceContext>().copied(),
         deadline: parts.extensions.get::<Deadline>().copied(),
     };
     let body = body::read(&parts.headers, body, collector.settings().max_body_bytes).await?;
     collector.take(&body, framing, &sender).await
+}
+
+fn caller(extensions: &Extensions) -> Caller {
+    match (extensions.get::<AppId>(), extensions.get::<AppKeys>()) {
+        (Some(app), _) => Caller::App(app.clone()),
+        (None, Some(keys)) => Caller::NoKey(keys.clone()),
+        (None, None) => Caller::Anybody,
+    }
 }

@@ -1,6 +1,6 @@
 //! Each record taken, or refused.
 
-use squall::service::http::auth::AppId;
+use squall::service::http::auth::{AppId, AppKeys};
 
 use super::Rejected;
 use crate::format::{BehaviourJson, DecodeError, Format};
@@ -15,21 +15,45 @@ pub struct Verdict {
     pub rejected: Vec<Rejected>,
 }
 
-/// Reads each record in the newest version of the format and checks it at the time `now_ms`; with an `app`, only records
-/// of that application are taken. Pure.
-pub fn judge(records: &[&[u8]], app: Option<&AppId>, now_ms: i64) -> Verdict {
+/// Who sends records, and so whose they may be.
+#[derive(Debug, Clone, Default)]
+pub enum Caller {
+    /// Nobody has a key.
+    #[default]
+    Anybody,
+    /// This application: its own records alone.
+    App(AppId),
+    /// One without a key: records of applications that have none.
+    NoKey(AppKeys),
+}
+
+impl Caller {
+    /// Why a record of this application is not taken from this caller.
+    fn refuses(&self, app_id: &str) -> Option<String> {
+        match self {
+            Self::App(app) if app.as_str() != app_id => {
+                Some(format!("must be `{}`, the application that the key belongs to", app.as_str()))
+            }
+            Self::NoKey(keys) if keys.has(app_id) => {
+                Some("is that of an application that has a key: send it as `x-app-key`".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reads each record in the newest version of the format and checks it at the time `now_ms`. Pure.
+pub fn judge(records: &[&[u8]], caller: &Caller, now_ms: i64) -> Verdict {
     let mut verdict = Verdict::default();
     let version = *BehaviourJson.versions().end();
     for (index, record) in records.iter().enumerate() {
         let decoded = BehaviourJson.decode(version, record);
         match decoded.and_then(|record| Ok(Decoded::new(record, now_ms)?)) {
-            Ok(decoded) => match app.filter(|app| app.as_str() != decoded.record().app_id) {
+            Ok(decoded) => match caller.refuses(&decoded.record().app_id) {
                 None => verdict.taken.push(decoded),
-                Some(app) => verdict.rejected.push(Rejected {
-                    index,
-                    field: Some("app_id".to_owned()),
-                    reason: format!("must be `{}`, the application that the key belongs to", app.as_str()),
-                }),
+                Some(reason) => {
+                    verdict.rejected.push(Rejected { index, field: Some("app_id".to_owned()), reason });
+                }
             },
             Err(error) => verdict.rejected.push(rejected(index, &error)),
         }

@@ -4,8 +4,9 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use squall::Headers;
+use squall::service::config::Secret;
 use squall::service::http::TraceContext;
-use squall::service::http::auth::AppId;
+use squall::service::http::auth::{AppId, AppKeys};
 
 use super::{World, answer, record, request};
 use crate::format::{decode, find};
@@ -148,6 +149,14 @@ async fn records_of_another_application_are_refused() {
     assert_eq!(
         world.post(other.to_string()).await.status,
         StatusCode::ACCEPTED,
-        "without a key nothing is checked"
+        "where nobody has a key nothing is checked"
     );
+    // Nobody but itself speaks for an application that has a key.
+    let keys = AppKeys::new([("shop", &Secret::from("a-long-enough-key"))], false).unwrap();
+    let mut sent = request("/v1/behaviours", &[], json!([record("a"), other]).to_string());
+    sent.extensions_mut().insert(keys);
+    let answered = answer(world.send(sent).await).await;
+    assert_eq!(answered.body["ids"], json!(["a"]));
+    let reason = "is that of an application that has a key: send it as `x-app-key`";
+    assert_eq!(answered.body["rejected"], json!([{"index": 1, "field": "app_id", "reason": reason}]));
 }
