@@ -16,10 +16,12 @@ use user_behaviour::topology::now_ms;
 use super::ledger::Ledger;
 use super::traffic::made;
 
-/// How often a record is sent whose way is followed.
-const EVERY: Duration = Duration::from_millis(200);
-/// Their users, so that all partitions and lanes have some.
-const USERS: u64 = 64;
+/// How often a record is sent whose way is followed: of a minute's, 24 take longer than the 99th of 100.
+const EVERY: Duration = Duration::from_millis(25);
+/// Their users, so that all partitions and lanes have some, and none has much to be read.
+const USERS: u64 = 512;
+/// Entries of such a user that are read: more than are sent while a store is away.
+const NEWEST: usize = 100;
 /// Records followed at once at most: an outage must not make the harness the busiest client of a store.
 const FOLLOWED: usize = 300;
 /// How soon a store is asked again at least; later ever more rarely, so that a figure is right to an eighth.
@@ -165,7 +167,7 @@ async fn send(shared: &Arc<Shared>, n: u64) {
 async fn arrived(shared: &Shared, store: Store, record: &Behaviour) -> bool {
     match store {
         Store::Timelines => {
-            let found = shared.timelines.timeline(&record.user_id, Some(LINE), FOLLOWED).await;
+            let found = shared.timelines.timeline(&record.user_id, Some(LINE), NEWEST).await;
             found.is_ok_and(|entries| entries.iter().any(|entry| entry.id == record.event_id.as_str()))
         }
         Store::Rows => {

@@ -18,6 +18,8 @@ const FRESH_MS: u64 = 1_000;
 const SLOWER: f64 = 1.1;
 /// How long the backlog may take to get into the log, and the job to its end.
 const LIMIT: [Duration; 2] = [Duration::from_secs(100), Duration::from_secs(2400)];
+/// How long the live stream may need for what arrived between the skip and its going on.
+const CATCH_UP: Duration = Duration::from_secs(20);
 /// How often the job is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 const SPOUT: &str = "behaviour";
@@ -25,7 +27,10 @@ const SPOUT: &str = "behaviour";
 pub(super) async fn run(lab: &mut Lab) -> Outcome {
     let (form, mut outcome) = (lab.form, Outcome::default());
     let records = lab.backlog.unwrap_or(form.pick(8_000, 5_000_000));
-    let stage = Stage::open(lab, Plan::new("chaos11", form.pick(200, 5_000))).await;
+    let rate = form.pick(200, 5_000);
+    let stage = Stage::open(lab, Plan::new("chaos11", rate)).await;
+    // So that what servers and caches need to get warm is not part of the baseline.
+    stage.flow(Phase::After, form.pick(Duration::from_secs(1), Duration::from_secs(45))).await;
     stage.flow(Phase::Before, form.pick(Duration::from_secs(3), Duration::from_secs(60))).await;
     let backlog = pile_up(&stage, records, &mut outcome).await;
     outcome.set("backlog", backlog);
@@ -42,6 +47,10 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     let (job, total) = (text(&skipped["backfill"]["id"]), skipped["skipped"].as_u64().unwrap_or_default());
     outcome.demand(stage.ask(&["spout", "resume", SPOUT, "--json"]).is_some(), "the spout did not go on");
     let began = Instant::now();
+    // What arrived between the skip and now had to wait for this command.
+    let caught_up = stage.watch.until(CATCH_UP, |sample| sample.lag() < rate).await;
+    outcome.set_seconds("caught_up_s", caught_up);
+    outcome.demand(caught_up.is_some(), "what arrived since the skip was not caught up with");
     stage.flow(Phase::During, form.pick(Duration::from_secs(1), Duration::from_secs(60))).await;
     stage.probe.phase(Phase::After);
     for kill in 0..form.pick(2, 5) {
