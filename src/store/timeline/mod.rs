@@ -21,6 +21,13 @@
 //!   owner's greatest day over all lines.
 //!
 //! Add and trim are atomic per owner. All of this is confluent: the order of writes does not matter.
+//!
+//! # Whole owners
+//!
+//! A store may lose what it holds: a server comes back empty, and what is written from then on looks like all there is. So
+//! an owner has a mark, *whole*, that is lost with what it vouches for. It is set by the end of a repair, which between its
+//! beginning and its end writes all that was ever written for the owner, and only if nothing was lost between the two.
+//! Before its first repair no owner is whole, also when nothing was lost. A mark that a store forgets earlier costs a repair.
 
 mod entry;
 pub mod memory;
@@ -68,6 +75,15 @@ pub struct StoredEntry {
     pub body: Vec<u8>,
 }
 
+/// What is read of an owner.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Timeline {
+    /// The entries, newest first.
+    pub entries: Vec<StoredEntry>,
+    /// Whether the owner is whole: see the module's own words.
+    pub whole: bool,
+}
+
 /// Bounds of what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -104,15 +120,33 @@ pub trait Timelines: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Vec<(usize, StoreError)>, StoreError>>;
 
     /// The newest `limit` entries of `owner`, newest first by `(at_ms, id)`, of one line or of all merged.
+    fn read<'a>(
+        &'a self,
+        owner: &'a str,
+        line: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Timeline, StoreError>>;
+
+    /// The entries of [`read`](Self::read) alone.
     fn timeline<'a>(
         &'a self,
         owner: &'a str,
         line: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>>;
+    ) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>> {
+        Box::pin(async move { Ok(self.read(owner, line, limit).await?.entries) })
+    }
 
     /// The owner's profile; `None` when nothing was ever stored for it.
     fn profile<'a>(&'a self, owner: &'a str) -> BoxFuture<'a, Result<Option<Profile>, StoreError>>;
+
+    /// Begins a repair of `owner`, with a number of its own; it is not whole until the repair ends. `false` when nothing is
+    /// held of it: then nothing begins.
+    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// Ends it: all that was ever written for `owner` has been written since it began. `false` when what was held was lost
+    /// meanwhile, or another repair began: then the owner is not whole.
+    fn end_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>>;
 
     /// How many owners have a timeline. Walks the store: for reports, not for requests.
     fn owners(&self) -> BoxFuture<'_, Result<u64, StoreError>>;

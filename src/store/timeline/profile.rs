@@ -29,6 +29,8 @@ pub struct LineProfile {
 /// What is known of an owner, by line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// One entry per line in which the owner was seen.
+    /// One entry for each line in which the owner was seen.
     pub lines: BTreeMap<String, LineProfile>,
+    /// Whether the owner is whole: see the module's own words.
+    pub whole: bool,
 }

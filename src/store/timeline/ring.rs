@@ -14,7 +14,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::{Entry, Profile, StoredEntry, Timelines};
+use super::{Entry, Profile, Timeline, Timelines};
 use crate::store::StoreError;
 use crate::topology::BoxFuture;
 
@@ -90,17 +90,25 @@ impl Timelines for RingTimelines {
         Box::pin(self.write(entries))
     }
 
-    fn timeline<'a>(
+    fn read<'a>(
         &'a self,
         owner: &'a str,
         line: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>> {
-        self.of(owner).timeline(owner, line, limit)
+    ) -> BoxFuture<'a, Result<Timeline, StoreError>> {
+        self.of(owner).read(owner, line, limit)
     }
 
     fn profile<'a>(&'a self, owner: &'a str) -> BoxFuture<'a, Result<Option<Profile>, StoreError>> {
         self.of(owner).profile(owner)
+    }
+
+    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.of(owner).begin_repair(owner, repair)
+    }
+
+    fn end_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.of(owner).end_repair(owner, repair)
     }
 
     /// An owner that moved between nodes counts once on each.

@@ -49,6 +49,10 @@ impl Shards {
         shard.read().unwrap_or_else(PoisonError::into_inner).get(owner).map(read)
     }
 
+    pub(super) fn change<T>(&self, owner: &str, change: impl FnOnce(&mut Owner) -> T) -> Option<T> {
+        self.write(owner).get_mut(owner).map(change)
+    }
+
     pub(super) fn each(&self) -> impl Iterator<Item = RwLockReadGuard<'_, Shard>> {
         self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner))
     }

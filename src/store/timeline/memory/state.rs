@@ -14,6 +14,17 @@ pub(super) struct Owner {
     /// Its greatest day over all lines.
     pub(super) newest_day: i64,
     pub(super) lines: BTreeMap<CompactString, Line>,
+    /// Of this process alone.
+    pub(super) repair: Repair,
+}
+
+/// How far an owner is from being whole.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repair {
+    #[default]
+    Never,
+    Begun(u64),
+    Ended,
 }
 
 /// One timeline and its part of the profile.
@@ -75,7 +86,21 @@ impl Owner {
     }
 
     pub(super) fn profile(&self) -> Profile {
-        Profile { lines: self.lines.iter().map(|(name, line)| (name.to_string(), line.profile())).collect() }
+        let lines = self.lines.iter().map(|(name, line)| (name.to_string(), line.profile())).collect();
+        Profile { lines, whole: self.is_whole() }
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.repair == Repair::Ended
+    }
+
+    /// Whether the repair was under way.
+    pub(super) fn end_repair(&mut self, repair: u64) -> bool {
+        let begun = self.repair == Repair::Begun(repair);
+        if begun {
+            self.repair = Repair::Ended;
+        }
+        begun
     }
 
     fn count(&mut self, entry: &Entry<'_>, bounds: &Bounds) {

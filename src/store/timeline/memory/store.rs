@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::entry::{Bounds, refuse};
-use super::super::{Entry, Limits, Profile, StoredEntry, Timelines};
+use super::super::{Entry, Limits, Profile, Timeline, Timelines};
 use super::codec::put_entry;
 use super::journal::Journal;
 use super::recover::recover;
 use super::shards::Shards;
+use super::state::{Owner, Repair};
 use crate::store::StoreError;
 use crate::topology::BoxFuture;
 
@@ -93,18 +94,28 @@ impl Timelines for MemoryTimelines {
         Box::pin(self.write(entries))
     }
 
-    fn timeline<'a>(
+    fn read<'a>(
         &'a self,
         owner: &'a str,
         line: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>> {
-        let entries = self.shards.read(owner, |owner| owner.timeline(line, limit));
-        Box::pin(std::future::ready(Ok(entries.unwrap_or_default())))
+    ) -> BoxFuture<'a, Result<Timeline, StoreError>> {
+        let read = |owner: &Owner| Timeline { entries: owner.timeline(line, limit), whole: owner.is_whole() };
+        Box::pin(std::future::ready(Ok(self.shards.read(owner, read).unwrap_or_default())))
     }
 
     fn profile<'a>(&'a self, owner: &'a str) -> BoxFuture<'a, Result<Option<Profile>, StoreError>> {
         Box::pin(std::future::ready(Ok(self.shards.read(owner, |owner| owner.profile()))))
+    }
+
+    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let begun = self.shards.change(owner, |owner| owner.repair = Repair::Begun(repair));
+        Box::pin(std::future::ready(Ok(begun.is_some())))
+    }
+
+    fn end_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let ended = self.shards.change(owner, |owner| owner.end_repair(repair));
+        Box::pin(std::future::ready(Ok(ended.unwrap_or(false))))
     }
 
     fn owners(&self) -> BoxFuture<'_, Result<u64, StoreError>> {

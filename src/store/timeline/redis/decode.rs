@@ -1,21 +1,22 @@
 //! What the server answers, as what the contract gives back.
 
 use super::super::entry::Bounds;
-use super::super::{Latest, LineProfile, Profile, StoredEntry};
+use super::super::{Latest, LineProfile, Profile, StoredEntry, Timeline};
 use crate::store::StoreError;
 
 pub(super) type Bytes = Vec<u8>;
 
-/// The entries of a read: four values each.
-pub(super) fn timeline(values: Vec<Bytes>) -> Result<Vec<StoredEntry>, StoreError> {
+/// The answer to a read: the mark, then four values for each entry.
+pub(super) fn timeline(values: Vec<Bytes>) -> Result<Timeline, StoreError> {
     let mut entries = Vec::with_capacity(values.len() / 4);
     let mut values = values.into_iter();
+    let whole = values.next().is_some_and(|mark| mark == b"1");
     while let (Some(line), Some(id), Some(at), Some(body)) =
         (values.next(), values.next(), values.next(), values.next())
     {
         entries.push(StoredEntry { line: owned(line)?, id: owned(id)?, at_ms: number(&at)?, body });
     }
-    Ok(entries)
+    Ok(Timeline { entries, whole })
 }
 
 /// The profile in the fields that the writing script documents. Days past the cut-off are left out: a write
@@ -57,6 +58,7 @@ pub(super) fn profile(fields: Vec<(Bytes, Bytes)>, bounds: &Bounds) -> Result<Op
                     days.insert(day, number(&value)?.cast_unsigned());
                 }
             }
+            b'w' => profile.whole = value == b"1",
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! The two scripts, with the limits written in front of them: a call does not carry them.
+//! The scripts, with the limits written in front of them: a call does not carry them.
 
 use redis::{Cmd, Script};
 
@@ -33,6 +33,11 @@ impl Loaded {
     /// Reads a timeline.
     pub(super) fn read() -> Self {
         Self::new(include_str!("read.lua").to_owned())
+    }
+
+    /// Takes a step of a repair.
+    pub(super) fn repair() -> Self {
+        Self::new(include_str!("repair.lua").to_owned())
     }
 
     fn new(text: String) -> Self {

@@ -7,7 +7,7 @@ use redis::Pipeline;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::entry::{Bounds, refuse};
-use super::super::{Entry, Limits, Profile, StoredEntry, Timelines};
+use super::super::{Entry, Limits, Profile, Timeline, Timelines};
 use super::batch::Calls;
 use super::connection::{Connections, config};
 use super::decode::{self, Bytes};
@@ -25,6 +25,7 @@ pub struct RedisTimelines {
     connections: Connections,
     apply: Loaded,
     read: Loaded,
+    repair: Loaded,
     bounds: Bounds,
     prefix: String,
 }
@@ -49,11 +50,13 @@ impl RedisTimelines {
             return Err(config("the prefix of the keys must not be empty nor hold a brace"));
         }
         let bounds = Bounds::from(limits);
-        let (apply, read) = (Loaded::apply(&bounds), Loaded::read());
+        let (apply, read, repair) = (Loaded::apply(&bounds), Loaded::read(), Loaded::repair());
         let mut greeting = Pipeline::new();
-        greeting.add_command(apply.load()).ignore().add_command(read.load()).ignore();
+        for script in [&apply, &read, &repair] {
+            greeting.add_command(script.load()).ignore();
+        }
         let prefix = settings.prefix.clone();
-        Ok(Self { connections: Connections::new(settings, greeting)?, apply, read, bounds, prefix })
+        Ok(Self { connections: Connections::new(settings, greeting)?, apply, read, repair, bounds, prefix })
     }
 
     async fn write(&self, entries: &[Entry<'_>]) -> Result<Vec<(usize, StoreError)>, StoreError> {
@@ -77,15 +80,7 @@ impl RedisTimelines {
         self.connections.write(what, |now_s| calls.pipeline(&self.prefix, &self.apply, now_s)).await
     }
 
-    async fn entries(
-        &self,
-        owner: &str,
-        line: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<StoredEntry>, StoreError> {
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
+    async fn held(&self, owner: &str, line: Option<&str>, limit: usize) -> Result<Timeline, StoreError> {
         let mut call = self.read.call(&base(&self.prefix, owner));
         call.arg(limit.min(u32::MAX as usize));
         if let Some(line) = line {
@@ -95,6 +90,16 @@ impl RedisTimelines {
         pipeline.add_command(call);
         let (values,): (Vec<Bytes>,) = self.connections.query("reading a timeline", |_| pipeline).await?;
         decode::timeline(values)
+    }
+
+    /// A step of a repair, and whether it was taken.
+    async fn step(&self, owner: &str, repair: u64, step: &'static str) -> Result<bool, StoreError> {
+        let mut call = self.repair.call(&base(&self.prefix, owner));
+        call.arg(repair).arg(step);
+        let mut pipeline = Pipeline::with_capacity(1);
+        pipeline.add_command(call);
+        let (taken,) = self.connections.query("marking an owner", |_| pipeline).await?;
+        Ok(taken)
     }
 
     async fn fields(&self, owner: &str) -> Result<Option<Profile>, StoreError> {
@@ -137,17 +142,25 @@ impl Timelines for RedisTimelines {
         Box::pin(self.write(entries))
     }
 
-    fn timeline<'a>(
+    fn read<'a>(
         &'a self,
         owner: &'a str,
         line: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>> {
-        Box::pin(self.entries(owner, line, limit))
+    ) -> BoxFuture<'a, Result<Timeline, StoreError>> {
+        Box::pin(self.held(owner, line, limit))
     }
 
     fn profile<'a>(&'a self, owner: &'a str) -> BoxFuture<'a, Result<Option<Profile>, StoreError>> {
         Box::pin(self.fields(owner))
+    }
+
+    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(self.step(owner, repair, "begin"))
+    }
+
+    fn end_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(self.step(owner, repair, "end"))
     }
 
     fn owners(&self) -> BoxFuture<'_, Result<u64, StoreError>> {

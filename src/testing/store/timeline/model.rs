@@ -82,7 +82,7 @@ impl Model {
         let newest_day = self.of(owner).map(|write| write.at_ms.div_euclid(DAY_MS)).max()?;
         let oldest_day = newest_day - i64::from(self.limits.count_days) + 1;
         let line = |line: &str| (line.to_owned(), self.line_profile(owner, line, oldest_day));
-        Some(Profile { lines: self.lines(owner).into_iter().map(line).collect() })
+        Some(Profile { lines: self.lines(owner).into_iter().map(line).collect(), whole: false })
     }
 
     fn of<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a Write> {

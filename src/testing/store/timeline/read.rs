@@ -22,6 +22,35 @@ pub async fn check_empty(subject: &mut dyn Subject) {
     store.flush().await.expect("a flush succeeds");
 }
 
+/// When an owner counts as whole.
+///
+/// # Panics
+/// When a mark stands that vouches for nothing, or one is missing.
+pub async fn check_repairs(subject: &mut dyn Subject) {
+    let store = subject.fresh(Limits::default()).await;
+    let is_whole = async |owner: &str| {
+        let read = store.read(owner, None, 10).await.expect("a timeline is read");
+        let profile = store.profile(owner).await.expect("a profile is read");
+        assert_eq!(profile.is_some_and(|profile| profile.whole), read.whole, "{owner}");
+        read.whole
+    };
+    let begin = async |repair| store.begin_repair("u", repair).await.expect("a repair begins");
+    let end = async |repair| store.end_repair("u", repair).await.expect("a repair ends");
+    assert!(!begin(1).await, "nothing is held of the owner");
+    assert!(!end(1).await && !is_whole("u").await);
+    assert_eq!(store.profile("u").await.expect("a profile is read"), None, "a repair makes no owner");
+    apply(&store, &[write("u", "l", "v", "a", 0), write("v", "l", "v", "a", 0)]).await;
+    assert!(!is_whole("u").await && !end(1).await);
+    assert!(begin(u64::MAX).await);
+    apply(&store, &[write("u", "m", "v", "b", 1)]).await;
+    assert!(!is_whole("u").await && !end(1).await, "another repair");
+    assert!(end(u64::MAX).await && is_whole("u").await);
+    apply(&store, &[write("u", "m", "v", "c", 2)]).await;
+    assert!(is_whole("u").await && !is_whole("v").await, "writes do not change it");
+    assert!(begin(2).await && begin(3).await && !is_whole("u").await);
+    assert!(!end(2).await && end(3).await && !end(3).await && is_whole("u").await, "the last that began");
+}
+
 /// `limit`, from nothing to all.
 ///
 /// # Panics

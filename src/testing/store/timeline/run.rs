@@ -23,6 +23,7 @@ pub async fn run_all(subject: &mut dyn Subject) {
         read::check_limits_of_reads(),
         read::check_merged_order(),
         read::check_bodies(),
+        read::check_repairs(),
         refuse::check_bad_entries(),
         rules::check_trimmed_stays_out(),
         rules::check_equal_replaces(),

@@ -94,16 +94,26 @@ pub struct Found {
 
 /// A stored record in a profile.
 #[derive(Debug, Clone)]
-pub struct Body(pub(super) Arc<RawValue>);
+pub struct Body {
+    pub(super) place: Place,
+    pub(super) raw: Arc<RawValue>,
+}
 
 impl Serialize for Body {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        self.raw.serialize(serializer)
+    }
+}
+
+/// The same event in the same version.
+impl PartialEq for Body {
+    fn eq(&self, other: &Self) -> bool {
+        self.place == other.place
     }
 }
 
 /// What is known of a user in one business.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     /// Its earliest record's time.
     pub first_ms: i64,

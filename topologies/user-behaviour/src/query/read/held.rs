@@ -7,7 +7,7 @@ use compact_str::CompactString;
 use squall::service::http::Deadline;
 use squall::service::read::{ReadGate, Unread};
 use squall::store::Timelines;
-use squall::store::timeline::Limits;
+use squall::store::timeline::{Limits, Timeline};
 
 use super::{Item, Place};
 
@@ -15,7 +15,9 @@ use super::{Item, Place};
 pub(super) struct Held {
     pub(super) items: Vec<Item>,
     /// Whether there are no more in the timelines.
-    pub(super) whole: bool,
+    pub(super) ended: bool,
+    /// Whether the timelines vouch for what they hold of the user.
+    pub(super) vouched: bool,
     /// What the timelines have from this place on is among the items; everything without one.
     reach: Option<Place>,
 }
@@ -31,7 +33,8 @@ impl Held {
         deadline: Deadline,
     ) -> Result<Self, Unread> {
         let limit = limit.min(limits.keep).max(1);
-        let entries = gate.call(deadline, timelines.timeline(user, business, limit)).await?;
+        let Timeline { entries, whole: vouched } =
+            gate.call(deadline, timelines.read(user, business, limit)).await?;
         let (count, cutoff) = (entries.len(), entries.first().map(|newest| cutoff(limits, newest.at_ms)));
         let last = entries.last().filter(|_| count >= limit);
         let mut reach = last.map(|last| Place { at_ms: last.at_ms, id: last.id.as_str().into() });
@@ -46,8 +49,8 @@ impl Held {
             let mut ids: HashSet<CompactString> = HashSet::with_capacity(items.len());
             items.retain(|item| ids.insert(item.place.id.clone()));
         }
-        let whole = reach.is_none() && items.len() == count;
-        Ok(Self { items, whole, reach })
+        let ended = reach.is_none() && items.len() == count;
+        Ok(Self { items, ended, vouched, reach })
     }
 
     /// Whether it lacks one of `rows`, newest first, that the rules of the timelines would have kept.

@@ -85,7 +85,7 @@ impl Answer {
                 .lines
                 .values()
                 .map(|line| {
-                    let latest: usize = line.latest.values().map(|body| body.0.get().len() + 128).sum();
+                    let latest: usize = line.latest.values().map(|body| body.raw.get().len() + 128).sum();
                     let days: usize = line.counts.values().map(|days| 64 + 32 * days.len()).sum();
                     latest + days + 128
                 })

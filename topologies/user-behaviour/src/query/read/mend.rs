@@ -1,17 +1,21 @@
 //! Repair: bringing back into the timelines what they should hold, beside the requests.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use compact_str::CompactString;
 use squall::guard::{Mode, Switch};
 use squall::service::http::Deadline;
 use squall::service::read::{ReadGate, Unread};
-use squall::store::Timelines;
 use squall::store::timeline::{Entry, Limits};
+use squall::store::{StoreError, Timelines};
+use squall::topology::BoxFuture;
 use tokio::sync::Semaphore;
 
+use super::derive::{of_items, of_profile, union};
 use super::held::{Held, kept};
 use super::known::Known;
 use super::rows::{RowReader, RowsPage};
@@ -38,13 +42,26 @@ pub(super) struct Mender {
     pub(super) in_flight: Semaphore,
     pub(super) queue: Arc<Semaphore>,
     pub(super) queued: Mutex<HashSet<Of>>,
+    pub(super) numbers: Numbers,
+}
+
+/// Numbers of repairs, unlike those of other processes.
+#[derive(Default)]
+pub(super) struct Numbers {
+    random: RandomState,
+    given: AtomicU64,
+}
+
+impl Numbers {
+    fn next(&self) -> u64 {
+        self.random.hash_one(self.given.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 impl Mender {
     /// Has the timelines compared with the rows, and repaired, unless that is under way or too many wait: the next read
     /// finds the same again. `seed` are the newest rows, if they were read.
-    pub(super) fn schedule(self: &Arc<Self>, ask: &Ask, seed: Option<Arc<RowsPage>>) {
-        let of = (ask.user.clone(), ask.business.clone());
+    pub(super) fn schedule(self: &Arc<Self>, of: Of, seed: Option<Arc<RowsPage>>) {
         let Ok(place) = self.queue.clone().try_acquire_owned() else { return };
         if !self.queued().insert(of.clone()) {
             return;
@@ -70,30 +87,77 @@ impl Mender {
             Some(seed) => seed,
             None => self.rows.page(&self.rows_gate, &newest, Deadline::after(self.rows_gate.patience())).await?,
         };
-        let gate = self.gate(user);
-        let deadline = Deadline::after(gate.patience());
-        let whose = (user.as_str(), business.map(CompactString::as_str));
-        let held = Held::read(&self.timelines, gate, &self.limits, whose, self.limits.keep, deadline).await?;
-        let mut all = seed.items.clone();
-        let (mut next, mut readable) = (seed.next.clone(), seed.readable);
-        if held.lacks(&seed.items, &self.limits) {
-            // A node that lost its data lost the profile as well, which counts what a timeline no longer keeps.
-            while let Some(before) = next.take().filter(|_| all.len() < self.most) {
-                let older = Ask { before: Some(before), limit: AT_ONCE, ..newest.clone() };
-                let deadline = Deadline::after(self.rows_gate.patience());
-                let page = self.rows.read(&self.rows_gate, &older, deadline).await?;
-                self.apply(user, &page.items).await?;
-                readable &= page.readable;
-                next = page.next;
-                all.extend(page.items);
+        let held = self.held(user, business.map(CompactString::as_str)).await?;
+        let lacks = held.lacks(&seed.items, &self.limits);
+        // They vouch for a user as a whole.
+        let vouched = business.is_some() || held.vouched;
+        if vouched && !lacks {
+            if seed.ended() && seed.readable {
+                self.confirm(of, &seed.items).await;
             }
-            // Last: a repair that ends early leaves the timeline without these, and so is begun again.
-            self.apply(user, &seed.items).await?;
+            return Ok(());
         }
-        if next.is_none() && readable {
+        let repair = if vouched { None } else { self.begin(user, &seed.items).await? };
+        let (all, ended) = self.all(&newest, &seed).await?;
+        if lacks || self.lacks(user, &all).await? {
+            let (newest, older) = all.split_at(seed.items.len());
+            self.apply(user, older).await?;
+            // Last: a repair that ends early leaves the timeline without these, and so is begun again.
+            self.apply(user, newest).await?;
+        }
+        if let Some(repair) = repair {
+            self.in_time(user, self.timelines.end_repair(user, repair)).await?;
+        }
+        if ended {
             self.confirm(of, &all).await;
         }
         Ok(())
+    }
+
+    /// Begins to make a user whole; none when there is nothing of it anywhere.
+    async fn begin(&self, user: &str, rows: &[Item]) -> Result<Option<u64>, Unread> {
+        let repair = self.numbers.next();
+        let mut begun = self.in_time(user, self.timelines.begin_repair(user, repair)).await?;
+        if let Some(one) = rows.last().filter(|_| !begun) {
+            // Nothing is held of the user, and so nothing could be lost: one entry makes it an owner.
+            self.apply(user, std::slice::from_ref(one)).await?;
+            begun = self.in_time(user, self.timelines.begin_repair(user, repair)).await?;
+        }
+        Ok(begun.then_some(repair))
+    }
+
+    /// The rows from `seed` on, newest first, and whether these are all and can be read.
+    async fn all(&self, newest: &Ask, seed: &RowsPage) -> Result<(Vec<Item>, bool), Unread> {
+        let (mut all, mut next, mut readable) = (seed.items.clone(), seed.next.clone(), seed.readable);
+        while let Some(before) = next.take_if(|_| all.len() < self.most) {
+            let older = Ask { before: Some(before), limit: AT_ONCE, ..newest.clone() };
+            let page = self.rows.read(&self.rows_gate, &older, Deadline::after(self.rows_gate.patience())).await?;
+            readable &= page.readable;
+            next = page.next;
+            all.extend(page.items);
+        }
+        Ok((all, next.is_none() && readable))
+    }
+
+    /// Whether a timeline or the profile lacks one of `rows`, newest first, that it would have kept.
+    async fn lacks(&self, user: &str, rows: &[Item]) -> Result<bool, Unread> {
+        let businesses: BTreeSet<&str> = rows.iter().map(|row| row.business.as_str()).collect();
+        for business in businesses {
+            let rows: Vec<Item> = rows.iter().filter(|row| row.business == business).cloned().collect();
+            if self.held(user, Some(business)).await?.lacks(&rows, &self.limits) {
+                return Ok(true);
+            }
+        }
+        let profile = self.in_time(user, self.timelines.profile(user)).await?;
+        let (held, readable) = profile.map(of_profile).unwrap_or_default();
+        let known = union(held.clone(), &of_items(rows, &self.limits), &self.limits);
+        Ok(!readable || known != held)
+    }
+
+    async fn held(&self, user: &str, business: Option<&str>) -> Result<Held, Unread> {
+        let gate = self.gate(user);
+        let deadline = Deadline::after(gate.patience());
+        Held::read(&self.timelines, gate, &self.limits, (user, business), self.limits.keep, deadline).await
     }
 
     /// Remembers that `rows` are all, if the timelines hold all of them.
@@ -109,14 +173,18 @@ impl Mender {
             let actions: Vec<Cow<'_, str>> = items.iter().map(Item::action).collect();
             let entries: Vec<Entry<'_>> =
                 items.iter().zip(&actions).map(|(item, action)| item.entry(user, action)).collect();
-            let gate = self.gate(user);
-            let deadline = Deadline::after(gate.patience());
-            let refused = gate.call(deadline, self.timelines.apply(&entries)).await?;
+            let refused = self.in_time(user, self.timelines.apply(&entries)).await?;
             if let Some((_, reason)) = refused.first() {
                 tracing::warn!(user, refused = refused.len(), %reason, "entries of a repair are refused");
             }
         }
         Ok(())
+    }
+
+    /// A call about a user.
+    async fn in_time<T>(&self, user: &str, call: BoxFuture<'_, Result<T, StoreError>>) -> Result<T, Unread> {
+        let gate = self.gate(user);
+        gate.call(Deadline::after(gate.patience()), call).await
     }
 
     fn gate(&self, user: &str) -> &ReadGate {

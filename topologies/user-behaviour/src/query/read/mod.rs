@@ -13,7 +13,7 @@
 //!
 //! # What proves that the timelines hold all
 //!
-//! Nothing that is in them: a node that lost its data and got one new record looks like a user with one record. So a list
+//! No record that is in them: a node that lost its data and got one new record looks like a user with one record. So a list
 //! that does not fill its page is compared with the rows, once; what is missing is repaired; and it is remembered for
 //! `confirm_ms` how many there were, and which was the oldest. While the timelines have at least as many, the oldest among
 //! them, and fewer than a timeline keeps, a list that ends there is the whole. Otherwise the node lost data, and the rows
@@ -27,8 +27,16 @@
 //!
 //! Beside the requests, bounded in number, through [`Timelines::apply`](squall::store::Timelines::apply): whatever is
 //! newer there stays. The entries are those that the topology would write, so that a timeline, and the profile of a user
-//! with at most `repair_rows` records, become what they were. It begins when a timeline is found to lack an entry that its
-//! rules would have kept; an event that was written in several versions is counted in a profile by its newest alone.
+//! with at most `repair_rows` records, become what they were; an event that was written in several versions is counted in a
+//! profile by its newest alone.
+//!
+//! It begins when a timeline is found to lack an entry that its rules would have kept, and when a user is read who is not
+//! [whole](squall::store::timeline): a page that is full, and a profile, would not show what a node lost that has taken new
+//! records since. The mark is lost with the node, and set again by the repair; so each user is compared once, on his first
+//! read, and once more after each loss. Such a page is answered as it is, the profile together with the rows.
+//!
+//! What a node loses that was never in the rows, since these were away at the time, is not found here: it comes from the
+//! log, by a backfill.
 //!
 //! # Herds
 //!

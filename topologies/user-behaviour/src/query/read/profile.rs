@@ -1,8 +1,8 @@
 //! Reads a profile from whichever store can answer.
 //!
 //! The timelines keep it ready. The rows only hold what it is made of: while the timelines are away it is derived from the
-//! newest `profile_rows` of the user, which is the whole for most, and marked as not complete for the others. A profile that
-//! is there is answered as it is: what a node lost of it comes back with the repair of a list.
+//! newest `profile_rows` of the user, which is the whole for most, and marked as not complete for the others. A profile of a
+//! user for whom the timelines do not vouch is answered together with what the rows say, and repaired beside.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,9 @@ use std::time::Duration;
 use compact_str::CompactString;
 use squall::service::http::Deadline;
 use squall::service::read::Unread;
+use squall::store::timeline::Profile;
 
-use super::derive::{of_items, of_profile};
+use super::derive::{Lines, of_items, of_profile, union};
 use super::reader::first_half;
 use super::{Ask, Away, FoundProfile, Interface, Item, Origin, Reader, Unavailable};
 
@@ -42,39 +43,41 @@ impl Reader {
 
     async fn fresh_profile(&self, user: &CompactString, deadline: Deadline) -> Result<FoundProfile, Unavailable> {
         let as_of = self.now_ms();
-        let held = self.held_profile(user, deadline).await;
-        if let Ok(Some(profile)) = held {
-            let (lines, complete) = of_profile(profile);
-            return Ok(FoundProfile { lines: Arc::new(lines), source: Origin::Redis, complete, as_of });
-        }
-        if self.known.nothing(user, None).await {
+        let found = |lines, source, complete| Ok(FoundProfile { lines: Arc::new(lines), source, complete, as_of });
+        let held = match self.held_profile(user, deadline).await {
+            Ok(Some(profile)) if profile.whole => {
+                let (lines, readable) = of_profile(profile);
+                return found(lines, Origin::Redis, readable);
+            }
+            held => held,
+        };
+        let nothing_held = !matches!(held, Ok(Some(_)));
+        if nothing_held && self.known.nothing(user, None).await {
             let source = if held.is_ok() { Origin::Redis } else { Origin::Mysql };
-            return Ok(FoundProfile { lines: Arc::default(), source, complete: true, as_of });
+            return found(Lines::new(), source, true);
         }
         let newest = Ask { user: user.clone(), business: None, action: None, before: None, limit: 1 };
         match (held, self.rows_of(&newest, deadline).await) {
             (held, Ok((items, complete))) => {
-                if held.is_ok() && !items.is_empty() {
-                    self.mender.schedule(&newest, None);
+                if held.is_ok() && !(nothing_held && items.is_empty()) {
+                    self.mender.schedule((user.clone(), None), None);
                 } else if items.is_empty() && complete {
                     self.mender.confirm(&(user.clone(), None), &[]).await;
                 }
-                let lines = Arc::new(of_items(&items, &self.sources.limits));
-                Ok(FoundProfile { lines, source: Origin::Mysql, complete, as_of })
+                let limits = &self.sources.limits;
+                let held = held.ok().flatten().map(|profile| of_profile(profile).0).unwrap_or_default();
+                found(union(held, &of_items(&items, limits), limits), Origin::Mysql, complete)
             }
-            (Ok(_), Err(error)) => {
+            (Ok(held), Err(error)) => {
                 tracing::debug!(%error, "answering from the timelines alone");
-                Ok(FoundProfile { lines: Arc::default(), source: Origin::Redis, complete: false, as_of })
+                let lines = held.map(|profile| of_profile(profile).0).unwrap_or_default();
+                found(lines, Origin::Redis, false)
             }
             (Err(timelines), Err(rows)) => Err(Unavailable { timelines, rows }),
         }
     }
 
-    async fn held_profile(
-        &self,
-        user: &str,
-        deadline: Deadline,
-    ) -> Result<Option<squall::store::timeline::Profile>, Away> {
+    async fn held_profile(&self, user: &str, deadline: Deadline) -> Result<Option<Profile>, Away> {
         self.in_path()?;
         let gate = self.timelines_gate(Interface::Profile, user);
         Ok(gate.call(first_half(deadline), self.sources.timelines.profile(user)).await?)

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::held::Held;
 use super::known::Known;
 use super::last::Last;
-use super::mend::Mender;
+use super::mend::{Mender, Numbers};
 use super::merge::merge;
 use super::rows::{RowReader, RowsPage};
 use super::{Ask, Away, Found, Interface, Item, Origin, Unavailable};
@@ -94,6 +94,7 @@ impl Reader {
             in_flight: Semaphore::new(settings.repair_in_flight),
             queue: Arc::new(Semaphore::new(settings.repair_queue)),
             queued: Mutex::new(HashSet::new()),
+            numbers: Numbers::default(),
         };
         let (mender, last) = (Arc::new(mender), Last::new(settings.stale_bytes, settings.stale));
         Self { sources, timelines, rows, rows_gates, known, mender, last, settings, clock: Clock::wall() }
@@ -144,12 +145,20 @@ impl Reader {
         if let Ok(held) = &held
             && let Some((items, next)) = self.settled(ask, held).await
         {
+            if !held.vouched {
+                self.mender.schedule((ask.user.clone(), None), None);
+            }
             return Ok(Found { items: items.into(), next, source: Origin::Redis, complete: true, as_of });
         }
         let business = ask.business.as_deref();
-        let rows = match held.is_err() && self.known.nothing(&ask.user, business).await {
-            true => Ok(Arc::new(RowsPage { readable: true, ..RowsPage::default() })),
-            false => self.rows.page(self.rows_gates.of(interface), ask, deadline).await,
+        let gate = self.rows_gates.of(interface);
+        let rows = match &held {
+            Err(_) if self.known.nothing(&ask.user, business).await => {
+                Ok(Arc::new(RowsPage { readable: true, ..RowsPage::default() }))
+            }
+            // There is nothing to compare with, and many such questions.
+            Err(_) => self.rows.no_more(gate, ask, deadline).await,
+            Ok(_) => self.rows.page(gate, ask, deadline).await,
         };
         match (held, rows) {
             (held, Ok(rows)) => {
@@ -198,7 +207,7 @@ impl Reader {
         let items: Vec<Item> = held.items.iter().filter(|item| ask.takes(item)).take(ask.limit).cloned().collect();
         let full = items.len() == ask.limit;
         let business = ask.business.as_deref();
-        let enough = full || (held.whole && self.known.covers(&ask.user, business, &held.items).await);
+        let enough = full || (held.ended && self.known.covers(&ask.user, business, &held.items).await);
         if !enough {
             return None;
         }
@@ -218,12 +227,16 @@ impl Reader {
             }
             return;
         };
+        if !held.vouched {
+            let seed = seed.clone().filter(|_| ask.business.is_none());
+            self.mender.schedule((ask.user.clone(), None), seed);
+        }
         if held.lacks(&rows.items, &self.sources.limits) {
-            self.mender.schedule(ask, seed);
+            self.mender.schedule(of, seed);
         } else if whole {
             self.mender.confirm(&of, &rows.items).await;
-        } else if seed.is_none() && held.whole {
-            self.mender.schedule(ask, None);
+        } else if seed.is_none() && held.ended {
+            self.mender.schedule(of, None);
         }
     }
 

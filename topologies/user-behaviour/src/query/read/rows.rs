@@ -55,21 +55,38 @@ impl RowReader {
         Self { rows, indexes: Arc::new(indexes), seed, flights: Flights::new(FLIGHTS) }
     }
 
-    /// A page; of the newest more than it asks for. Concurrent reads of the same are one query, which ends within its own
-    /// time: it waits for that no longer than to `deadline`.
+    /// A page; of the newest more than it asks for, to compare the timelines with.
     pub(super) async fn page(
         &self,
         gate: &ReadGate,
         ask: &Ask,
         deadline: Deadline,
     ) -> Result<Arc<RowsPage>, Unread> {
-        let (ask, reading) = match ask.is_plain() {
-            true => {
-                let seed = Ask { limit: self.seed.max(ask.limit), ..ask.clone() };
-                (seed, Reading::Seed(ask.user.clone(), ask.business.clone()))
-            }
-            false => (ask.clone(), Reading::Page(ask.clone())),
-        };
+        if !ask.is_plain() {
+            return self.no_more(gate, ask, deadline).await;
+        }
+        let seed = Ask { limit: self.seed.max(ask.limit), ..ask.clone() };
+        self.joined(gate, seed, Reading::Seed(ask.user.clone(), ask.business.clone()), deadline).await
+    }
+
+    /// A page, and no row more than it asks for: what is for nobody else should not cost this one.
+    pub(super) async fn no_more(
+        &self,
+        gate: &ReadGate,
+        ask: &Ask,
+        deadline: Deadline,
+    ) -> Result<Arc<RowsPage>, Unread> {
+        self.joined(gate, ask.clone(), Reading::Page(ask.clone()), deadline).await
+    }
+
+    /// Concurrent reads of the same are one query, which ends within its own time: it is waited for until `deadline`.
+    async fn joined(
+        &self,
+        gate: &ReadGate,
+        ask: Ask,
+        reading: Reading,
+        deadline: Deadline,
+    ) -> Result<Arc<RowsPage>, Unread> {
         if deadline.left().is_zero() {
             return Err(Unread::Late);
         }

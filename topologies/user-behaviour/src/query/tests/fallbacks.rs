@@ -7,7 +7,7 @@ use axum::http::{Request, StatusCode};
 use squall::guard::Mode;
 use squall::service::http::Deadline;
 
-use super::support::{BASE, Does, World, views};
+use super::support::{BASE, Does, World, settle, views};
 
 const URI: &str = "/v1/users/u/behaviours";
 
@@ -146,7 +146,10 @@ async fn a_caller_in_a_hurry_has_its_answer_from_the_rows_while_the_timelines_ha
 
 #[tokio::test(start_paused = true)]
 async fn one_interface_that_fails_leaves_the_others_their_breakers() {
-    let world = world(Redis::Does(Does::Fail), Does::Work).await;
+    let world = world(Redis::Full, Does::Work).await;
+    world.get("/v1/users/u/profile").await;
+    settle().await;
+    set(&world, Redis::Does(Does::Fail), Does::Work);
     for _ in 0..20 {
         assert_eq!(world.get(URI).await.told().0, "mysql");
     }

@@ -27,6 +27,8 @@ async fn it_is_the_same_from_either_store() {
             })
             .collect();
         world.store(&all).await;
+        world.get(URI).await;
+        settle().await;
         let redis = world.get(URI).await;
         world.switch.set(Mode::On);
         let mysql = world.get(URI).await;
@@ -35,6 +37,39 @@ async fn it_is_the_same_from_either_store() {
         assert_eq!(redis.json["businesses"], mysql.json["businesses"], "seed {seed}, round {round}");
         assert_eq!(redis.json["freshness"]["newest_at"], mysql.json["freshness"]["newest_at"]);
     }
+}
+
+/// What a node has that lost its data is answered together with what it lost.
+#[tokio::test(start_paused = true)]
+async fn of_a_user_for_whom_the_timelines_do_not_vouch_both_stores_are_asked() {
+    let mut all = views("u", 0..40);
+    all.extend((40..60).map(|event| record("u", "flight", "buy", event, BASE)));
+    let whole = World::new();
+    whole.store(&all).await;
+    whole.get(URI).await;
+    settle().await;
+    let expected = whole.get(URI).await;
+    assert_eq!(expected.json["source"], "redis");
+    let world = World::new();
+    world.store_rows(&all[..58]);
+    world.store_timelines(&all[30..]).await;
+    let first = world.get(URI).await;
+    assert_eq!((&first.json["source"], &first.json["complete"]), (&"mysql".into(), &true.into()));
+    // Neither store has all of the last day; the greater count of each is not their sum.
+    assert_eq!(first.json["businesses"], expected.json["businesses"]);
+    settle().await;
+    let second = world.get(URI).await;
+    assert_eq!(
+        (&second.json["source"], &second.json["businesses"]),
+        (&"redis".into(), &expected.json["businesses"])
+    );
+
+    let away = World::new();
+    away.store_timelines(&all).await;
+    away.rows.script.set(Does::Fail);
+    let answer = away.get(URI).await;
+    assert_eq!((&answer.json["source"], &answer.json["complete"]), (&"redis".into(), &false.into()));
+    assert_eq!(answer.json["businesses"], expected.json["businesses"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -48,8 +48,16 @@ async fn a_read_brings_back_what_the_topology_would_have_written() {
                 (repaired.timeline("u", line, 2_000).await, topology.timeline("u", line, 2_000).await);
             assert!(is.unwrap() == should.unwrap(), "{what}, {line:?}");
         }
-        assert_eq!(repaired.profile("u").await.unwrap(), topology.profile("u").await.unwrap(), "{what}");
+        is_whole_like(&repaired, &topology, &what).await;
     }
+}
+
+/// Asserts that the user is whole, and has the profile that the topology alone gave him.
+async fn is_whole_like(repaired: &MemoryTimelines, topology: &MemoryTimelines, what: &str) {
+    let (is, should) =
+        (repaired.profile("u").await.unwrap().unwrap(), topology.profile("u").await.unwrap().unwrap());
+    assert!(is.whole, "{what}");
+    assert_eq!(is.lines, should.lines, "{what}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,6 +151,55 @@ async fn a_repair_that_ended_early_is_begun_again() {
     apply(&topology, &all).await;
     let repaired = world.timelines.behind();
     assert!(repaired.timeline("u", None, 700).await.unwrap() == topology.timeline("u", None, 700).await.unwrap());
-    assert_eq!(repaired.profile("u").await.unwrap(), topology.profile("u").await.unwrap());
+    is_whole_like(&repaired, &topology, "repaired").await;
     assert_eq!(world.get("/v1/users/u/behaviours").await.told(), ("redis", true, 20));
+}
+
+/// A page that new records fill does not tell what was lost below it, nor does a business of which nothing is asked.
+#[tokio::test(start_paused = true)]
+async fn a_busy_user_of_a_node_that_lost_its_data_becomes_whole_again() {
+    let world = World::new();
+    let mut all = views("u", 0..300);
+    all.extend((300..310).map(|event| record("u", "flight", "buy", event, BASE)));
+    world.store(&all).await;
+    let uri = "/v1/users/u/behaviours?business=hotel";
+    for compared in [true, false, false] {
+        assert_eq!(world.get(uri).await.told(), ("redis", true, 20));
+        settle().await;
+        assert_eq!(world.rows.script.reads() > 0, compared, "on his first read alone");
+    }
+    world.timelines.wipe();
+    all.extend(views("u", 400..450));
+    world.store(&all[310..]).await;
+    assert_eq!(world.get(uri).await.told(), ("redis", true, 20));
+    settle().await;
+    let topology = MemoryTimelines::new(Limits::default());
+    apply(&topology, &all).await;
+    let repaired = world.timelines.behind();
+    is_whole_like(&repaired, &topology, "repaired").await;
+    for line in ["hotel", "flight"] {
+        let (is, should) =
+            (repaired.timeline("u", Some(line), 700).await, topology.timeline("u", Some(line), 700).await);
+        assert_eq!(is.unwrap(), should.unwrap(), "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_loses_its_data_while_it_is_repaired_is_not_taken_to_be_whole() {
+    let (world, all) = (World::new(), views("u", 0..700));
+    world.store_rows(&all);
+    world.store_timelines(&all[690..]).await;
+    world.rows.script.takes(Duration::from_millis(10));
+    world.get("/v1/users/u/behaviours").await;
+    tokio::time::sleep(Duration::from_millis(12)).await;
+    world.timelines.wipe();
+    world.store_timelines(&all[680..]).await;
+    settle().await;
+    let after = world.timelines.behind().read("u", None, 20).await.unwrap();
+    assert!(!after.whole);
+    assert_eq!(world.get("/v1/users/u/behaviours").await.told(), ("redis", true, 20));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let topology = MemoryTimelines::new(Limits::default());
+    apply(&topology, &all).await;
+    is_whole_like(&world.timelines.behind(), &topology, "repaired again").await;
 }

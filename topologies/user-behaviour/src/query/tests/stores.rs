@@ -10,7 +10,7 @@ use std::time::Duration;
 use squall::BoxFuture;
 use squall::store::row::{Cell, Newest, Table, Value};
 use squall::store::timeline::memory::MemoryTimelines;
-use squall::store::timeline::{Entry, Limits, Profile, StoredEntry};
+use squall::store::timeline::{Entry, Limits, Profile, Timeline};
 use squall::store::{Rows, StoreError, Timelines};
 
 use crate::record::Decoded;
@@ -100,15 +100,29 @@ impl Timelines for TestTimelines {
         })
     }
 
-    fn timeline<'a>(
+    fn read<'a>(
         &'a self,
         owner: &'a str,
         line: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<StoredEntry>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Timeline, StoreError>> {
         Box::pin(async move {
             self.script.read().await?;
-            self.behind().timeline(owner, line, limit).await
+            self.behind().read(owner, line, limit).await
+        })
+    }
+
+    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.script.pass().await?;
+            self.behind().begin_repair(owner, repair).await
+        })
+    }
+
+    fn end_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.script.pass().await?;
+            self.behind().end_repair(owner, repair).await
         })
     }
 
