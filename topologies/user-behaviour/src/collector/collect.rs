@@ -1,6 +1,5 @@
 //! What the routes share: from bytes to durable records.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,7 +11,7 @@ use squall::service::http::{Deadline, Problem, TRACEPARENT, TraceContext};
 use squall::service::spill::DurableProducer;
 
 use super::answer::{none_accepted, not_durable, not_split};
-use super::dedup::{Dedup, Key};
+use super::dedup::{Dedup, Key, Keys};
 use super::split::{Framing, split};
 use super::verdict::{Caller, Verdict, judge};
 use super::{Accepted, CollectorSettings};
@@ -89,12 +88,11 @@ impl Collector {
         let own = Deadline::after(inner.settings.deadline);
         let deadline = sender.deadline.map_or(own, |given| given.min(own));
         let headers = headers(sender.trace);
-        let (mut appends, mut keys, count) = (Vec::with_capacity(taken.len()), HashSet::new(), taken.len());
+        let (mut appends, mut keys, count) = (Vec::with_capacity(taken.len()), Keys::default(), taken.len());
         for decoded in taken {
             let key = Key::of(&decoded);
             // One that is in the body twice becomes durable once.
-            if !keys.contains(&key) && !inner.dedup.has(&key).await {
-                keys.insert(key);
+            if !inner.dedup.has(&key) && keys.insert(key) {
                 appends.push(append(decoded, &headers));
             }
         }
@@ -104,7 +102,7 @@ impl Collector {
         }
         let appended = inner.producer.append(&inner.topic, appends, deadline).await;
         appended.map_err(|error| not_durable(&error))?;
-        inner.dedup.note(keys.into_iter().collect()).await;
+        inner.dedup.note(keys);
         Ok(())
     }
 }
