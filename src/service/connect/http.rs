@@ -26,6 +26,8 @@ pub struct HttpConfig {
     pub body_timeout_ms: Option<u64>,
     /// How long a caller may take nothing of an answer.
     pub write_timeout_ms: Option<u64>,
+    /// How long an answer may take to leave, once the caller is slow.
+    pub answer_timeout_ms: Option<u64>,
     /// How long a connection is kept without a request.
     pub idle_timeout_ms: Option<u64>,
     /// How long a request may take.
@@ -91,6 +93,7 @@ impl HttpConfig {
         set_ms(&mut settings.header_timeout, self.header_timeout_ms);
         set_ms(&mut settings.body_timeout, self.body_timeout_ms);
         set_ms(&mut settings.write_timeout, self.write_timeout_ms);
+        set_ms(&mut settings.answer_timeout, self.answer_timeout_ms);
         set_ms(&mut settings.idle_timeout, self.idle_timeout_ms);
         set_ms(&mut settings.request_timeout, self.request_timeout_ms);
         set_ms(&mut settings.linger, self.linger_ms);
@@ -138,6 +141,7 @@ fn check(settings: &HttpSettings, key: &str) -> Result<()> {
         ("header_timeout_ms", Some(settings.header_timeout)),
         ("body_timeout_ms", Some(settings.body_timeout)),
         ("write_timeout_ms", Some(settings.write_timeout)),
+        ("answer_timeout_ms", Some(settings.answer_timeout)),
         ("idle_timeout_ms", Some(settings.idle_timeout)),
         ("request_timeout_ms", Some(settings.request_timeout)),
         ("tls.reload_ms", tls.map(|tls| tls.reload)),
@@ -184,7 +188,7 @@ mod tests {
     #[test]
     fn every_key_arrives() {
         let text = "listen = '[::1]:9000'\nmax_connections = 1\nmax_connections_per_peer = 2\nheader_timeout_ms = 3\n\
-                    body_timeout_ms = 4\nwrite_timeout_ms = 5\nidle_timeout_ms = 6\nrequest_timeout_ms = 7\n\
+                    body_timeout_ms = 4\nwrite_timeout_ms = 5\nanswer_timeout_ms = 18\nidle_timeout_ms = 6\nrequest_timeout_ms = 7\n\
                     linger_ms = 8\nmax_header_bytes = 2048\nmax_headers = 10\nmax_body_bytes = 11\nmax_buffered_bytes = 17\ndrain_ms = 12\n\
                     trusted_proxies = ['10.0.0.0/8']\nmetrics = false\n\
                     tls = { certificate = 'c', key = 'k', reload_ms = 13, handshake_timeout_ms = 14 }\n\
@@ -198,6 +202,7 @@ mod tests {
             header_timeout: ms(3),
             body_timeout: ms(4),
             write_timeout: ms(5),
+            answer_timeout: ms(18),
             idle_timeout: ms(6),
             request_timeout: ms(7),
             linger: ms(8),
@@ -222,6 +227,7 @@ mod tests {
             ("header_timeout_ms = 0", "query.http.header_timeout_ms "),
             ("body_timeout_ms = 86400001", "query.http.body_timeout_ms "),
             ("write_timeout_ms = 0", "query.http.write_timeout_ms "),
+            ("answer_timeout_ms = 0", "query.http.answer_timeout_ms "),
             ("idle_timeout_ms = 0", "query.http.idle_timeout_ms "),
             ("request_timeout_ms = 0", "query.http.request_timeout_ms "),
             ("linger_ms = 86400001", "query.http.linger_ms "),

@@ -26,6 +26,8 @@ pub struct HttpSettings {
     pub body_timeout: Duration,
     /// How long the caller may take no byte of an answer. Default 8 s.
     pub write_timeout: Duration,
+    /// How long an answer may take to leave, counted from when the caller first takes nothing of it. Default 60 s.
+    pub answer_timeout: Duration,
     /// How long a connection is kept without a request. Default 30 s.
     pub idle_timeout: Duration,
     /// From the end of the headers to the answer, which a caller may lower with `x-request-timeout-ms`. Default 10 s.
@@ -62,6 +64,7 @@ impl Default for HttpSettings {
             header_timeout: Duration::from_secs(3),
             body_timeout: Duration::from_secs(6),
             write_timeout: Duration::from_secs(8),
+            answer_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(10),
             linger: Duration::from_secs(1),

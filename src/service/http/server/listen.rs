@@ -33,6 +33,7 @@ const OTHER_FILES: u64 = 1024;
 /// | the body | `body_timeout_ms`, in [`Shell`](crate::service::http::Shell) | `408`, then closed |
 /// | the answer to be made | `request_timeout_ms`, in [`Shell`](crate::service::http::Shell) | `504` |
 /// | the caller to take a byte of the answer | `write_timeout_ms` | cut |
+/// | the caller to take the rest of the answer, however little at a time | `answer_timeout_ms` | cut |
 /// | another request | `idle_timeout_ms` | cut |
 /// | a refused caller to stop sending | `linger_ms` | closed |
 ///

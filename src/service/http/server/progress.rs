@@ -18,6 +18,8 @@ struct State {
     waits: Waits,
     /// Since when the caller takes nothing of what is written.
     stalled: Option<Instant>,
+    /// Since when what is written leaves more slowly than it could.
+    slow: Option<Instant>,
     /// Whether the latest request was answered before its body had arrived.
     unread: bool,
 }
@@ -28,6 +30,7 @@ struct Limits {
     header: Duration,
     idle: Duration,
     write: Duration,
+    answer: Duration,
     linger: Duration,
 }
 
@@ -59,10 +62,11 @@ impl Progress {
             header: settings.header_timeout,
             idle: settings.idle_timeout,
             write: settings.write_timeout,
+            answer: settings.answer_timeout,
             linger: settings.linger,
         };
         let waits = Waits::Headers(Instant::now());
-        Self(Arc::new(Mutex::new(State { limits, waits, stalled: None, unread: false })))
+        Self(Arc::new(Mutex::new(State { limits, waits, stalled: None, slow: None, unread: false })))
     }
 
     /// The handshake is done: the time for headers begins.
@@ -107,7 +111,16 @@ impl Progress {
 
     /// No byte is taken now.
     pub(super) fn stalled(&self) {
-        self.lock().stalled.get_or_insert_with(Instant::now);
+        let mut state = self.lock();
+        let now = Instant::now();
+        state.stalled.get_or_insert(now);
+        state.slow.get_or_insert(now);
+    }
+
+    /// All that was written has been taken.
+    pub(super) fn flushed(&self) {
+        self.taken();
+        self.lock().slow = None;
     }
 
     /// The write side is closed. Whether what still arrives is to be thrown away for a while: a socket that is closed with
@@ -132,7 +145,8 @@ impl Progress {
             Waits::Answer => None,
         };
         let write = state.stalled.map(|since| (since + limits.write, Over::Cut(Cut::Write)));
-        waits.into_iter().chain(write).min_by_key(|(at, _)| *at)
+        let answer = state.slow.map(|since| (since + limits.answer, Over::Cut(Cut::Write)));
+        waits.into_iter().chain(write).chain(answer).min_by_key(|(at, _)| *at)
     }
 
     /// Nothing panics while this lock is held; a poisoned value would still be whole.
@@ -185,6 +199,25 @@ mod tests {
             Some((start + SECOND * 36, Over::Cut(Cut::Idle))),
             "what leaves slowly is not idle"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_taken_byte_by_byte_has_an_end() {
+        let progress = Progress::new(&HttpSettings::default());
+        let start = Instant::now();
+        progress.begin();
+        for _ in 0..59 {
+            progress.stalled();
+            tokio::time::advance(SECOND).await;
+            progress.taken();
+        }
+        assert_eq!(progress.due(), Some((start + SECOND * 60, Over::Cut(Cut::Write))));
+        progress.flushed();
+        assert_eq!(progress.due(), None, "the next answer has its own time");
+        tokio::time::advance(SECOND).await;
+        progress.stalled();
+        progress.taken();
+        assert_eq!(progress.due(), Some((start + SECOND * 120, Over::Cut(Cut::Write))));
     }
 
     #[tokio::test(start_paused = true)]

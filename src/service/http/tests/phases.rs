@@ -94,6 +94,22 @@ async fn an_answer_that_nobody_takes_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_taken_by_little_and_little_ends_the_connection() {
+    const BYTES: usize = 64 << 20;
+    let world = World::new(HttpSettings { answer_timeout: SHORT * 3, ..settings() }, large(BYTES)).await;
+    let mut caller = world.call().await;
+    caller.send("GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let (mut taken, mut piece) = (0, vec![0; 64 << 10]);
+    // Always some, and soon enough for every other bound.
+    while let Ok(read @ 1..) = caller.stream.read(&mut piece).await {
+        taken += read;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(taken < BYTES, "it was let go on");
+    world.until(&cut("write"), 1).await;
+}
+
+#[tokio::test]
 async fn a_slow_caller_that_takes_its_answer_gets_all_of_it() {
     const BYTES: usize = 32 << 20;
     let world = World::new(HttpSettings { idle_timeout: SHORT * 10, ..settings() }, large(BYTES)).await;
