@@ -83,6 +83,36 @@ async fn conforms() {
     run_all(&mut OnServer { server, settings, limits: Limits::default() }).await;
 }
 
+/// It may have lost what it had not written to its disk.
+#[tokio::test]
+async fn a_server_that_was_started_again_vouches_for_nobody() {
+    let options = RedisOptions { append_only: true, ..RedisOptions::default() };
+    let mut server = Redis::start_with(options).await.unwrap();
+    if server.pid().is_none() {
+        return;
+    }
+    let store = RedisTimelines::connect(settings(&server), Limits::default()).await.unwrap();
+    assert!(store.apply(&[ENTRY]).await.unwrap().is_empty());
+    assert!(store.begin_repair("u", 1).await.unwrap() && store.end_repair("u", 1).await.unwrap());
+    assert!(store.read("u", None, 9).await.unwrap().whole);
+    server.kill().unwrap();
+    server.restart().await.unwrap();
+    let read = loop {
+        // The first call finds the connection gone.
+        if let Ok(read) = store.read("u", None, 9).await {
+            break read;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    assert_eq!((read.entries.len(), read.whole), (1, false));
+    assert!(!store.profile("u").await.unwrap().unwrap().whole);
+    assert!(store.begin_repair("u", 2).await.unwrap() && store.end_repair("u", 2).await.unwrap());
+    assert!(store.profile("u").await.unwrap().unwrap().whole);
+    call::<()>(&server, &["FLUSHALL"]).await;
+    assert!(store.apply(&[ENTRY]).await.unwrap().is_empty());
+    assert!(!store.read("u", None, 9).await.unwrap().whole);
+}
+
 #[tokio::test]
 async fn a_server_that_forgot_the_scripts_gets_them_again() {
     let server = Redis::start().await.unwrap();

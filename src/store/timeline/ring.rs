@@ -5,9 +5,10 @@
 //! alone. Names stay with the data, whatever the address is: a server that moves keeps its owners.
 //!
 //! Nothing is written twice. While a node is away its owners are served from the rows, and what is written for them is
-//! parked; of a node that comes back empty, the query service fills each list that it finds short, through the versioned
-//! write. An owner that moved leaves its old
-//! timeline behind until that expires; one that moves back later finds it, and the versions decide.
+//! parked; a node that comes back empty has no owner that is [whole](super), so that the query service brings back what the
+//! rows have of each one when it is read. An owner that moved leaves its old timeline behind until that expires; one that
+//! moves back before finds it with its mark, and lacks what was written elsewhere meanwhile: so a name that was taken out
+//! comes back with an empty server only.
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@
 --   d newest day    x second of the last refresh    l<line> "first last"
 --   m<n><line><action> "at_ms id" of the latest    b<n><line><action> its body
 --   c<n><line><n><action><day> count
---   w `1` of an owner that is whole, `r` and the number of a repair that has begun
+--   w the run of the server in which the owner became whole, or `r` and the number of a repair that has begun
 --
 -- This runs once for nearly every record: what is rare stands in one function, which costs nothing to define, and what
 -- the profile tells is not asked again.

@@ -1,7 +1,7 @@
 //! Connections that are opened on demand and thrown away when they fail.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -14,6 +14,8 @@ use super::settings::RedisSettings;
 use crate::store::StoreError;
 
 const STORE: &str = "redis";
+/// The run of a server that does not tell which one it is.
+const UNTOLD: &str = "-";
 
 /// A fixed number of connections to one server.
 pub(super) struct Connections {
@@ -45,19 +47,26 @@ struct State {
 struct Live {
     number: u64,
     connection: MultiplexedConnection,
-    clock: Clock,
+    server: Server,
 }
 
-/// The server's time when the connection was opened. Keys expire by it, whatever the clock of this machine says.
-#[derive(Clone, Copy)]
-struct Clock {
-    server_s: i64,
+/// What the server said of itself when the connection was opened.
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    time_s: i64,
     at: Instant,
+    run: Arc<str>,
 }
 
-impl Clock {
-    fn now_s(&self) -> i64 {
-        self.server_s + self.at.elapsed().as_secs().cast_signed()
+impl Server {
+    /// Its time in seconds. Keys expire by it, whatever the clock of this machine says.
+    pub(super) fn now_s(&self) -> i64 {
+        self.time_s + self.at.elapsed().as_secs().cast_signed()
+    }
+
+    /// The id of its run: another one after each start. `-` of a server that does not tell.
+    pub(super) fn run(&self) -> &Arc<str> {
+        &self.run
     }
 }
 
@@ -76,11 +85,11 @@ impl Connections {
         Ok(Self { client, address, settings, greeting, slots, next: AtomicUsize::new(0) })
     }
 
-    /// Runs a pipeline, made for the server's time in seconds, and gives back what it answered.
+    /// Runs a pipeline, made for the server, and gives back what it answered.
     pub(super) async fn query<T: FromRedisValue>(
         &self,
         what: &'static str,
-        pipeline: impl FnOnce(i64) -> Pipeline,
+        pipeline: impl FnOnce(&Server) -> Pipeline,
     ) -> Result<T, StoreError> {
         self.run(what, pipeline).await.map_err(|failure| failure.error)
     }
@@ -90,7 +99,7 @@ impl Connections {
     pub(super) async fn write(
         &self,
         what: &'static str,
-        pipeline: impl FnOnce(i64) -> Pipeline,
+        pipeline: impl FnOnce(&Server) -> Pipeline,
     ) -> Result<Vec<(usize, StoreError)>, StoreError> {
         match self.run::<()>(what, pipeline).await {
             Ok(()) => Ok(Vec::new()),
@@ -103,11 +112,11 @@ impl Connections {
     async fn run<T: FromRedisValue>(
         &self,
         what: &'static str,
-        pipeline: impl FnOnce(i64) -> Pipeline,
+        pipeline: impl FnOnce(&Server) -> Pipeline,
     ) -> Result<T, Failure> {
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
         let mut live = self.open(slot).await?;
-        let pipeline = pipeline(live.clock.now_s());
+        let pipeline = pipeline(&live.server);
         let bound = self.settings.response_timeout;
         let run = async {
             match pipeline.query_async(&mut live.connection).await {
@@ -145,7 +154,7 @@ impl Connections {
                 return Ok(live);
             }
             match timeout(bound, self.connect()).await {
-                Ok(Ok((connection, clock))) => Ok(slot.opened(connection, clock)),
+                Ok(Ok((connection, server))) => Ok(slot.opened(connection, server)),
                 Ok(Err(error)) => {
                     let error = classify(&error, &self.address).error;
                     slot.failed(&self.settings, error.to_string());
@@ -161,14 +170,24 @@ impl Connections {
         timeout(bound * 2, attempt).await.unwrap_or_else(|_| Err(timed_out("connecting", bound * 2)))
     }
 
-    async fn connect(&self) -> Result<(MultiplexedConnection, Clock), RedisError> {
+    async fn connect(&self) -> Result<(MultiplexedConnection, Server), RedisError> {
         // Both are bounded by the callers; the client's own bounds would be second ones.
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
         self.greeting.exec_async(&mut connection).await?;
-        let (server_s, _): (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await?;
-        Ok((connection, Clock { server_s, at: Instant::now() }))
+        let (time_s, _): (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await?;
+        let at = Instant::now();
+        let run = match redis::cmd("INFO").arg("server").query_async::<String>(&mut connection).await {
+            Ok(info) => run_id(&info).into(),
+            Err(error) if error.code() == Some("NOPERM") => UNTOLD.into(),
+            Err(error) => return Err(error),
+        };
+        Ok((connection, Server { time_s, at, run }))
     }
+}
+
+fn run_id(info: &str) -> &str {
+    info.lines().find_map(|line| line.strip_prefix("run_id:")).map_or(UNTOLD, str::trim_end)
 }
 
 impl Slot {
@@ -186,12 +205,12 @@ impl Slot {
         }
     }
 
-    fn opened(&self, connection: MultiplexedConnection, clock: Clock) -> Live {
+    fn opened(&self, connection: MultiplexedConnection, server: Server) -> Live {
         let mut state = self.lock();
         state.opened += 1;
         state.failures = 0;
         state.pause = None;
-        let live = Live { number: state.opened, connection, clock };
+        let live = Live { number: state.opened, connection, server };
         state.live = Some(live.clone());
         live
     }

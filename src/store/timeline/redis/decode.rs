@@ -20,8 +20,12 @@ pub(super) fn timeline(values: Vec<Bytes>) -> Result<Timeline, StoreError> {
 }
 
 /// The profile in the fields that the writing script documents. Days past the cut-off are left out: a write
-/// removes them only when the newest day moves on.
-pub(super) fn profile(fields: Vec<(Bytes, Bytes)>, bounds: &Bounds) -> Result<Option<Profile>, StoreError> {
+/// removes them only when the newest day moves on. `run` is that of the server.
+pub(super) fn profile(
+    fields: Vec<(Bytes, Bytes)>,
+    bounds: &Bounds,
+    run: Option<&str>,
+) -> Result<Option<Profile>, StoreError> {
     if fields.is_empty() {
         return Ok(None);
     }
@@ -58,7 +62,7 @@ pub(super) fn profile(fields: Vec<(Bytes, Bytes)>, bounds: &Bounds) -> Result<Op
                     days.insert(day, number(&value)?.cast_unsigned());
                 }
             }
-            b'w' => profile.whole = value == b"1",
+            b'w' => profile.whole = run.is_some_and(|run| value == run.as_bytes()),
             _ => {}
         }
     }

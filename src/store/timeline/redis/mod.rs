@@ -18,6 +18,12 @@
 //! 9/8 of it after its last write by the server's clock (never sooner than the days that are counted, plus one).
 //! The instant is moved on at most every 1/8 of that span, which keeps it out of nearly every write.
 //!
+//! # Whole owners
+//!
+//! The mark is a field of the profile, and holds for the run of the server in which it was set: a server that was started
+//! again may have lost what it had not written to its disk, and one that was promoted what it had not been sent. The run is
+//! asked for with `INFO server` on each connection; where a user of the server may not ask, marks outlive restarts.
+//!
 //! # Eviction
 //!
 //! Run the server with `noeviction`, or accept that evicted keys are lost: an entry whose body was evicted is left

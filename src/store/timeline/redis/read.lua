@@ -1,11 +1,11 @@
--- KEYS[1]: the owner's profile. ARGV: limit, line if only one is wanted.
+-- KEYS[1]: the owner's profile. ARGV: limit, the server's run, line if only one is wanted.
 -- Answers the mark of a whole owner, or nothing of one that is not; then line, id, at_ms, body of each entry, newest first
 -- by at_ms and id, bytewise.
 local call, byte, sub, min, tonumber = redis.call, string.byte, string.sub, math.min, tonumber
 local base, limit = KEYS[1], tonumber(ARGV[1])
 local lines = {}
-if ARGV[2] then
-  lines[1] = ARGV[2]
+if ARGV[3] then
+  lines[1] = ARGV[3]
 else
   for _, field in ipairs(call('HKEYS', base)) do
     if byte(field, 1) == 108 then lines[#lines + 1] = sub(field, 2) end
@@ -34,7 +34,7 @@ if #lines > 1 then
     return greater(a[1], b[1])
   end)
 end
-local answer, n = { call('HGET', base, 'w') == '1' and '1' or '' }, 1
+local answer, n = { call('HGET', base, 'w') == ARGV[2] and '1' or '' }, 1
 for i = 1, min(limit, #found) do
   local entry = found[i]
   local body = call('HGET', base .. ':b:' .. entry[1], entry[2])

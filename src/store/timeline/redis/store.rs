@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::super::entry::{Bounds, refuse};
 use super::super::{Entry, Limits, Profile, Timeline, Timelines};
 use super::batch::Calls;
-use super::connection::{Connections, config};
+use super::connection::{Connections, Server, config};
 use super::decode::{self, Bytes};
 use super::key::{base, is_base, pattern};
 use super::script::Loaded;
@@ -77,36 +77,48 @@ impl RedisTimelines {
     }
 
     async fn send(&self, what: &'static str, calls: &Calls<'_>) -> Result<Vec<(usize, StoreError)>, StoreError> {
-        self.connections.write(what, |now_s| calls.pipeline(&self.prefix, &self.apply, now_s)).await
+        self.connections.write(what, |server| calls.pipeline(&self.prefix, &self.apply, server.now_s())).await
     }
 
     async fn held(&self, owner: &str, line: Option<&str>, limit: usize) -> Result<Timeline, StoreError> {
         let mut call = self.read.call(&base(&self.prefix, owner));
         call.arg(limit.min(u32::MAX as usize));
-        if let Some(line) = line {
-            call.arg(line);
-        }
-        let mut pipeline = Pipeline::with_capacity(1);
-        pipeline.add_command(call);
-        let (values,): (Vec<Bytes>,) = self.connections.query("reading a timeline", |_| pipeline).await?;
+        let ask = |server: &Server| {
+            call.arg(&**server.run());
+            if let Some(line) = line {
+                call.arg(line);
+            }
+            let mut pipeline = Pipeline::with_capacity(1);
+            pipeline.add_command(call);
+            pipeline
+        };
+        let (values,): (Vec<Bytes>,) = self.connections.query("reading a timeline", ask).await?;
         decode::timeline(values)
     }
 
     /// A step of a repair, and whether it was taken.
     async fn step(&self, owner: &str, repair: u64, step: &'static str) -> Result<bool, StoreError> {
         let mut call = self.repair.call(&base(&self.prefix, owner));
-        call.arg(repair).arg(step);
-        let mut pipeline = Pipeline::with_capacity(1);
-        pipeline.add_command(call);
-        let (taken,) = self.connections.query("marking an owner", |_| pipeline).await?;
+        let ask = |server: &Server| {
+            call.arg(repair).arg(step).arg(&**server.run());
+            let mut pipeline = Pipeline::with_capacity(1);
+            pipeline.add_command(call);
+            pipeline
+        };
+        let (taken,) = self.connections.query("marking an owner", ask).await?;
         Ok(taken)
     }
 
     async fn fields(&self, owner: &str) -> Result<Option<Profile>, StoreError> {
-        let mut pipeline = Pipeline::with_capacity(1);
-        pipeline.cmd("HGETALL").arg(base(&self.prefix, owner));
-        let (fields,): (Vec<(Bytes, Bytes)>,) = self.connections.query("reading a profile", |_| pipeline).await?;
-        decode::profile(fields, &self.bounds)
+        let mut run = None;
+        let ask = |server: &Server| {
+            run = Some(server.run().clone());
+            let mut pipeline = Pipeline::with_capacity(1);
+            pipeline.cmd("HGETALL").arg(base(&self.prefix, owner));
+            pipeline
+        };
+        let (fields,): (Vec<(Bytes, Bytes)>,) = self.connections.query("reading a profile", ask).await?;
+        decode::profile(fields, &self.bounds, run.as_deref())
     }
 
     async fn walk(&self) -> Result<u64, StoreError> {

@@ -74,7 +74,7 @@ pub struct QuerySettings {
     pub stale_bytes: u64,
     /// Repairs under way; 4.
     pub repair_in_flight: usize,
-    /// Repairs that wait or are under way; 1,024. Further ones are left to the next read of their user.
+    /// Repairs that wait or are under way; 10,000. Further ones are left to the next read of their user.
     pub repair_queue: usize,
     /// Rows of a user that a repair brings back at most; 5,000.
     pub repair_rows: usize,
@@ -121,7 +121,7 @@ impl QueryConfig {
             stale: ms("stale_ms", self.stale_ms, 300_000, 0)?,
             stale_bytes: self.stale_bytes.unwrap_or(64 << 20),
             repair_in_flight: count("repair_in_flight", self.repair_in_flight, 4)?,
-            repair_queue: count("repair_queue", self.repair_queue, 1_024)?,
+            repair_queue: count("repair_queue", self.repair_queue, 10_000)?,
             repair_rows: count("repair_rows", self.repair_rows, 5_000)?,
             repair_step: ms("repair_step_ms", self.repair_step_ms, 2_000, 1)?,
             profile_rows: count("profile_rows", self.profile_rows, 1_000)?,

@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Records of the backlog of scenario 11; 8,000, in full size five million.
     #[arg(long, value_name = "RECORDS")]
     pub(crate) backlog: Option<u64>,
+    /// The share that its backfill takes; 1, in full size the default of the command.
+    #[arg(long)]
+    pub(crate) share: Option<String>,
     /// Names the scenarios and runs none.
     #[arg(long)]
     pub(crate) list: bool,

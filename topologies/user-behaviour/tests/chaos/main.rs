@@ -77,7 +77,7 @@ fn main() -> ExitCode {
 
 /// Runs them one after the other. One that panics fails and takes its servers with it; the next starts new ones.
 async fn run(chosen: &[Scenario], args: &Args) -> bool {
-    let (form, seed, new) = (args.form(), args.seed(), || Lab::new(args.form(), args.seed(), args.backlog));
+    let (form, seed, new) = (args.form(), args.seed(), || Lab::new(args));
     let (mut lab, mut passed) = (new(), true);
     for scenario in chosen.iter().copied() {
         eprintln!("=== {}, {form} form, seed {seed}", scenario.name());

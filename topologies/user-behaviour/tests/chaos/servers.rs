@@ -9,7 +9,7 @@ use squall::testing::FaultProxy;
 use squall::testing::servers::{Kafka, KafkaOptions, MariaDb, MariaDbOptions, Redis, RedisOptions};
 use tempfile::TempDir;
 
-use super::args::Form;
+use super::args::{Args, Form};
 use super::support::cluster::overrides;
 
 /// What the scenarios of a run have in common. The servers are started when the first scenario needs them.
@@ -18,13 +18,16 @@ pub(crate) struct Lab {
     pub(crate) seed: u64,
     /// Records of a backlog, where that is not the scenario's own number.
     pub(crate) backlog: Option<u64>,
+    /// The share of a backfill, where that is not the scenario's own.
+    pub(crate) share: Option<String>,
     dir: TempDir,
     servers: Option<Servers>,
 }
 
 impl Lab {
-    pub(crate) fn new(form: Form, seed: u64, backlog: Option<u64>) -> Self {
-        Self { form, seed, backlog, dir: tempfile::tempdir().unwrap(), servers: None }
+    pub(crate) fn new(args: &Args) -> Self {
+        let (form, seed, backlog, share) = (args.form(), args.seed(), args.backlog, args.share.clone());
+        Self { form, seed, backlog, share, dir: tempfile::tempdir().unwrap(), servers: None }
     }
 
     pub(crate) fn dir(&self) -> &Path {

@@ -31,6 +31,8 @@ pub(super) struct CollectorFigures {
     to_log: Gauge<u64, AtomicU64>,
     to_spill: Gauge<u64, AtomicU64>,
     refused: Gauge<u64, AtomicU64>,
+    /// As [`Collector::counts`] has them.
+    counts: [Gauge<u64, AtomicU64>; 3],
 }
 
 impl CollectorFigures {
@@ -47,10 +49,18 @@ impl CollectorFigures {
             to_log: gauge("collector_records_to_log", "Records that went into the log since the start"),
             to_spill: gauge("collector_records_to_spill", "Records that went to the local disk since the start"),
             refused: gauge("collector_records_unavailable", "Records for which there was no room since the start"),
+            counts: [
+                gauge("collector_records_accepted", "Records accepted since the start"),
+                gauge("collector_records_rejected", "Records refused for what they are since the start"),
+                gauge("collector_records_repeated", "Accepted records that were durable already since the start"),
+            ],
         }
     }
 
-    fn show(&self, status: &DurableStatus) {
+    fn show(&self, collector: &Collector, status: &DurableStatus) {
+        for (gauge, count) in self.counts.iter().zip(collector.counts()) {
+            gauge.set(count);
+        }
         self.waiting.set(status.spill.records);
         self.waiting_bytes.set(status.spill.bytes);
         self.oldest_age_ms.set(status.spill.oldest_age_ms.unwrap_or_default());
@@ -64,7 +74,7 @@ impl CollectorFigures {
 pub(super) async fn watch_collector(part: ReadyPart, figures: CollectorFigures, collector: Collector) {
     loop {
         let status = collector.producer().status();
-        figures.show(&status);
+        figures.show(&collector, &status);
         match status.health(collector.settings().max_body_bytes as u64) {
             Health::Down(_) => part.not_ready("the log is away, and no more can be kept in front of it"),
             Health::Well | Health::Degraded(_) => part.ready(),

@@ -60,8 +60,8 @@ impl Numbers {
 
 impl Mender {
     /// Has the timelines compared with the rows, and repaired, unless that is under way or too many wait: the next read
-    /// finds the same again. `seed` are the newest rows, if they were read.
-    pub(super) fn schedule(self: &Arc<Self>, of: Of, seed: Option<Arc<RowsPage>>) {
+    /// finds the same again.
+    pub(super) fn schedule(self: &Arc<Self>, of: Of) {
         let Ok(place) = self.queue.clone().try_acquire_owned() else { return };
         if !self.queued().insert(of.clone()) {
             return;
@@ -71,36 +71,35 @@ impl Mender {
             let _place = place;
             let Queued { mender, of } = &queued;
             let _one = mender.in_flight.acquire().await.expect("the semaphore is never closed");
-            if let Err(error) = mender.mend(of, seed).await {
+            if let Err(error) = mender.mend(of).await {
                 tracing::debug!(user = %of.0, %error, "timelines are not repaired yet");
             }
         });
     }
 
-    async fn mend(&self, of: &Of, seed: Option<Arc<RowsPage>>) -> Result<(), Unread> {
+    async fn mend(&self, of: &Of) -> Result<(), Unread> {
         if self.switch.mode() == Mode::On {
             return Ok(());
         }
         let (user, business) = (&of.0, of.1.as_ref());
-        let newest = Ask { user: user.clone(), business: business.cloned(), action: None, before: None, limit: 1 };
-        let seed = match seed {
-            Some(seed) => seed,
-            None => self.rows.page(&self.rows_gate, &newest, Deadline::after(self.rows_gate.patience())).await?,
-        };
+        let all = Ask { user: user.clone(), business: business.cloned(), action: None, before: None, limit: 1 };
+        // They vouch for a user as a whole.
+        let vouched = business.is_some() || self.held(user, None).await?.vouched;
+        let repair = if vouched { None } else { self.begin(user, &all).await? };
+        // After it began: what the node had and lost before is in these rows.
+        let seed = self.read(&Ask { limit: self.limits.keep.max(1), ..all.clone() }).await?;
         let held = self.held(user, business.map(CompactString::as_str)).await?;
         let lacks = held.lacks(&seed.items, &self.limits);
-        // They vouch for a user as a whole.
-        let vouched = business.is_some() || held.vouched;
-        if vouched && !lacks {
+        if repair.is_none() && !lacks {
             if seed.ended() && seed.readable {
                 self.confirm(of, &seed.items).await;
             }
             return Ok(());
         }
-        let repair = if vouched { None } else { self.begin(user, &seed.items).await? };
-        let (all, ended) = self.all(&newest, &seed).await?;
-        if lacks || self.lacks(user, &all).await? {
-            let (newest, older) = all.split_at(seed.items.len());
+        let newest = seed.items.len();
+        let (rows, ended) = self.all(&all, seed).await?;
+        if lacks || self.lacks(user, &rows).await? {
+            let (newest, older) = rows.split_at(newest);
             self.apply(user, older).await?;
             // Last: a repair that ends early leaves the timeline without these, and so is begun again.
             self.apply(user, newest).await?;
@@ -109,29 +108,38 @@ impl Mender {
             self.in_time(user, self.timelines.end_repair(user, repair)).await?;
         }
         if ended {
-            self.confirm(of, &all).await;
+            self.confirm(of, &rows).await;
         }
         Ok(())
     }
 
     /// Begins to make a user whole; none when there is nothing of it anywhere.
-    async fn begin(&self, user: &str, rows: &[Item]) -> Result<Option<u64>, Unread> {
+    async fn begin(&self, user: &str, all: &Ask) -> Result<Option<u64>, Unread> {
         let repair = self.numbers.next();
-        let mut begun = self.in_time(user, self.timelines.begin_repair(user, repair)).await?;
-        if let Some(one) = rows.last().filter(|_| !begun) {
-            // Nothing is held of the user, and so nothing could be lost: one entry makes it an owner.
-            self.apply(user, std::slice::from_ref(one)).await?;
-            begun = self.in_time(user, self.timelines.begin_repair(user, repair)).await?;
+        let begun = self.in_time(user, self.timelines.begin_repair(user, repair)).await?;
+        if begun {
+            return Ok(Some(repair));
         }
+        // Nothing is held of the user: one entry makes it an owner.
+        let one = self.read(all).await?.items;
+        if one.is_empty() {
+            return Ok(None);
+        }
+        self.apply(user, &one).await?;
+        let begun = self.in_time(user, self.timelines.begin_repair(user, repair)).await?;
         Ok(begun.then_some(repair))
     }
 
+    async fn read(&self, ask: &Ask) -> Result<RowsPage, Unread> {
+        self.rows.read(&self.rows_gate, ask, Deadline::after(self.rows_gate.patience())).await
+    }
+
     /// The rows from `seed` on, newest first, and whether these are all and can be read.
-    async fn all(&self, newest: &Ask, seed: &RowsPage) -> Result<(Vec<Item>, bool), Unread> {
-        let (mut all, mut next, mut readable) = (seed.items.clone(), seed.next.clone(), seed.readable);
+    async fn all(&self, of: &Ask, seed: RowsPage) -> Result<(Vec<Item>, bool), Unread> {
+        let RowsPage { items: mut all, mut next, mut readable } = seed;
         while let Some(before) = next.take_if(|_| all.len() < self.most) {
-            let older = Ask { before: Some(before), limit: AT_ONCE, ..newest.clone() };
-            let page = self.rows.read(&self.rows_gate, &older, Deadline::after(self.rows_gate.patience())).await?;
+            let older = Ask { before: Some(before), limit: AT_ONCE, ..of.clone() };
+            let page = self.read(&older).await?;
             readable &= page.readable;
             next = page.next;
             all.extend(page.items);

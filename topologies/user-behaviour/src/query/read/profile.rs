@@ -60,7 +60,7 @@ impl Reader {
         match (held, self.rows_of(&newest, deadline).await) {
             (held, Ok((items, complete))) => {
                 if held.is_ok() && !(nothing_held && items.is_empty()) {
-                    self.mender.schedule((user.clone(), None), None);
+                    self.mender.schedule((user.clone(), None));
                 } else if items.is_empty() && complete {
                     self.mender.confirm(&(user.clone(), None), &[]).await;
                 }

@@ -145,8 +145,8 @@ impl Reader {
         if let Ok(held) = &held
             && let Some((items, next)) = self.settled(ask, held).await
         {
-            if !held.vouched {
-                self.mender.schedule((ask.user.clone(), None), None);
+            if !held.vouched && !held.items.is_empty() {
+                self.mender.schedule((ask.user.clone(), None));
             }
             return Ok(Found { items: items.into(), next, source: Origin::Redis, complete: true, as_of });
         }
@@ -216,9 +216,8 @@ impl Reader {
     }
 
     /// Learns from the rows what the timelines should hold.
-    async fn compare(&self, ask: &Ask, held: Option<&Held>, rows: &Arc<RowsPage>) {
-        let seed = ask.is_plain().then(|| rows.clone());
-        let whole = seed.as_ref().is_some_and(|seed| seed.ended() && seed.readable);
+    async fn compare(&self, ask: &Ask, held: Option<&Held>, rows: &RowsPage) {
+        let whole = ask.is_plain() && rows.ended() && rows.readable;
         let of = (ask.user.clone(), ask.business.clone());
         let Some(held) = held else {
             // Nothing is nothing, whatever the timelines would say.
@@ -227,16 +226,16 @@ impl Reader {
             }
             return;
         };
-        if !held.vouched {
-            let seed = seed.clone().filter(|_| ask.business.is_none());
-            self.mender.schedule((ask.user.clone(), None), seed);
+        let nothing = held.items.is_empty() && rows.items.is_empty();
+        if !held.vouched && !nothing {
+            self.mender.schedule((ask.user.clone(), None));
         }
         if held.lacks(&rows.items, &self.sources.limits) {
-            self.mender.schedule(of, seed);
+            self.mender.schedule(of);
         } else if whole {
             self.mender.confirm(&of, &rows.items).await;
-        } else if seed.is_none() && held.ended {
-            self.mender.schedule(of, None);
+        } else if !ask.is_plain() && held.ended {
+            self.mender.schedule(of);
         }
     }
 

@@ -17,7 +17,7 @@ const FRESH_MS: u64 = 1_000;
 /// How much slower fresh records may be than before.
 const SLOWER: f64 = 1.1;
 /// How long the backlog may take to get into the log, and the job to its end.
-const LIMIT: [Duration; 2] = [Duration::from_secs(100), Duration::from_secs(2400)];
+const LIMIT: [Duration; 2] = [Duration::from_secs(100), Duration::from_secs(4800)];
 /// How long the live stream may need for what arrived between the skip and its going on.
 const CATCH_UP: Duration = Duration::from_secs(20);
 /// How often the job is looked at.
@@ -34,10 +34,11 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     stage.flow(Phase::Before, form.pick(Duration::from_secs(3), Duration::from_secs(60))).await;
     let backlog = pile_up(&stage, records, &mut outcome).await;
     outcome.set("backlog", backlog);
-    // In the short form slowly, so that the kills find it at work; in the full one it takes its share from live traffic.
-    let (chunk, share) = form.pick(("500", "1"), ("50000", "0.5"));
-    let mut skip = vec!["skip", "--reason", "chaos", "--json", "--wait", "60", "--share", share, "--chunk", chunk];
-    skip.extend(form.pick(["--rate", "1500"].as_slice(), [].as_slice()));
+    // In the short form slowly, so that the kills find it at work.
+    let mut skip = vec!["skip", "--reason", "chaos", "--json", "--wait", "60"];
+    skip.extend(form.pick(["--rate", "1500", "--chunk", "500"].as_slice(), [].as_slice()));
+    let share = lab.share.clone().or(form.pick(Some("1".to_owned()), None));
+    skip.extend(share.iter().flat_map(|share| ["--share", share]));
     let Some(skipped) = stage.ask(&skip) else {
         outcome.demand(false, "the backlog was not skipped");
         return outcome;

@@ -33,6 +33,8 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
         users: form.pick(600, 5000),
         // The rows remember the newest version of a record alone, and so not when its first one occurred.
         revised: 0.0,
+        // More than the busiest user has: what is beyond is not in a profile again.
+        overrides: vec!["query.repair_rows=100000".to_owned()],
         ..Plan::new("chaos8", form.pick(500, 2000))
     };
     let mut stage = Stage::open(lab, plan).await;
