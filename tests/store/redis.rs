@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use squall::store::timeline::redis::{RedisSettings, RedisTimelines};
-use squall::store::timeline::{Entry, Limits};
+use squall::store::timeline::{Entry, Limits, Whole};
 use squall::store::{StoreError, Timelines};
 use squall::testing::servers::{Redis, RedisOptions};
 use squall::testing::store::timeline::{Subject, run_all};
@@ -93,24 +93,47 @@ async fn a_server_that_was_started_again_vouches_for_nobody() {
     }
     let store = RedisTimelines::connect(settings(&server), Limits::default()).await.unwrap();
     assert!(store.apply(&[ENTRY]).await.unwrap().is_empty());
-    assert!(store.begin_repair("u", 1).await.unwrap() && store.end_repair("u", 1).await.unwrap());
-    assert!(store.read("u", None, 9).await.unwrap().whole);
-    server.kill().unwrap();
-    server.restart().await.unwrap();
-    let read = loop {
-        // The first call finds the connection gone.
+    let read = async || loop {
+        // The first call after a restart finds the connection gone.
         if let Ok(read) = store.read("u", None, 9).await {
-            break read;
+            break (read.entries.len(), read.whole);
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     };
-    assert_eq!((read.entries.len(), read.whole), (1, false));
-    assert!(!store.profile("u").await.unwrap().unwrap().whole);
-    assert!(store.begin_repair("u", 2).await.unwrap() && store.end_repair("u", 2).await.unwrap());
-    assert!(store.profile("u").await.unwrap().unwrap().whole);
+    let begin = async |repair| store.begin_repair("u", repair).await.unwrap();
+    let end = async |repair| store.end_repair("u", repair, Whole::All).await.unwrap();
+    assert!(begin(1).await == Some(1) && end(1).await);
+    assert_eq!(read().await, (1, Whole::All));
+    server.kill().unwrap();
+    server.restart().await.unwrap();
+    assert_eq!(read().await, (1, Whole::Unknown));
+    assert_eq!(store.profile("u").await.unwrap().unwrap().whole, Whole::Unknown);
+    // Nor does a repair end in another run than it began in, or is taken part in.
+    assert_eq!(begin(2).await, Some(2));
+    server.kill().unwrap();
+    server.restart().await.unwrap();
+    assert_eq!(read().await, (1, Whole::Unknown));
+    assert!(!end(2).await);
+    assert!(begin(3).await == Some(3) && end(3).await);
+    assert_eq!(store.profile("u").await.unwrap().unwrap().whole, Whole::All);
     call::<()>(&server, &["FLUSHALL"]).await;
     assert!(store.apply(&[ENTRY]).await.unwrap().is_empty());
-    assert!(!store.read("u", None, 9).await.unwrap().whole);
+    assert_eq!(read().await, (1, Whole::Unknown));
+}
+
+/// A user of the server may be kept from asking it about itself.
+#[tokio::test]
+async fn a_server_that_does_not_tell_of_itself_is_used_all_the_same() {
+    let server = Redis::start().await.unwrap();
+    if server.pid().is_none() {
+        return;
+    }
+    call::<()>(&server, &["ACL", "SETUSER", "default", "-info"]).await;
+    let store = RedisTimelines::connect(settings(&server), Limits::default()).await.unwrap();
+    assert!(store.apply(&[ENTRY]).await.unwrap().is_empty());
+    assert_eq!(store.begin_repair("u", 1).await.unwrap(), Some(1));
+    assert!(store.end_repair("u", 1, Whole::All).await.unwrap());
+    assert_eq!(store.read("u", None, 9).await.unwrap().whole, Whole::All);
 }
 
 #[tokio::test]

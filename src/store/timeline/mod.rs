@@ -25,9 +25,9 @@
 //! # Whole owners
 //!
 //! A store may lose what it holds: a server comes back empty, and what is written from then on looks like all there is. So
-//! an owner has a mark, *whole*, that is lost with what it vouches for. It is set by the end of a repair, which between its
-//! beginning and its end writes all that was ever written for the owner, and only if nothing was lost between the two.
-//! Before its first repair no owner is whole, also when nothing was lost. A mark that a store forgets earlier costs a repair.
+//! an owner has a mark, [`Whole`], that is lost with what it vouches for. It is set by the end of a repair, which between its
+//! beginning and its end writes what was ever written for the owner, and only if nothing was lost between the two. Before its
+//! first repair no owner is whole, also when nothing was lost. A mark that a store forgets earlier costs a repair.
 
 mod entry;
 pub mod memory;
@@ -80,8 +80,20 @@ pub struct StoredEntry {
 pub struct Timeline {
     /// The entries, newest first.
     pub entries: Vec<StoredEntry>,
-    /// Whether the owner is whole: see the module's own words.
-    pub whole: bool,
+    /// What the store vouches for.
+    pub whole: Whole,
+}
+
+/// What a store vouches for of an owner: see [Whole owners](self#whole-owners).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Whole {
+    /// Nothing: it may have lost some.
+    #[default]
+    Unknown,
+    /// Its timelines. The profile tells of the newest entries alone.
+    Timelines,
+    /// All that there is.
+    All,
 }
 
 /// Bounds of what is kept.
@@ -140,13 +152,18 @@ pub trait Timelines: Send + Sync + 'static {
     /// The owner's profile; `None` when nothing was ever stored for it.
     fn profile<'a>(&'a self, owner: &'a str) -> BoxFuture<'a, Result<Option<Profile>, StoreError>>;
 
-    /// Begins a repair of `owner`, with a number of its own; it is not whole until the repair ends. `false` when nothing is
-    /// held of it: then nothing begins.
-    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>>;
+    /// Begins a repair of `owner`, with a number of its own, or takes part in one that has begun: the answer is the number
+    /// with which it ends. The owner is not whole until then. `None` when nothing is held of it: then nothing begins.
+    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<Option<u64>, StoreError>>;
 
-    /// Ends it: all that was ever written for `owner` has been written since it began. `false` when what was held was lost
-    /// meanwhile, or another repair began: then the owner is not whole.
-    fn end_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>>;
+    /// Ends it: what `whole` says has been written since it began, or was found to be there. `false` when what was held was
+    /// lost meanwhile, or somebody else ended it: then nothing changes.
+    fn end_repair<'a>(
+        &'a self,
+        owner: &'a str,
+        repair: u64,
+        whole: Whole,
+    ) -> BoxFuture<'a, Result<bool, StoreError>>;
 
     /// How many owners have a timeline. Walks the store: for reports, not for requests.
     fn owners(&self) -> BoxFuture<'_, Result<u64, StoreError>>;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Whole;
+
 /// The latest entry of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Latest {
@@ -31,6 +33,6 @@ pub struct LineProfile {
 pub struct Profile {
     /// One entry for each line in which the owner was seen.
     pub lines: BTreeMap<String, LineProfile>,
-    /// Whether the owner is whole: see the module's own words.
-    pub whole: bool,
+    /// What the store vouches for.
+    pub whole: Whole,
 }

@@ -5,17 +5,20 @@
 //! alone. Names stay with the data, whatever the address is: a server that moves keeps its owners.
 //!
 //! Nothing is written twice. While a node is away its owners are served from the rows, and what is written for them is
-//! parked; a node that comes back empty has no owner that is [whole](super), so that the query service brings back what the
-//! rows have of each one when it is read. An owner that moved leaves its old timeline behind until that expires; one that
-//! moves back before finds it with its mark, and lacks what was written elsewhere meanwhile: so a name that was taken out
-//! comes back with an empty server only.
+//! parked; a node that comes back empty has no owner that is [whole](super::Whole), so that the query service brings back what
+//! the rows have of each one when it is read.
+//!
+//! An owner that moved leaves its old timeline, with its mark, behind until that expires. So nobody may read at a place to
+//! which not everybody writes: a name more, and the workers get it before the services that read; a name less, and its owners
+//! may come back to a server that they have left before. Then the servers are started again once all processes have the new
+//! names, which ends all marks.
 
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::{Entry, Profile, Timeline, Timelines};
+use super::{Entry, Profile, Timeline, Timelines, Whole};
 use crate::store::StoreError;
 use crate::topology::BoxFuture;
 
@@ -104,12 +107,17 @@ impl Timelines for RingTimelines {
         self.of(owner).profile(owner)
     }
 
-    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
+    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
         self.of(owner).begin_repair(owner, repair)
     }
 
-    fn end_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
-        self.of(owner).end_repair(owner, repair)
+    fn end_repair<'a>(
+        &'a self,
+        owner: &'a str,
+        repair: u64,
+        whole: Whole,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.of(owner).end_repair(owner, repair, whole)
     }
 
     /// An owner that moved between nodes counts once on each.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use compact_str::CompactString;
 
 use super::super::entry::{Bounds, day, digest};
-use super::super::{Entry, Latest, LineProfile, Profile, StoredEntry};
+use super::super::{Entry, Latest, LineProfile, Profile, StoredEntry, Whole};
 
 /// Everything known of an owner.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) enum Repair {
     #[default]
     Never,
     Begun(u64),
-    Ended,
+    Ended(Whole),
 }
 
 /// One timeline and its part of the profile.
@@ -87,18 +87,32 @@ impl Owner {
 
     pub(super) fn profile(&self) -> Profile {
         let lines = self.lines.iter().map(|(name, line)| (name.to_string(), line.profile())).collect();
-        Profile { lines, whole: self.is_whole() }
+        Profile { lines, whole: self.whole() }
     }
 
-    pub(super) fn is_whole(&self) -> bool {
-        self.repair == Repair::Ended
+    pub(super) fn whole(&self) -> Whole {
+        match self.repair {
+            Repair::Ended(whole) => whole,
+            Repair::Never | Repair::Begun(_) => Whole::Unknown,
+        }
+    }
+
+    /// The number of the repair that is under way now.
+    pub(super) fn begin_repair(&mut self, repair: u64) -> u64 {
+        match self.repair {
+            Repair::Begun(begun) => begun,
+            Repair::Never | Repair::Ended(_) => {
+                self.repair = Repair::Begun(repair);
+                repair
+            }
+        }
     }
 
     /// Whether the repair was under way.
-    pub(super) fn end_repair(&mut self, repair: u64) -> bool {
+    pub(super) fn end_repair(&mut self, repair: u64, whole: Whole) -> bool {
         let begun = self.repair == Repair::Begun(repair);
         if begun {
-            self.repair = Repair::Ended;
+            self.repair = Repair::Ended(whole);
         }
         begun
     }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::entry::{Bounds, refuse};
-use super::super::{Entry, Limits, Profile, Timeline, Timelines};
+use super::super::{Entry, Limits, Profile, Timeline, Timelines, Whole};
 use super::codec::put_entry;
 use super::journal::Journal;
 use super::recover::recover;
 use super::shards::Shards;
-use super::state::{Owner, Repair};
+use super::state::Owner;
 use crate::store::StoreError;
 use crate::topology::BoxFuture;
 
@@ -100,7 +100,7 @@ impl Timelines for MemoryTimelines {
         line: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Timeline, StoreError>> {
-        let read = |owner: &Owner| Timeline { entries: owner.timeline(line, limit), whole: owner.is_whole() };
+        let read = |owner: &Owner| Timeline { entries: owner.timeline(line, limit), whole: owner.whole() };
         Box::pin(std::future::ready(Ok(self.shards.read(owner, read).unwrap_or_default())))
     }
 
@@ -108,13 +108,18 @@ impl Timelines for MemoryTimelines {
         Box::pin(std::future::ready(Ok(self.shards.read(owner, |owner| owner.profile()))))
     }
 
-    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
-        let begun = self.shards.change(owner, |owner| owner.repair = Repair::Begun(repair));
-        Box::pin(std::future::ready(Ok(begun.is_some())))
+    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
+        let begun = self.shards.change(owner, |owner| owner.begin_repair(repair));
+        Box::pin(std::future::ready(Ok(begun)))
     }
 
-    fn end_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
-        let ended = self.shards.change(owner, |owner| owner.end_repair(repair));
+    fn end_repair<'a>(
+        &'a self,
+        owner: &'a str,
+        repair: u64,
+        whole: Whole,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let ended = self.shards.change(owner, |owner| owner.end_repair(repair, whole));
         Box::pin(std::future::ready(Ok(ended.unwrap_or(false))))
     }
 

@@ -5,7 +5,8 @@
 --   d newest day    x second of the last refresh    l<line> "first last"
 --   m<n><line><action> "at_ms id" of the latest    b<n><line><action> its body
 --   c<n><line><n><action><day> count
---   w the run of the server in which the owner became whole, or `r` and the number of a repair that has begun
+--   w `r<number> <run>` of a repair that has begun in this run of the server; then `a<run>` when all is there, `t<run>` when
+--     the timelines are, and the profile tells of the newest entries alone
 --
 -- This runs once for nearly every record: what is rare stands in one function, which costs nothing to define, and what
 -- the profile tells is not asked again.

@@ -179,7 +179,11 @@ impl Connections {
         let at = Instant::now();
         let run = match redis::cmd("INFO").arg("server").query_async::<String>(&mut connection).await {
             Ok(info) => run_id(&info).into(),
-            Err(error) if error.code() == Some("NOPERM") => UNTOLD.into(),
+            // It answers, and not to this: a user that may not ask, a proxy that has no such command.
+            Err(error) if error.code().is_some() => {
+                tracing::warn!(address = self.address, %error, "the server does not tell when it was started again");
+                UNTOLD.into()
+            }
             Err(error) => return Err(error),
         };
         Ok((connection, Server { time_s, at, run }))

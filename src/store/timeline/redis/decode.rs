@@ -1,7 +1,7 @@
 //! What the server answers, as what the contract gives back.
 
 use super::super::entry::Bounds;
-use super::super::{Latest, LineProfile, Profile, StoredEntry, Timeline};
+use super::super::{Latest, LineProfile, Profile, StoredEntry, Timeline, Whole};
 use crate::store::StoreError;
 
 pub(super) type Bytes = Vec<u8>;
@@ -10,7 +10,7 @@ pub(super) type Bytes = Vec<u8>;
 pub(super) fn timeline(values: Vec<Bytes>) -> Result<Timeline, StoreError> {
     let mut entries = Vec::with_capacity(values.len() / 4);
     let mut values = values.into_iter();
-    let whole = values.next().is_some_and(|mark| mark == b"1");
+    let whole = values.next().map_or(Whole::Unknown, |mark| whole(&mark));
     while let (Some(line), Some(id), Some(at), Some(body)) =
         (values.next(), values.next(), values.next(), values.next())
     {
@@ -62,11 +62,30 @@ pub(super) fn profile(
                     days.insert(day, number(&value)?.cast_unsigned());
                 }
             }
-            b'w' => profile.whole = run.is_some_and(|run| value == run.as_bytes()),
+            b'w' if value.get(1..) == run.map(str::as_bytes) => profile.whole = whole(&value),
             _ => {}
         }
     }
     Ok(Some(profile))
+}
+
+/// A mark of the server's present run.
+fn whole(mark: &[u8]) -> Whole {
+    match mark.first() {
+        Some(b'a') => Whole::All,
+        Some(b't') => Whole::Timelines,
+        _ => Whole::Unknown,
+    }
+}
+
+/// What stands behind `r`, `a` or `t`: see the script that writes.
+pub(super) fn mark(whole: Whole, run: &str) -> String {
+    let kind = match whole {
+        Whole::All => "a",
+        Whole::Timelines => "t",
+        Whole::Unknown => "",
+    };
+    format!("{kind}{run}")
 }
 
 fn line<'a>(profile: &'a mut Profile, name: &[u8]) -> Result<&'a mut LineProfile, StoreError> {
@@ -103,5 +122,5 @@ fn owned(bytes: Bytes) -> Result<String, StoreError> {
 }
 
 fn unreadable(reason: &str) -> StoreError {
-    StoreError::Server { store: "redis", reason: format!("{reason}; another program writes under this prefix") }
+    StoreError::BadRow { store: "redis", reason: format!("{reason}; another program writes under this prefix") }
 }

@@ -22,12 +22,14 @@
 //!
 //! The mark is a field of the profile, and holds for the run of the server in which it was set: a server that was started
 //! again may have lost what it had not written to its disk, and one that was promoted what it had not been sent. The run is
-//! asked for with `INFO server` on each connection; where a user of the server may not ask, marks outlive restarts.
+//! asked for with `INFO server` on each connection; where a server does not tell, marks outlive restarts. All that share a
+//! server must be told the same. A master that was demoted is started again before it is promoted once more: its marks are of
+//! its run, whatever it was sent meanwhile.
 //!
 //! # Eviction
 //!
 //! Run the server with `noeviction`, or accept that evicted keys are lost: an entry whose body was evicted is left
-//! out of what is read.
+//! out of what is read, and a timeline that was evicted without the profile leaves the mark of its owner standing.
 //!
 //! # Foreign keys
 //!

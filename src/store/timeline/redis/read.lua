@@ -1,6 +1,6 @@
 -- KEYS[1]: the owner's profile. ARGV: limit, the server's run, line if only one is wanted.
--- Answers the mark of a whole owner, or nothing of one that is not; then line, id, at_ms, body of each entry, newest first
--- by at_ms and id, bytewise.
+-- Answers the owner's mark if it is of this run, or nothing; then line, id, at_ms, body of each entry, newest first by at_ms
+-- and id, bytewise.
 local call, byte, sub, min, tonumber = redis.call, string.byte, string.sub, math.min, tonumber
 local base, limit = KEYS[1], tonumber(ARGV[1])
 local lines = {}
@@ -34,7 +34,8 @@ if #lines > 1 then
     return greater(a[1], b[1])
   end)
 end
-local answer, n = { call('HGET', base, 'w') == ARGV[2] and '1' or '' }, 1
+local mark = call('HGET', base, 'w')
+local answer, n = { mark and sub(mark, 2) == ARGV[2] and mark or '' }, 1
 for i = 1, min(limit, #found) do
   local entry = found[i]
   local body = call('HGET', base .. ':b:' .. entry[1], entry[2])

@@ -7,7 +7,7 @@ use redis::Pipeline;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::entry::{Bounds, refuse};
-use super::super::{Entry, Limits, Profile, Timeline, Timelines};
+use super::super::{Entry, Limits, Profile, Timeline, Timelines, Whole};
 use super::batch::Calls;
 use super::connection::{Connections, Server, config};
 use super::decode::{self, Bytes};
@@ -96,17 +96,20 @@ impl RedisTimelines {
         decode::timeline(values)
     }
 
-    /// A step of a repair, and whether it was taken.
-    async fn step(&self, owner: &str, repair: u64, step: &'static str) -> Result<bool, StoreError> {
+    /// A step of a repair, which ends with a mark; the number that the script answers.
+    async fn step(&self, owner: &str, repair: u64, ends: Option<Whole>) -> Result<Option<u64>, StoreError> {
         let mut call = self.repair.call(&base(&self.prefix, owner));
         let ask = |server: &Server| {
-            call.arg(repair).arg(step).arg(&**server.run());
+            call.arg(repair).arg(&**server.run());
+            if let Some(whole) = ends {
+                call.arg(decode::mark(whole, server.run()));
+            }
             let mut pipeline = Pipeline::with_capacity(1);
             pipeline.add_command(call);
             pipeline
         };
-        let (taken,) = self.connections.query("marking an owner", ask).await?;
-        Ok(taken)
+        let (number,) = self.connections.query("marking an owner", ask).await?;
+        Ok(number)
     }
 
     async fn fields(&self, owner: &str) -> Result<Option<Profile>, StoreError> {
@@ -167,12 +170,17 @@ impl Timelines for RedisTimelines {
         Box::pin(self.fields(owner))
     }
 
-    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(self.step(owner, repair, "begin"))
+    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
+        Box::pin(self.step(owner, repair, None))
     }
 
-    fn end_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(self.step(owner, repair, "end"))
+    fn end_repair<'a>(
+        &'a self,
+        owner: &'a str,
+        repair: u64,
+        whole: Whole,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move { Ok(self.step(owner, repair, Some(whole)).await?.is_some()) })
     }
 
     fn owners(&self) -> BoxFuture<'_, Result<u64, StoreError>> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::store::timeline::{Entry, Latest, Limits, LineProfile, Profile, StoredEntry};
+use crate::store::timeline::{Entry, Latest, Limits, LineProfile, Profile, StoredEntry, Whole};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -82,7 +82,7 @@ impl Model {
         let newest_day = self.of(owner).map(|write| write.at_ms.div_euclid(DAY_MS)).max()?;
         let oldest_day = newest_day - i64::from(self.limits.count_days) + 1;
         let line = |line: &str| (line.to_owned(), self.line_profile(owner, line, oldest_day));
-        Some(Profile { lines: self.lines(owner).into_iter().map(line).collect(), whole: false })
+        Some(Profile { lines: self.lines(owner).into_iter().map(line).collect(), whole: Whole::Unknown })
     }
 
     fn of<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a Write> {

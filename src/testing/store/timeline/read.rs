@@ -3,7 +3,7 @@
 use super::Subject;
 use super::write::{DAY, DAY_MS, apply, write};
 use super::{Model, Write};
-use crate::store::timeline::Limits;
+use crate::store::timeline::{Limits, Whole};
 
 /// An owner, a line that nothing was written for.
 ///
@@ -28,27 +28,30 @@ pub async fn check_empty(subject: &mut dyn Subject) {
 /// When a mark stands that vouches for nothing, or one is missing.
 pub async fn check_repairs(subject: &mut dyn Subject) {
     let store = subject.fresh(Limits::default()).await;
-    let is_whole = async |owner: &str| {
+    let whole = async |owner: &str| {
         let read = store.read(owner, None, 10).await.expect("a timeline is read");
         let profile = store.profile(owner).await.expect("a profile is read");
-        assert_eq!(profile.is_some_and(|profile| profile.whole), read.whole, "{owner}");
+        assert_eq!(profile.map_or(Whole::Unknown, |profile| profile.whole), read.whole, "{owner}");
         read.whole
     };
     let begin = async |repair| store.begin_repair("u", repair).await.expect("a repair begins");
-    let end = async |repair| store.end_repair("u", repair).await.expect("a repair ends");
-    assert!(!begin(1).await, "nothing is held of the owner");
-    assert!(!end(1).await && !is_whole("u").await);
+    let end = async |repair, whole| store.end_repair("u", repair, whole).await.expect("a repair ends");
+    let (unknown, all) = (Whole::Unknown, Whole::All);
+    assert_eq!(begin(1).await, None, "nothing is held of the owner");
+    assert!(!end(1, all).await && whole("u").await == unknown);
     assert_eq!(store.profile("u").await.expect("a profile is read"), None, "a repair makes no owner");
     apply(&store, &[write("u", "l", "v", "a", 0), write("v", "l", "v", "a", 0)]).await;
-    assert!(!is_whole("u").await && !end(1).await);
-    assert!(begin(u64::MAX).await);
+    assert!(whole("u").await == unknown && !end(1, all).await);
+    assert_eq!(begin(u64::MAX).await, Some(u64::MAX));
     apply(&store, &[write("u", "m", "v", "b", 1)]).await;
-    assert!(!is_whole("u").await && !end(1).await, "another repair");
-    assert!(end(u64::MAX).await && is_whole("u").await);
+    assert!(whole("u").await == unknown && !end(1, all).await, "another repair");
+    assert!(end(u64::MAX, all).await && whole("u").await == all);
     apply(&store, &[write("u", "m", "v", "c", 2)]).await;
-    assert!(is_whole("u").await && !is_whole("v").await, "writes do not change it");
-    assert!(begin(2).await && begin(3).await && !is_whole("u").await);
-    assert!(!end(2).await && end(3).await && !end(3).await && is_whole("u").await, "the last that began");
+    assert!(whole("u").await == all && whole("v").await == unknown, "writes do not change it");
+    assert_eq!((begin(2).await, begin(3).await), (Some(2), Some(2)), "who comes later takes part");
+    assert_eq!(whole("u").await, unknown);
+    assert!(!end(3, all).await && end(2, Whole::Timelines).await && !end(2, all).await);
+    assert_eq!(whole("u").await, Whole::Timelines);
 }
 
 /// `limit`, from nothing to all.

@@ -110,6 +110,7 @@ pub(crate) async fn evict(connection: &mut MultiplexedConnection, prefix: &str) 
 pub(crate) struct Lists {
     users: &'static Users,
     share: u64,
+    in_turn: bool,
     asked: AtomicU64,
     from_mysql: AtomicU64,
     partial: AtomicU64,
@@ -118,7 +119,12 @@ pub(crate) struct Lists {
 impl Lists {
     pub(crate) fn new(users: &'static Users, share: u64) -> Self {
         let (asked, from_mysql, partial) = Default::default();
-        Self { users, share, asked, from_mysql, partial }
+        Self { users, share, in_turn: false, asked, from_mysql, partial }
+    }
+
+    /// All users that Redis has, in turn.
+    pub(crate) fn in_turn(users: &'static Users) -> Self {
+        Self { in_turn: true, ..Self::new(users, 0) }
     }
 
     /// Answers that MySQL gave, and those that said of themselves that they lack something.
@@ -135,6 +141,9 @@ impl Lists {
         let cold = misses(n, self.share);
         if misses(n + 1, self.share) > cold {
             return &self.users.cold[cold as usize];
+        }
+        if self.in_turn {
+            return &self.users.hot[n as usize % self.users.hot.len()];
         }
         // Far from the one before.
         let at = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;

@@ -103,7 +103,10 @@ fn profile() -> Profile {
         latest: [("view".to_owned(), latest(&flight()))].into(),
         counts: [("view".to_owned(), [(20_453, 12)].into())].into(),
     };
-    Profile { lines: [("hotel".to_owned(), hotels), ("机票".to_owned(), flights)].into(), whole: false }
+    Profile {
+        lines: [("hotel".to_owned(), hotels), ("机票".to_owned(), flights)].into(),
+        whole: squall::store::timeline::Whole::Unknown,
+    }
 }
 
 #[test]

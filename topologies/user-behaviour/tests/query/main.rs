@@ -18,7 +18,7 @@ use squall::store::row::mysql::{MySqlRows, MySqlSettings};
 use squall::store::row::sqlite::{SqliteRows, SqliteSettings};
 use squall::store::timeline::memory::MemoryTimelines;
 use squall::store::timeline::redis::{RedisSettings, RedisTimelines};
-use squall::store::timeline::{Entry, Limits};
+use squall::store::timeline::{Entry, Limits, Whole};
 use squall::store::{Rows, Timelines};
 use squall::testing::servers::{MariaDb, Redis};
 use tower::ServiceExt;
@@ -154,6 +154,13 @@ async fn answers_alike(rows: &Arc<dyn Rows>, whole: Arc<dyn Timelines>, lost: Ar
     let switch = Switch::new(Mode::Off);
     store_timelines(&whole, &all).await;
     let router = service(&whole, rows, &switch, None);
+    // The first read has him compared.
+    assert_eq!(get(&router, "/v1/users/u/behaviours").await.1["source"], "mysql");
+    let deadline = Instant::now() + LIMIT;
+    while whole.read("u", None, 1).await.unwrap().whole != Whole::All {
+        assert!(Instant::now() < deadline, "the timelines do not vouch for him");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let mut expected: Vec<&Decoded> = all.iter().collect();
     expected.sort_by(|a, b| b.record().version().cmp(&a.record().version()));
     for (filter, business, action) in [

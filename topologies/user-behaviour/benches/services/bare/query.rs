@@ -124,8 +124,9 @@ impl Stores {
         let turn = stores.turn.fetch_add(1, Ordering::Relaxed) % stores.redis.len();
         let mut connection = stores.redis[turn].clone();
         let mut call = stores.read.key(format!("{}:{{{user}}}", stores.prefix));
-        let values: Vec<String> = call.arg(limit).invoke_async(&mut connection).await?;
-        let mut values = values.into_iter();
+        let values: Vec<String> = call.arg(limit).arg("any run").invoke_async(&mut connection).await?;
+        // What it says of the mark is squall's own concern.
+        let mut values = values.into_iter().skip(1);
         let mut found = Vec::with_capacity(values.len() / 4);
         while let (Some(_line), Some(id), Some(at), Some(body)) =
             (values.next(), values.next(), values.next(), values.next())

@@ -21,7 +21,8 @@ use crate::view::day;
 pub struct Freshness {
     /// Time of the newest record of the answer, in milliseconds since the Unix epoch; null without any.
     pub newest_at: Option<i64>,
-    /// Records of the log that the topology has not stored for certain; null while the log is away.
+    /// Records of the log that the topology has not settled: neither stored nor set aside for a store that is away; null while
+    /// the log is away.
     pub lag: Option<u64>,
     /// Age of the oldest of them, in milliseconds, at most; 0 without any, null when it is not known.
     pub lag_ms: Option<u64>,
@@ -42,7 +43,7 @@ pub struct PageAnswer {
     pub next: Option<String>,
     /// Where it comes from.
     pub source: Origin,
-    /// Whether it has all that was stored: false while a store that may have more is away, and of a stale answer.
+    /// Whether it has all that was stored: false while a store that may have more does not answer, and of a stale answer.
     pub complete: bool,
     /// How fresh it is.
     pub freshness: Freshness,

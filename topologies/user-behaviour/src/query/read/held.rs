@@ -7,7 +7,7 @@ use compact_str::CompactString;
 use squall::service::http::Deadline;
 use squall::service::read::{ReadGate, Unread};
 use squall::store::Timelines;
-use squall::store::timeline::{Limits, Timeline};
+use squall::store::timeline::{Limits, Timeline, Whole};
 
 use super::{Item, Place};
 
@@ -16,8 +16,8 @@ pub(super) struct Held {
     pub(super) items: Vec<Item>,
     /// Whether there are no more in the timelines.
     pub(super) ended: bool,
-    /// Whether the timelines vouch for what they hold of the user.
-    pub(super) vouched: bool,
+    /// What the timelines vouch for.
+    pub(super) whole: Whole,
     /// What the timelines have from this place on is among the items; everything without one.
     reach: Option<Place>,
 }
@@ -33,8 +33,7 @@ impl Held {
         deadline: Deadline,
     ) -> Result<Self, Unread> {
         let limit = limit.min(limits.keep).max(1);
-        let Timeline { entries, whole: vouched } =
-            gate.call(deadline, timelines.read(user, business, limit)).await?;
+        let Timeline { entries, whole } = gate.call(deadline, timelines.read(user, business, limit)).await?;
         let (count, cutoff) = (entries.len(), entries.first().map(|newest| cutoff(limits, newest.at_ms)));
         let last = entries.last().filter(|_| count >= limit);
         let mut reach = last.map(|last| Place { at_ms: last.at_ms, id: last.id.as_str().into() });
@@ -50,15 +49,18 @@ impl Held {
             items.retain(|item| ids.insert(item.place.id.clone()));
         }
         let ended = reach.is_none() && items.len() == count;
-        Ok(Self { items, ended, vouched, reach })
+        Ok(Self { items, ended, whole, reach })
     }
 
-    /// Whether it lacks one of `rows`, newest first, that the rules of the timelines would have kept.
+    /// Whether it lacks one of `rows`, newest first, that the rules of the timelines would have kept, or has it in an older
+    /// version.
     pub(super) fn lacks(&self, rows: &[Item], limits: &Limits) -> bool {
-        let has: HashSet<&str> = self.items.iter().map(|item| item.place.id.as_str()).collect();
+        let has: HashMap<&str, i64> =
+            self.items.iter().map(|item| (item.place.id.as_str(), item.place.at_ms)).collect();
         let reached = |row: &Item| self.reach.as_ref().is_none_or(|reach| row.place >= *reach);
         let kept = rows.iter().zip(kept(rows, limits)).filter(|(_, kept)| *kept);
-        kept.map(|(row, _)| row).any(|row| reached(row) && !has.contains(row.place.id.as_str()))
+        let has = |row: &Item| has.get(row.place.id.as_str()).is_some_and(|at_ms| *at_ms >= row.place.at_ms);
+        kept.map(|(row, _)| row).any(|row| reached(row) && !has(row))
     }
 }
 

@@ -10,7 +10,7 @@ use compact_str::CompactString;
 use squall::guard::{Mode, Switch};
 use squall::service::http::Deadline;
 use squall::service::read::{ReadGate, Unread};
-use squall::store::timeline::{Entry, Limits};
+use squall::store::timeline::{Entry, Limits, Whole};
 use squall::store::{StoreError, Timelines};
 use squall::topology::BoxFuture;
 use tokio::sync::Semaphore;
@@ -83,13 +83,14 @@ impl Mender {
         }
         let (user, business) = (&of.0, of.1.as_ref());
         let all = Ask { user: user.clone(), business: business.cloned(), action: None, before: None, limit: 1 };
-        // They vouch for a user as a whole.
-        let vouched = business.is_some() || self.held(user, None).await?.vouched;
-        let repair = if vouched { None } else { self.begin(user, &all).await? };
+        // They vouch for a user, not for a business of his.
+        let vouched = business.is_some() || self.held(user, None).await?.whole != Whole::Unknown;
+        let number = self.numbers.next();
+        let repair = if vouched { None } else { self.begin(user, &all, number).await? };
         // After it began: what the node had and lost before is in these rows.
         let seed = self.read(&Ask { limit: self.limits.keep.max(1), ..all.clone() }).await?;
-        let held = self.held(user, business.map(CompactString::as_str)).await?;
-        let lacks = held.lacks(&seed.items, &self.limits);
+        let mut lacks =
+            self.held(user, business.map(CompactString::as_str)).await?.lacks(&seed.items, &self.limits);
         if repair.is_none() && !lacks {
             if seed.ended() && seed.readable {
                 self.confirm(of, &seed.items).await;
@@ -98,14 +99,19 @@ impl Mender {
         }
         let newest = seed.items.len();
         let (rows, ended) = self.all(&all, seed).await?;
+        let mut taken = true;
         if lacks || self.lacks(user, &rows).await? {
+            lacks = true;
             let (newest, older) = rows.split_at(newest);
-            self.apply(user, older).await?;
+            taken &= self.apply(user, older).await?;
             // Last: a repair that ends early leaves the timeline without these, and so is begun again.
-            self.apply(user, newest).await?;
+            taken &= self.apply(user, newest).await?;
         }
-        if let Some(repair) = repair {
-            self.in_time(user, self.timelines.end_repair(user, repair)).await?;
+        if let Some(repair) = repair.filter(|_| taken) {
+            // Where the newest rows were all there, so were the others; unless it was a repair that brought them.
+            let lost = lacks || repair != number;
+            let whole = if ended || !lost { Whole::All } else { Whole::Timelines };
+            self.in_time(user, self.timelines.end_repair(user, repair, whole)).await?;
         }
         if ended {
             self.confirm(of, &rows).await;
@@ -113,12 +119,11 @@ impl Mender {
         Ok(())
     }
 
-    /// Begins to make a user whole; none when there is nothing of it anywhere.
-    async fn begin(&self, user: &str, all: &Ask) -> Result<Option<u64>, Unread> {
-        let repair = self.numbers.next();
+    /// Begins to make a user whole, or takes part in that; none when there is nothing of it anywhere.
+    async fn begin(&self, user: &str, all: &Ask, repair: u64) -> Result<Option<u64>, Unread> {
         let begun = self.in_time(user, self.timelines.begin_repair(user, repair)).await?;
-        if begun {
-            return Ok(Some(repair));
+        if begun.is_some() {
+            return Ok(begun);
         }
         // Nothing is held of the user: one entry makes it an owner.
         let one = self.read(all).await?.items;
@@ -126,8 +131,7 @@ impl Mender {
             return Ok(None);
         }
         self.apply(user, &one).await?;
-        let begun = self.in_time(user, self.timelines.begin_repair(user, repair)).await?;
-        Ok(begun.then_some(repair))
+        self.in_time(user, self.timelines.begin_repair(user, repair)).await
     }
 
     async fn read(&self, ask: &Ask) -> Result<RowsPage, Unread> {
@@ -137,7 +141,9 @@ impl Mender {
     /// The rows from `seed` on, newest first, and whether these are all and can be read.
     async fn all(&self, of: &Ask, seed: RowsPage) -> Result<(Vec<Item>, bool), Unread> {
         let RowsPage { items: mut all, mut next, mut readable } = seed;
-        while let Some(before) = next.take_if(|_| all.len() < self.most) {
+        let mut read = self.limits.keep;
+        while let Some(before) = next.take_if(|_| read < self.most) {
+            read += AT_ONCE;
             let older = Ask { before: Some(before), limit: AT_ONCE, ..of.clone() };
             let page = self.read(&older).await?;
             readable &= page.readable;
@@ -175,8 +181,10 @@ impl Mender {
         }
     }
 
-    /// Through the versioned write: what is newer there stays, what was counted is not counted again.
-    async fn apply(&self, user: &str, items: &[Item]) -> Result<(), Unread> {
+    /// Through the versioned write: what is newer there stays, what was counted is not counted again. Whether none was
+    /// refused.
+    async fn apply(&self, user: &str, items: &[Item]) -> Result<bool, Unread> {
+        let mut taken = true;
         for items in items.chunks(AT_ONCE) {
             let actions: Vec<Cow<'_, str>> = items.iter().map(Item::action).collect();
             let entries: Vec<Entry<'_>> =
@@ -184,9 +192,10 @@ impl Mender {
             let refused = self.in_time(user, self.timelines.apply(&entries)).await?;
             if let Some((_, reason)) = refused.first() {
                 tracing::warn!(user, refused = refused.len(), %reason, "entries of a repair are refused");
+                taken = false;
             }
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// A call about a user.

@@ -27,13 +27,13 @@
 //!
 //! Beside the requests, bounded in number, through [`Timelines::apply`](squall::store::Timelines::apply): whatever is
 //! newer there stays. The entries are those that the topology would write, so that a timeline, and the profile of a user
-//! with at most `repair_rows` records, become what they were; an event that was written in several versions is counted in a
-//! profile by its newest alone.
+//! with at most `repair_rows` records, become what they were; an event that was written in several versions is in a profile
+//! by its newest alone.
 //!
-//! It begins when a timeline is found to lack an entry that its rules would have kept, and when a user is read who is not
-//! [whole](squall::store::timeline): a page that is full, and a profile, would not show what a node lost that has taken new
-//! records since. The mark is lost with the node, and set again by the repair; so each user is compared once, on his first
-//! read, and once more after each loss. Such a page is answered as it is, the profile together with the rows.
+//! It begins when a timeline is found to lack an entry that its rules would have kept, and when a user is read for whom the
+//! timelines do not vouch ([`Whole`](squall::store::timeline::Whole)): a page that is full, and a profile, would not show
+//! what a node lost that has taken new records since. The mark is lost with the node, and set again by the repair; so each
+//! user is compared once, on his first read, and once more after each start of the node. Until then the rows are asked too.
 //!
 //! What a node loses that was never in the rows, since these were away at the time, is not found here: it comes from the
 //! log, by a backfill.

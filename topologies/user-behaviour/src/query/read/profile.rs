@@ -1,8 +1,8 @@
 //! Reads a profile from whichever store can answer.
 //!
 //! The timelines keep it ready. The rows only hold what it is made of: while the timelines are away it is derived from the
-//! newest `profile_rows` of the user, which is the whole for most, and marked as not complete for the others. A profile of a
-//! user for whom the timelines do not vouch is answered together with what the rows say, and repaired beside.
+//! newest `profile_rows` of the user, which is the whole for most, and marked as not complete for the others. A profile for
+//! which the timelines do not vouch is answered together with what the rows say, and repaired beside.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 use squall::service::http::Deadline;
 use squall::service::read::Unread;
-use squall::store::timeline::Profile;
+use squall::store::timeline::{Profile, Whole};
 
 use super::derive::{Lines, of_items, of_profile, union};
 use super::reader::first_half;
@@ -45,9 +45,10 @@ impl Reader {
         let as_of = self.now_ms();
         let found = |lines, source, complete| Ok(FoundProfile { lines: Arc::new(lines), source, complete, as_of });
         let held = match self.held_profile(user, deadline).await {
-            Ok(Some(profile)) if profile.whole => {
+            Ok(Some(profile)) if profile.whole != Whole::Unknown => {
+                let all = profile.whole == Whole::All;
                 let (lines, readable) = of_profile(profile);
-                return found(lines, Origin::Redis, readable);
+                return found(lines, Origin::Redis, all && readable);
             }
             held => held,
         };

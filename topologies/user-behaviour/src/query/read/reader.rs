@@ -7,7 +7,7 @@ use std::time::Duration;
 use squall::guard::{BreakerStatus, Clock, Mode, Switch};
 use squall::service::http::Deadline;
 use squall::service::read::ReadGate;
-use squall::store::timeline::Limits;
+use squall::store::timeline::{Limits, Whole};
 use squall::store::{Rows, Timelines};
 use tokio::sync::Semaphore;
 
@@ -145,9 +145,6 @@ impl Reader {
         if let Ok(held) = &held
             && let Some((items, next)) = self.settled(ask, held).await
         {
-            if !held.vouched && !held.items.is_empty() {
-                self.mender.schedule((ask.user.clone(), None));
-            }
             return Ok(Found { items: items.into(), next, source: Origin::Redis, complete: true, as_of });
         }
         let business = ask.business.as_deref();
@@ -207,8 +204,10 @@ impl Reader {
         let items: Vec<Item> = held.items.iter().filter(|item| ask.takes(item)).take(ask.limit).cloned().collect();
         let full = items.len() == ask.limit;
         let business = ask.business.as_deref();
-        let enough = full || (held.ended && self.known.covers(&ask.user, business, &held.items).await);
-        if !enough {
+        // Nothing can be whole, and be known to be nothing.
+        let whole = held.whole != Whole::Unknown || held.items.is_empty();
+        let all = full || (held.ended && self.known.covers(&ask.user, business, &held.items).await);
+        if !(whole && all) {
             return None;
         }
         let next = items.last().filter(|_| full).map(|item| item.place.clone());
@@ -227,7 +226,7 @@ impl Reader {
             return;
         };
         let nothing = held.items.is_empty() && rows.items.is_empty();
-        if !held.vouched && !nothing {
+        if held.whole == Whole::Unknown && !nothing {
             self.mender.schedule((ask.user.clone(), None));
         }
         if held.lacks(&rows.items, &self.sources.limits) {

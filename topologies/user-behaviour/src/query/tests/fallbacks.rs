@@ -30,7 +30,10 @@ async fn world(redis: Redis, mysql: Does) -> World {
     match redis {
         Redis::Short => world.store_timelines(&all[25..]).await,
         Redis::Miss => {}
-        _ => world.store_timelines(&all).await,
+        _ => {
+            world.store_timelines(&all).await;
+            world.vouch("u").await;
+        }
     }
     set(&world, redis, mysql);
     world

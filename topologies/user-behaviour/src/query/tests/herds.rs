@@ -60,6 +60,7 @@ async fn a_node_that_loses_what_it_was_known_to_have_is_found_out_at_once() {
     let world = World::new();
     world.store(&views("u", 0..5)).await;
     assert_eq!(world.get(URI).await.told(), ("mysql", true, 5), "nothing is known yet");
+    settle().await;
     assert_eq!(world.get(URI).await.told(), ("redis", true, 5));
     world.timelines.wipe();
     world.store(&views("u", 5..15)).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use squall::guard::Mode;
 use squall::store::Timelines;
 use squall::store::timeline::memory::MemoryTimelines;
-use squall::store::timeline::{Entry, Limits};
+use squall::store::timeline::{Entry, Limits, Whole};
 use squall::testing::store::{Random, seed};
 
 use super::support::{BASE, Does, World, apply, record, settle, views};
@@ -56,7 +56,7 @@ async fn a_read_brings_back_what_the_topology_would_have_written() {
 async fn is_whole_like(repaired: &MemoryTimelines, topology: &MemoryTimelines, what: &str) {
     let (is, should) =
         (repaired.profile("u").await.unwrap().unwrap(), topology.profile("u").await.unwrap().unwrap());
-    assert!(is.whole, "{what}");
+    assert_eq!(is.whole, Whole::All, "{what}");
     assert_eq!(is.lines, should.lines, "{what}");
 }
 
@@ -106,6 +106,41 @@ async fn a_long_history_is_brought_back_in_part() {
     let held = world.timelines.behind().timeline("u", None, 1_000).await.unwrap();
     assert_eq!((held.len(), held[0].id.as_str(), held[199].id.as_str()), (200, "e1999", "e1800"));
     assert_eq!(world.get("/v1/users/u/behaviours?limit=200").await.told(), ("redis", true, 200));
+    world.rows.script.reads();
+    let profile = world.get("/v1/users/u/profile").await;
+    assert_eq!((&profile.json["source"], &profile.json["complete"]), (&"redis".into(), &false.into()));
+    assert_eq!(world.rows.script.reads(), 0, "it would bring back no more");
+}
+
+/// Two services, which know nothing of each other, read a user again and again while both repair him.
+#[tokio::test(start_paused = true)]
+async fn two_services_make_a_user_whole_together() {
+    let one = World::new();
+    one.store_rows(&views("u", 0..900));
+    let other = one.beside();
+    one.rows.script.takes(Duration::from_millis(30));
+    for world in [&one, &other].into_iter().cycle().take(40) {
+        world.get("/v1/users/u/behaviours").await;
+        tokio::time::sleep(Duration::from_millis(17)).await;
+    }
+    let topology = MemoryTimelines::new(Limits::default());
+    apply(&topology, &views("u", 0..900)).await;
+    is_whole_like(&one.timelines.behind(), &topology, "by both").await;
+}
+
+/// What the two stores say of an event is the newer version of the two.
+#[tokio::test(start_paused = true)]
+async fn an_older_version_is_found_out() {
+    let world = World::new();
+    let mut all = views("u", 0..30);
+    world.store_timelines(&all).await;
+    all.push(record("u", "hotel", "view", 3, BASE + 3_500));
+    world.store_rows(&all);
+    world.get("/v1/users/u/behaviours").await;
+    settle().await;
+    let held = world.timelines.behind().timeline("u", None, 50).await.unwrap();
+    let found = held.iter().find(|entry| entry.id == "e0003").unwrap();
+    assert_eq!((held.len(), found.at_ms), (30, BASE + 3_500));
 }
 
 #[tokio::test(start_paused = true)]
@@ -163,15 +198,18 @@ async fn a_busy_user_of_a_node_that_lost_its_data_becomes_whole_again() {
     all.extend((300..310).map(|event| record("u", "flight", "buy", event, BASE)));
     world.store(&all).await;
     let uri = "/v1/users/u/behaviours?business=hotel";
-    for compared in [true, false, false] {
-        assert_eq!(world.get(uri).await.told(), ("redis", true, 20));
+    for (source, compared) in [("mysql", true), ("redis", false), ("redis", false)] {
+        assert_eq!(world.get(uri).await.told(), (source, true, 20));
         settle().await;
         assert_eq!(world.rows.script.reads() > 0, compared, "on his first read alone");
     }
     world.timelines.wipe();
     all.extend(views("u", 400..450));
     world.store(&all[310..]).await;
-    assert_eq!(world.get(uri).await.told(), ("redis", true, 20));
+    world.rows.script.set(Does::Fail);
+    assert_eq!(world.get(uri).await.told(), ("redis", false, 20), "it may lack something");
+    world.rows.script.set(Does::Work);
+    assert_eq!(world.get(uri).await.told(), ("mysql", true, 20));
     settle().await;
     let topology = MemoryTimelines::new(Limits::default());
     apply(&topology, &all).await;
@@ -196,8 +234,8 @@ async fn a_node_that_loses_its_data_while_it_is_repaired_is_not_taken_to_be_whol
     world.store_timelines(&all[680..]).await;
     settle().await;
     let after = world.timelines.behind().read("u", None, 20).await.unwrap();
-    assert!(!after.whole);
-    assert_eq!(world.get("/v1/users/u/behaviours").await.told(), ("redis", true, 20));
+    assert_eq!(after.whole, Whole::Unknown);
+    assert_eq!(world.get("/v1/users/u/behaviours").await.told(), ("mysql", true, 20));
     tokio::time::sleep(Duration::from_secs(1)).await;
     let topology = MemoryTimelines::new(Limits::default());
     apply(&topology, &all).await;

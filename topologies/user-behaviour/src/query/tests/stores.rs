@@ -10,7 +10,7 @@ use std::time::Duration;
 use squall::BoxFuture;
 use squall::store::row::{Cell, Newest, Table, Value};
 use squall::store::timeline::memory::MemoryTimelines;
-use squall::store::timeline::{Entry, Limits, Profile, Timeline};
+use squall::store::timeline::{Entry, Limits, Profile, Timeline, Whole};
 use squall::store::{Rows, StoreError, Timelines};
 
 use crate::record::Decoded;
@@ -112,17 +112,22 @@ impl Timelines for TestTimelines {
         })
     }
 
-    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
+    fn begin_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
         Box::pin(async move {
             self.script.pass().await?;
             self.behind().begin_repair(owner, repair).await
         })
     }
 
-    fn end_repair<'a>(&'a self, owner: &'a str, repair: u64) -> BoxFuture<'a, Result<bool, StoreError>> {
+    fn end_repair<'a>(
+        &'a self,
+        owner: &'a str,
+        repair: u64,
+        whole: Whole,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
             self.script.pass().await?;
-            self.behind().end_repair(owner, repair).await
+            self.behind().end_repair(owner, repair, whole).await
         })
     }
 

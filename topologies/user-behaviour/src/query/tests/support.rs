@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use squall::guard::{Mode, Switch};
 use squall::store::Timelines;
 use squall::store::timeline::memory::MemoryTimelines;
-use squall::store::timeline::{Entry, Limits};
+use squall::store::timeline::{Entry, Limits, Whole};
 use tower::ServiceExt;
 
 pub(super) use super::stores::Does;
@@ -56,10 +56,26 @@ impl World {
         Self { timelines, rows, switch, router }
     }
 
+    /// Another service over the same stores.
+    pub(super) fn beside(&self) -> Self {
+        let (timelines, rows, switch) = (self.timelines.clone(), self.rows.clone(), self.switch.clone());
+        let (limits, settings) = (Limits::default(), QueryConfig::default().settings().unwrap());
+        let sources = Sources { timelines: timelines.clone(), limits, switch: switch.clone(), rows: rows.clone() };
+        let router = router(QueryState::new(sources, None, settings));
+        Self { timelines, rows, switch, router }
+    }
+
     /// As the topology would, into both stores.
     pub(super) async fn store(&self, records: &[Decoded]) {
         self.store_timelines(records).await;
         self.store_rows(records);
+    }
+
+    /// Has the timelines vouch for the user, as after a repair.
+    pub(super) async fn vouch(&self, user: &str) {
+        let timelines = self.timelines.behind();
+        let repair = timelines.begin_repair(user, 1).await.unwrap().unwrap();
+        assert!(timelines.end_repair(user, repair, Whole::All).await.unwrap());
     }
 
     pub(super) async fn store_timelines(&self, records: &[Decoded]) {
