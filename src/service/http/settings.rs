@@ -10,7 +10,8 @@ use super::Network;
 /// A server: where it listens, and the bounds of everything that a caller can use of it.
 ///
 /// With the defaults a connection whose caller is slow on purpose is cut within 10 s, whatever it is slow at: 3 s for
-/// headers and 6 s for a body, or 8 s in which no byte of an answer is taken; over TLS after 5 s more for the handshake.
+/// headers and 6 s for a body, or 8 s in which no byte of an answer is taken; over TLS after 5 s more for the handshake. One
+/// that takes its answer byte by byte has a minute for it, and one that sends the next request so has 30 s to begin it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpSettings {
     /// Address; port 0 takes a free one. Default 127.0.0.1:8080.

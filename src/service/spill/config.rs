@@ -15,6 +15,7 @@ use crate::topology::{Error, Result};
 pub struct SpillConfig {
     pub max_bytes: Option<u64>,
     pub max_record_bytes: Option<usize>,
+    pub queue_bytes: Option<u32>,
     pub ack_wait_ms: Option<u64>,
     pub open_for_ms: Option<u64>,
     pub open_for_max_ms: Option<u64>,
@@ -34,6 +35,7 @@ impl SpillConfig {
         let mut spill = SpillSettings::new(dir);
         set(&mut spill.max_bytes, self.max_bytes);
         set(&mut spill.max_record_bytes, self.max_record_bytes);
+        set(&mut spill.queue_bytes, self.queue_bytes);
         let mut settings = DurableSettings::new(spill);
         set(&mut settings.ack_wait, ms(self.ack_wait_ms));
         set(&mut settings.breaker.open_for, ms(self.open_for_ms));
@@ -51,6 +53,7 @@ impl SpillConfig {
         };
         check("max_bytes", "65536 or more", settings.spill.max_bytes >= 65_536)?;
         check("max_record_bytes", "1 or more", settings.spill.max_record_bytes > 0)?;
+        check("queue_bytes", "1 or more", settings.spill.queue_bytes > 0)?;
         check("ack_wait_ms", "1 or more", !settings.ack_wait.is_zero())?;
         let breaker = &settings.breaker;
         check("open_for_ms", "1 or more", !breaker.open_for.is_zero())?;
@@ -91,6 +94,7 @@ mod tests {
         for (text, key) in [
             ("max_bytes = 1", "max_bytes"),
             ("max_record_bytes = 0", "max_record_bytes"),
+            ("queue_bytes = 0", "queue_bytes"),
             ("ack_wait_ms = 0", "ack_wait_ms"),
             ("open_for_ms = 0", "open_for_ms"),
             ("open_for_max_ms = 1", "open_for_max_ms"),

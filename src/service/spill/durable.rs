@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,6 +18,8 @@ use crate::guard::{Clock, SharedBreaker, Verdict};
 use crate::service::http::Deadline;
 use crate::topology::{Class, Classify};
 
+/// A wait that a log which works may exceed now and then.
+const GREAT_HURRY: Duration = Duration::from_millis(200);
 /// Bytes of room below which a spill counts as full: what a request may bring.
 const ROOM: u64 = 2 * 1024 * 1024;
 
@@ -181,8 +184,8 @@ impl Inner {
                 Ok(false)
             }
             Err(_) => {
-                // A caller in a hurry says nothing about the log.
-                let hurry = wait < self.settings.ack_wait / 2;
+                // A caller in a great hurry says nothing about the log.
+                let hurry = wait < GREAT_HURRY.min(self.settings.ack_wait / 2);
                 let verdict = if hurry { Verdict::Ignored } else { Verdict::Failure };
                 permit.record(verdict, took, now);
                 tracing::debug!(after_ms = wait.as_millis() as u64, "the log did not acknowledge records in time");

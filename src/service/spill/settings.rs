@@ -19,15 +19,23 @@ pub struct SpillSettings {
     pub max_bytes: u64,
     /// Bytes that key, value and headers of one record may have together: what the log takes, or less.
     pub max_record_bytes: usize,
+    /// Bytes that wait in memory for the disk at most; further appends wait for room. They count like those of `max_bytes`.
+    pub queue_bytes: u32,
     /// Whether an append waits for the disk, as in
     /// [`EmbeddedSettings`](crate::broker::embedded::EmbeddedSettings::sync). Off is for tests.
     pub sync: bool,
 }
 
 impl SpillSettings {
-    /// 1 GiB in `dir`, records of up to 1,000,000 bytes, synced.
+    /// 1 GiB in `dir`, records of up to 1,000,000 bytes, 32 MiB that wait for the disk, synced.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), max_bytes: 1 << 30, max_record_bytes: 1_000_000, sync: true }
+        Self {
+            dir: dir.into(),
+            max_bytes: 1 << 30,
+            max_record_bytes: 1_000_000,
+            queue_bytes: 32 << 20,
+            sync: true,
+        }
     }
 
     /// Bytes after which a segment is full.

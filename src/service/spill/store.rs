@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::envelope::{counted, size, wrap};
@@ -45,6 +45,8 @@ const COUNT: usize = 1000;
 pub struct Spill {
     shared: Arc<Shared>,
     queue: Mutex<Option<mpsc::UnboundedSender<Request>>>,
+    /// Bytes that may still wait in it.
+    room: Arc<Semaphore>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -89,7 +91,8 @@ impl Spill {
         }
         let writer = tokio::spawn(writer.run());
         let reader = Reader::new(shared.clone());
-        let spill = Self { shared, queue: Mutex::new(Some(queue)), writer: Mutex::new(Some(writer)) };
+        let room = Arc::new(Semaphore::new(shared.settings.queue_bytes.max(1) as usize));
+        let spill = Self { shared, queue: Mutex::new(Some(queue)), room, writer: Mutex::new(Some(writer)) };
         Ok((spill, reader))
     }
 
@@ -113,6 +116,10 @@ impl Spill {
             }
             bytes += counted(size);
         }
+        // One that is larger than all of it goes alone.
+        let most = self.shared.settings.queue_bytes.max(1);
+        let room = u32::try_from(bytes).unwrap_or(u32::MAX).min(most);
+        let room = self.room.clone().acquire_many_owned(room).await.expect("the semaphore is never closed");
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let queue = queue.ok_or(SpillError::Closed)?;
         self.shared.reserve(bytes, records.len() as u64)?;
@@ -120,7 +127,7 @@ impl Spill {
         let oldest_ms = records.iter().filter_map(|record| record.timestamp_ms).fold(now_ms, i64::min);
         let records = records.into_iter().map(|record| wrap(topic, record, now_ms)).collect();
         let (reply, answer) = oneshot::channel();
-        if queue.send(Request { records, bytes, oldest_ms, reply }).is_err() {
+        if queue.send(Request { records, bytes, oldest_ms, reply, _room: room }).is_err() {
             self.shared.free(bytes);
             return Err(SpillError::Closed);
         }

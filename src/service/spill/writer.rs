@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::SpillError;
 use super::segment::{Segment, TOPIC};
@@ -20,13 +20,15 @@ pub(super) struct Request {
     /// When the oldest of them was made.
     pub(super) oldest_ms: i64,
     pub(super) reply: oneshot::Sender<Result<(), SpillError>>,
+    /// Given back with the answer.
+    pub(super) _room: OwnedSemaphorePermit,
 }
 
 /// A task of its own: what waits while one write is synced is written together with the next. Records whose caller has
 /// gone are written all the same.
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
-    /// Bounded by the room that each request has reserved.
+    /// Bounded by the room that each request holds.
     pub(super) queue: mpsc::UnboundedReceiver<Request>,
     pub(super) next: u64,
     pub(super) tail: Option<Arc<Segment>>,

@@ -47,7 +47,7 @@ impl Limits {
         Self::over(|dimension| LiveLimit::new(settings.of(dimension)), settings, clock)
     }
 
-    fn over(live: impl Fn(Dimension) -> LiveLimit, settings: &LimitSettings, clock: Clock) -> Self {
+    pub(super) fn over(live: impl Fn(Dimension) -> LiveLimit, settings: &LimitSettings, clock: Clock) -> Self {
         let keyed = |dimension| Keyed::new(live(dimension), settings.keys);
         Self(Arc::new(Inner {
             app: keyed(Dimension::App),

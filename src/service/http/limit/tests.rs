@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use tower::ServiceExt;
 
 use super::*;
-use crate::guard::{Clock, KeyedSettings, Limit};
+use crate::guard::{Clock, KeyedSettings, Limit, LiveLimit};
 use crate::service::http::Peer;
 use crate::service::http::auth::{AppId, AppKeys};
 
@@ -40,28 +40,23 @@ async fn the_first_that_refuses_wins_and_nothing_is_used_up() {
         service: limit(1, 1),
         ..LimitSettings::default()
     };
-    let limits = Limits::fixed(&settings, Clock::new());
-    let ask = |caller| limits.pass_at(caller, AT).map_err(|reached| reached.dimension);
-    assert_eq!(ask(caller(Some("a"), 1, "r")), Ok(()));
+    let live = |dimension: Dimension| LiveLimit::new(settings.of(dimension));
+    let lives = HashMap::from(Dimension::ALL.map(|dimension| (dimension, live(dimension))));
+    let limits = Limits::over(|dimension| lives[&dimension].clone(), &settings, Clock::new());
+    let ask = || limits.pass_at(caller(Some("a"), 1, "r"), AT).map_err(|reached| reached.dimension);
+    assert_eq!(ask(), Ok(()));
     for _ in 0..9 {
-        assert_eq!(ask(caller(Some("a"), 1, "r")), Err(Dimension::Service));
+        assert_eq!(ask(), Err(Dimension::Service));
     }
-    // Those refusals used up nothing of the others: each has one less than its burst.
-    let more = |dimension, left| {
-        let settings = match dimension {
-            Dimension::App => LimitSettings { service: None, ip: None, route: None, ..settings.clone() },
-            Dimension::Ip => LimitSettings { service: None, app: None, route: None, ..settings.clone() },
-            _ => LimitSettings { service: None, app: None, ip: None, ..settings.clone() },
-        };
-        let limits = Limits::fixed(&settings, Clock::new());
-        for _ in 0..left {
-            limits.pass_at(caller(Some("a"), 1, "r"), AT).unwrap();
-        }
-        assert_eq!(limits.pass_at(caller(Some("a"), 1, "r"), AT).unwrap_err().dimension, dimension);
-    };
-    more(Dimension::App, 4);
-    more(Dimension::Ip, 3);
-    more(Dimension::Route, 2);
+    // Those refusals used up nothing of the others: each has what its burst has over that of the one after it.
+    for (gone, next) in [
+        (Dimension::Service, Dimension::Route),
+        (Dimension::Route, Dimension::Ip),
+        (Dimension::Ip, Dimension::App),
+    ] {
+        lives[&gone].set(None);
+        assert_eq!([ask(), ask(), ask()], [Ok(()), Err(next), Err(next)], "{gone:?}");
+    }
 }
 
 #[tokio::test]

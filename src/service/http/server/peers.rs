@@ -1,7 +1,7 @@
-//! How many connections each address has.
+//! How many connections each address has; those of an IPv6 /64 are one.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Counts by address; holds as many as there are connections at most.
@@ -25,7 +25,7 @@ impl Peers {
 
     /// A place for a connection of `address`, if it has one left.
     pub(super) fn place(&self, address: IpAddr) -> Option<Place> {
-        let address = address.to_canonical();
+        let address = network(address);
         let mut counts = self.lock();
         let count = counts.entry(address).or_default();
         if *count >= self.most {
@@ -39,6 +39,14 @@ impl Peers {
     /// Nothing panics while this lock is held; a poisoned value would still be whole.
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What counts together: an IPv4 address, and of IPv6 the network that one caller has.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
+        v4 => v4,
     }
 }
 
@@ -67,6 +75,13 @@ mod tests {
         assert!(peers.place(address).is_none());
         let other = peers.place("10.0.0.2".parse().unwrap());
         assert!(other.is_some());
+        let v6 = |address: &str| peers.place(address.parse().unwrap());
+        let network = [v6("2001:db8::1"), v6("2001:db8::2"), v6("2001:db8:0:1::1")];
+        assert!(
+            network.iter().all(Option::is_some) && v6("2001:db8::3").is_none(),
+            "a caller of IPv6 has a network"
+        );
+        drop(network);
         drop(first);
         let third = peers.place(address).unwrap();
         drop((second, third, other));

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::super::{Durable, DurableError, Health, SpillSettings};
+use super::super::{Durable, DurableError, Health, Spill, SpillSettings};
 use super::{Log, durable, record, settings, soon, until};
+use crate::broker::Append;
+use crate::guard::Clock;
 use crate::service::http::Deadline;
 
 #[tokio::test(start_paused = true)]
@@ -95,6 +97,42 @@ async fn a_log_that_hangs_costs_the_wait_and_no_more() {
     until("the spill is drained", || producer.status().spill.records == 0).await;
     assert_eq!(log.texts()[..2], ["0", "1"]);
     producer.close().await;
+}
+
+/// Callers that each wait for less than half of what the log may take find out together that it hangs.
+#[tokio::test(start_paused = true)]
+async fn callers_in_a_hurry_find_out_that_the_log_hangs() {
+    let (dir, log) = (tempfile::tempdir().unwrap(), Arc::<Log>::default());
+    let producer = durable(&log, settings(dir.path())).await;
+    log.hangs(true);
+    for n in 0..3 {
+        let hurry = Deadline::after(Duration::from_millis(900));
+        assert_eq!(producer.append("t", vec![record(n.to_string())], hurry).await.unwrap(), Durable::Spill);
+    }
+    assert_eq!(producer.status().log, "open");
+    producer.close().await;
+}
+
+/// While the disk stands still, what waits for it in memory is bounded; who finds no room waits no longer than he can.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_the_disk_is_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = Append { value: Some(vec![b'x'; 6_000].into()), ..Append::default() };
+    let settings = SpillSettings { queue_bytes: 10_000, ..settings(dir.path()) };
+    let (spill, _reader) = Spill::open(settings, Clock::new()).await.unwrap();
+    // The writer runs only when this task waits.
+    let mut first = Box::pin(spill.append("t", vec![one.clone()]));
+    let mut second = Box::pin(spill.append("t", vec![one.clone()]));
+    assert!(futures_util::poll!(&mut first).is_pending() && futures_util::poll!(&mut second).is_pending());
+    assert!(spill.status().bytes < 12_000, "the second is not taken yet");
+    let (first, second) = tokio::join!(first, second);
+    first.unwrap();
+    second.unwrap();
+    // One that is larger than all of the room goes alone.
+    let large = Append { value: Some(vec![b'x'; 30_000].into()), ..Append::default() };
+    spill.append("t", vec![large]).await.unwrap();
+    assert_eq!(spill.status().records, 3);
+    spill.close().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,8 @@
 
 use std::error::Error;
 use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
@@ -14,18 +16,54 @@ use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use squall::service::http::{Code, Problem};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::split::Framing;
 
 /// The largest window of a zstd body, as a power of two: what every decoder must have (RFC 9659), 8 MiB.
 const ZSTD_WINDOW: u32 = 23;
 
+/// A body, and what it takes of the room for those that were unpacked.
+pub(super) struct Unpacked {
+    pub(super) bytes: Bytes,
+    pub(super) room: Option<OwnedSemaphorePermit>,
+}
+
+/// The room for bodies that are unpacked.
+#[derive(Clone)]
+pub(super) struct Room(Arc<Semaphore>);
+
+/// Bytes of a permit: a semaphore counts to less than what fits a machine.
+const PERMIT: usize = 1024;
+/// When a caller may come back that found no room.
+const COME_BACK: Duration = Duration::from_secs(1);
+
+impl Room {
+    pub(super) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes.div_ceil(PERMIT).min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// Unpacks into at most `max` bytes, of which what is not needed is given back.
+    fn unpack(&self, decoder: impl Read, max: usize) -> Result<Unpacked, Problem> {
+        let permits = |bytes: usize| bytes.div_ceil(PERMIT);
+        let most = u32::try_from(permits(max)).unwrap_or(u32::MAX);
+        let Ok(mut room) = self.0.clone().try_acquire_many_owned(most) else {
+            let detail = "too many compressed bodies arrive at once; try again";
+            return Err(Problem::new(Code::Overloaded, detail).retry_after(COME_BACK));
+        };
+        let bytes = inflate(decoder, max)?;
+        drop(room.split(room.num_permits().saturating_sub(permits(bytes.len()))));
+        Ok(Unpacked { bytes, room: Some(room) })
+    }
+}
+
 /// Reads the body to its end, without its encoding.
 ///
 /// # Errors
+/// [`Code::Overloaded`] when there is no room to unpack it;
 /// [`Code::UnsupportedMediaType`] for another encoding than gzip and zstd; [`Code::TooLarge`] when it has more than `max`
 /// bytes, as it arrives or decompressed; [`Code::InvalidRequest`] when it ends early or is not what its encoding says.
-pub(super) async fn read(headers: &HeaderMap, body: Body, max: usize) -> Result<Bytes, Problem> {
+pub(super) async fn read(headers: &HeaderMap, body: Body, max: usize, room: &Room) -> Result<Unpacked, Problem> {
     let encoding = Encoding::of(headers)?;
     let arrived = Limited::new(body, max).collect().await.map_err(|error| match is_too_long(&*error) {
         true => too_large(max),
@@ -33,12 +71,12 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, max: usize) -> Result<
     })?;
     let arrived = arrived.to_bytes();
     match encoding {
-        Encoding::Identity => Ok(arrived),
-        Encoding::Gzip => inflate(MultiGzDecoder::new(&arrived[..]), max),
+        Encoding::Identity => Ok(Unpacked { bytes: arrived, room: None }),
+        Encoding::Gzip => room.unpack(MultiGzDecoder::new(&arrived[..]), max),
         Encoding::Zstd => {
             let mut decoder = zstd::Decoder::with_buffer(&arrived[..]).map_err(|error| unreadable(&error))?;
             decoder.window_log_max(ZSTD_WINDOW).map_err(|error| unreadable(&error))?;
-            inflate(decoder, max)
+            room.unpack(decoder, max)
         }
     }
 }
@@ -94,7 +132,8 @@ fn unreadable(error: &(dyn Error + 'static)) -> Problem {
 ///
 /// # Errors
 /// [`Code::UnsupportedMediaType`]. Types that a page of any origin may send unasked are not among those that are taken,
-/// but `text/plain`, where it is `allowed`.
+/// but `text/plain`, where it is `allowed`. A body without a type is taken: curl and small devices send none, and a page that
+/// may send one so reads no answer, and could as well send a beacon.
 pub(super) fn framing(headers: &HeaderMap, plain_allowed: bool) -> Result<Framing, Problem> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(Framing::Json) };
     let value = value.to_str().unwrap_or_default();

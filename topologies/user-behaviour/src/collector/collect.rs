@@ -11,6 +11,7 @@ use squall::service::http::{Deadline, Problem, TRACEPARENT, TraceContext};
 use squall::service::spill::DurableProducer;
 
 use super::answer::{none_accepted, not_durable, not_split};
+use super::body::{Room, Unpacked};
 use super::dedup::{Dedup, Key, Keys};
 use super::split::{Framing, split};
 use super::verdict::{Caller, Verdict, judge};
@@ -29,6 +30,7 @@ struct Inner {
     settings: CollectorSettings,
     clock: Clock,
     dedup: Dedup,
+    room: Room,
     accepted: AtomicU64,
     rejected: AtomicU64,
     repeated: AtomicU64,
@@ -46,14 +48,20 @@ impl Collector {
     /// A collector that appends to `topic`. `clock` decides which records lie too far ahead.
     pub fn new(producer: Arc<DurableProducer>, topic: &str, settings: CollectorSettings, clock: Clock) -> Self {
         let dedup = Dedup::new(settings.dedup, settings.dedup_entries, clock);
+        let room = Room::new(settings.max_unpacked_bytes);
         let topic = topic.to_owned();
         let (accepted, rejected, repeated) = Default::default();
-        Self(Arc::new(Inner { producer, topic, settings, clock, dedup, accepted, rejected, repeated }))
+        Self(Arc::new(Inner { producer, topic, settings, clock, dedup, room, accepted, rejected, repeated }))
     }
 
     /// Its settings.
     pub fn settings(&self) -> &CollectorSettings {
         &self.0.settings
+    }
+
+    /// Where its bodies are unpacked.
+    pub(super) fn room(&self) -> &Room {
+        &self.0.room
     }
 
     /// What makes its records durable: its status and health are those of the collector.
@@ -68,10 +76,18 @@ impl Collector {
     }
 
     /// Takes the records of a body; returns when all accepted ones are durable.
-    pub(super) async fn take(&self, body: &[u8], framing: Framing, sender: &Sender) -> Result<Accepted, Problem> {
+    pub(super) async fn take(
+        &self,
+        body: Unpacked,
+        framing: Framing,
+        sender: &Sender,
+    ) -> Result<Accepted, Problem> {
         let inner = &*self.0;
-        let records = split(body, framing, inner.settings.max_records).map_err(not_split)?;
+        let records = split(&body.bytes, framing, inner.settings.max_records).map_err(not_split)?;
         let Verdict { taken, rejected } = judge(&records, &sender.caller, inner.clock.unix_ms());
+        // What is made of it takes about as much until it is durable.
+        let _room = body.room;
+        drop(body.bytes);
         inner.rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
         if taken.is_empty() {
             return Err(none_accepted(&rejected));

@@ -11,6 +11,9 @@ use squall::{Error, Result};
 
 use super::settings::CollectorSettings;
 
+/// Bytes that a record takes in the spill besides its own, about: headers, framing, the fields that are written out.
+const BESIDES: u64 = 400;
+
 /// The section of the configuration; see [`CollectorSettings`], which has the defaults.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,6 +21,7 @@ use super::settings::CollectorSettings;
 pub struct CollectorConfig {
     pub max_body_bytes: Option<usize>,
     pub max_records: Option<usize>,
+    pub max_unpacked_bytes: Option<usize>,
     pub deadline_ms: Option<u64>,
     pub dedup_ms: Option<u64>,
     pub dedup_entries: Option<u64>,
@@ -50,15 +54,30 @@ impl CollectorConfig {
         let mut settings = CollectorSettings::new(durable);
         set(&mut settings.max_body_bytes, self.max_body_bytes);
         set(&mut settings.max_records, self.max_records);
+        set(&mut settings.max_unpacked_bytes, self.max_unpacked_bytes);
         set(&mut settings.deadline, self.deadline_ms.map(Duration::from_millis));
         set(&mut settings.dedup, self.dedup_ms.map(Duration::from_millis));
         set(&mut settings.dedup_entries, self.dedup_entries);
         check("max_body_bytes", "1 to 67108864", (1..=64 << 20).contains(&settings.max_body_bytes))?;
         check("max_records", "1 to 100000", (1..=100_000).contains(&settings.max_records))?;
         check("deadline_ms", "1 or more", !settings.deadline.is_zero())?;
-        // What one request may bring has to fit an empty spill.
+        // A log that hangs leaves time for the disk.
+        let waits = settings.durable.ack_wait.saturating_mul(2) <= settings.deadline;
+        check("deadline_ms", "at least twice spill.ack_wait_ms", waits)?;
+        // What one request may bring has to fit an empty spill, with what records need there besides.
         let room = settings.durable.spill.max_bytes / 2;
-        check("max_body_bytes", "at most half of spill.max_bytes", settings.max_body_bytes as u64 <= room)?;
+        let most = settings.max_body_bytes as u64 + settings.max_records as u64 * BESIDES;
+        check(
+            "max_body_bytes",
+            "with 400 for each of max_records, at most half of spill.max_bytes",
+            most <= room,
+        )?;
+        let fits = settings.max_unpacked_bytes >= settings.max_body_bytes;
+        check(
+            "max_unpacked_bytes",
+            "max_body_bytes or more, below 2^40",
+            fits && settings.max_unpacked_bytes < 1 << 40,
+        )?;
         for origin in &self.cors_origins {
             settings.cors_origins.push(origin_of(origin)?);
         }

@@ -65,7 +65,7 @@ impl Hasher for Given {
 /// Some keys.
 pub(super) type Keys = HashSet<Key, BuildHasherDefault<Given>>;
 
-/// Records that became durable within a time, the newest of them: at most `entries`, and never fewer than about half of that
+/// Records that became durable within a time, the newest of them: at most about `entries`, and never fewer than about half of that
 /// many while there are as many.
 pub(super) struct Dedup {
     shards: Box<[Mutex<Shard>]>,
@@ -88,7 +88,7 @@ type Generation = HashMap<Key, Duration, BuildHasherDefault<Given>>;
 
 impl Dedup {
     pub(super) fn new(within: Duration, entries: u64, clock: Clock) -> Self {
-        let most = usize::try_from(entries).unwrap_or(usize::MAX) / (2 * SHARDS);
+        let most = usize::try_from(entries).unwrap_or(usize::MAX).div_ceil(2 * SHARDS);
         let within = if most == 0 { Duration::ZERO } else { within };
         Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), most, within, clock }
     }

@@ -36,8 +36,8 @@ async fn collect(collector: &Collector, request: Request<Body>, plain_allowed: b
         trace: parts.extensions.get::<TraceContext>().copied(),
         deadline: parts.extensions.get::<Deadline>().copied(),
     };
-    let body = body::read(&parts.headers, body, collector.settings().max_body_bytes).await?;
-    collector.take(&body, framing, &sender).await
+    let body = body::read(&parts.headers, body, collector.settings().max_body_bytes, collector.room()).await?;
+    collector.take(body, framing, &sender).await
 }
 
 fn caller(extensions: &Extensions) -> Caller {

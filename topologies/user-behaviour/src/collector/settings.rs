@@ -12,6 +12,8 @@ pub struct CollectorSettings {
     pub max_body_bytes: usize,
     /// Records of a body at most.
     pub max_records: usize,
+    /// Bytes of the bodies that were sent compressed, unpacked, of all requests at once; one that finds no room is a `503`.
+    pub max_unpacked_bytes: usize,
     /// How long a request may take that brings no deadline of its own.
     pub deadline: Duration,
     /// For how long a record that became durable is not produced again; zero produces each.
@@ -25,11 +27,12 @@ pub struct CollectorSettings {
 }
 
 impl CollectorSettings {
-    /// 2 MiB and 1,000 records a body, 5 s a request, 200,000 records remembered for a minute, no other origins.
+    /// 2 MiB and 1,000 records a body, 256 MiB of those that are unpacked, 5 s a request, 200,000 records remembered for a minute, no other origins.
     pub fn new(durable: DurableSettings) -> Self {
         Self {
             max_body_bytes: 2 * 1024 * 1024,
             max_records: 1_000,
+            max_unpacked_bytes: 256 << 20,
             deadline: Duration::from_secs(5),
             dedup: Duration::from_secs(60),
             dedup_entries: 200_000,

@@ -1,5 +1,7 @@
 //! Bounds and encodings of bodies.
 
+use std::pin::pin;
+
 use axum::body::Body;
 use axum::http::StatusCode;
 use serde_json::json;
@@ -121,6 +123,30 @@ async fn bombs_are_too_large_whatever_they_are_made_of() {
     nothing.resize(3_000_000, b'x');
     assert_eq!(encoded(&world, "gzip", nothing).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(world.ids().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_unpacked_has_room_of_its_own() {
+    let world = World::with(|settings| {
+        settings.max_body_bytes = 64 << 10;
+        settings.max_unpacked_bytes = 64 << 10;
+    })
+    .await;
+    let post = async |id: &str| encoded(&world, "gzip", gzip(record(id).to_string().as_bytes())).await;
+    let held = world.held().await;
+    let mut first = pin!(post("first"));
+    tokio::select! {
+        answer = &mut first => panic!("{answer:?}"),
+        () = world.until_waiting(1) => {}
+    }
+    // What the first keeps until it is durable leaves too little for what a second may become.
+    let refused = post("second").await;
+    assert_eq!((refused.status, &refused.body["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("overloaded")));
+    assert!(refused.headers.contains_key("retry-after"));
+    drop(held);
+    assert_eq!(first.await.status, StatusCode::ACCEPTED);
+    assert_eq!(post("second").await.status, StatusCode::ACCEPTED);
+    assert_eq!(world.ids().await, ["first", "second"]);
 }
 
 #[tokio::test]

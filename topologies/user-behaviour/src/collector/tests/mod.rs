@@ -9,7 +9,7 @@ mod resends;
 mod splits;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -23,6 +23,7 @@ use squall::broker::{Append, Broker, BrokerError, LogRecord, Position, Producer,
 use squall::guard::Clock;
 use squall::service::spill::{DurableProducer, DurableSettings, SpillSettings};
 use tempfile::TempDir;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tower::ServiceExt;
 
 use super::{Collector, CollectorSettings, cors, router};
@@ -34,6 +35,7 @@ const TOPIC: &str = "behaviour";
 struct World {
     log: EmbeddedBroker,
     away: Arc<AtomicBool>,
+    open: Arc<Open>,
     producer: Arc<DurableProducer>,
     collector: Collector,
     router: Router,
@@ -53,7 +55,8 @@ impl World {
         let mut settings = CollectorSettings::new(DurableSettings::new(spill));
         change(&mut settings);
         let away = Arc::<AtomicBool>::default();
-        let gate = Arc::new(Gate { log: log.producer().unwrap(), away: away.clone() });
+        let open = Arc::new(Open { gate: Semaphore::new(1), waiting: AtomicUsize::new(0) });
+        let gate = Arc::new(Gate { log: log.producer().unwrap(), away: away.clone(), open: open.clone() });
         let clock = Clock::at(NOW);
         let producer = Arc::new(DurableProducer::open(gate, settings.durable.clone(), clock).await.unwrap());
         let collector = Collector::new(producer.clone(), TOPIC, settings, clock);
@@ -62,11 +65,23 @@ impl World {
             Some(cors) => routes.layer(cors),
             None => routes,
         };
-        Self { log, away, producer, collector, router, _dir: dir }
+        Self { log, away, open, producer, collector, router, _dir: dir }
     }
 
     fn away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
+    }
+
+    /// Lets nothing into the log until what is answered is dropped.
+    async fn held(&self) -> SemaphorePermit<'_> {
+        self.open.gate.acquire().await.unwrap()
+    }
+
+    /// Once so many appends wait for the log.
+    async fn until_waiting(&self, appends: usize) {
+        while self.open.waiting.load(Ordering::SeqCst) < appends {
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn send(&self, request: Request<Body>) -> Response<Body> {
@@ -137,6 +152,13 @@ fn record(event_id: &str) -> Value {
 struct Gate {
     log: Arc<dyn Producer>,
     away: Arc<AtomicBool>,
+    open: Arc<Open>,
+}
+
+/// Whether appends get into the log, and how many wait for that.
+struct Open {
+    gate: Semaphore,
+    waiting: AtomicUsize,
 }
 
 impl Producer for Gate {
@@ -149,7 +171,12 @@ impl Producer for Gate {
             true => {
                 Box::pin(async { Err(BrokerError::Unreachable { address: "here".into(), reason: "away".into() }) })
             }
-            false => self.log.append(topic, records),
+            false => Box::pin(async move {
+                self.open.waiting.fetch_add(1, Ordering::SeqCst);
+                drop(self.open.gate.acquire().await);
+                self.open.waiting.fetch_sub(1, Ordering::SeqCst);
+                self.log.append(topic, records).await
+            }),
         }
     }
 }

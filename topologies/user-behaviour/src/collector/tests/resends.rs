@@ -1,5 +1,6 @@
 //! The same event again.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -56,7 +57,15 @@ async fn it_can_be_switched_off() {
 async fn the_same_at_the_same_time_is_answered_only_when_durable() {
     let world = World::new().await;
     let body = record("a").to_string();
-    let (one, other) = tokio::join!(world.post(body.clone()), world.post(body));
+    let held = world.held().await;
+    let mut both = pin!(async { tokio::join!(world.post(body.clone()), world.post(body)) });
+    tokio::select! {
+        biased;
+        answers = &mut both => panic!("answered before it was durable: {answers:?}"),
+        () = world.until_waiting(2) => {}
+    }
+    drop(held);
+    let (one, other) = both.await;
     assert_eq!((one.status, other.status), (StatusCode::ACCEPTED, StatusCode::ACCEPTED));
     let ids = world.ids().await;
     assert!(!ids.is_empty() && ids.iter().all(|id| id == "a"), "{ids:?}");
