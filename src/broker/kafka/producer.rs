@@ -26,7 +26,26 @@ use super::{config, error};
 use crate::broker::{Append, BrokerError, Position, Producer};
 use crate::topology::BoxFuture;
 
-type Client = ThreadedProducer<Deliveries>;
+/// A client that is never dropped where others wait: that takes until its thread has ended.
+struct Client(Option<ThreadedProducer<Deliveries>>);
+
+impl std::ops::Deref for Client {
+    type Target = ThreadedProducer<Deliveries>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let client = self.0.take();
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => _ = runtime.spawn_blocking(move || drop(client)),
+            Err(_) => drop(client),
+        }
+    }
+}
 
 /// How long an append that found the queue full waits at most before it looks again.
 const FULL_RETRY: Duration = Duration::from_millis(20);
@@ -155,13 +174,14 @@ impl KafkaProducer {
 
     /// Puts another client in the place of this one, unless that was done.
     fn replace(&self, given_up: &Arc<Client>, reason: &str) -> Result<(), BrokerError> {
+        if !Arc::ptr_eq(&lock(&self.client), given_up) {
+            return Ok(());
+        }
+        let another = open(&self.settings, &self.room)?;
         let mut client = lock(&self.client);
         if Arc::ptr_eq(&client, given_up) {
-            let old = std::mem::replace(&mut *client, open(&self.settings, &self.room)?);
-            drop(client);
+            *client = another;
             tracing::warn!(reason, "the producer lost track of what the broker has; another one takes its place");
-            // The last one that has it waits for its thread.
-            tokio::task::spawn_blocking(move || drop(old));
         }
         Ok(())
     }
@@ -169,7 +189,7 @@ impl KafkaProducer {
 
 fn open(settings: &KafkaSettings, room: &Arc<Notify>) -> Result<Arc<Client>, BrokerError> {
     let deliveries = Deliveries { room: Arc::clone(room) };
-    Ok(Arc::new(config::create(&config::producer(settings)?, deliveries)?))
+    Ok(Arc::new(Client(Some(config::create(&config::producer(settings)?, deliveries)?))))
 }
 
 /// Whether a client that has ended for this reason may be followed by another: not one that lacks a permission.
