@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A store that has several nodes ([`Codec::nodes`]) has a breaker and parked records for each: one that is away keeps no
-//! row of the others waiting.
+//! row of the others waiting, once its breaker is open.
 //!
 //! Inner layers only *refuse* ([`Class::Refused`](crate::Class::Refused)) or pass on what the store said. The outermost
 //! alone absorbs it, by writing the record somewhere durable before the tuple settles:
