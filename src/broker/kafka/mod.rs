@@ -21,6 +21,7 @@ mod assignment;
 mod blocking;
 mod broker;
 mod class;
+mod client;
 mod commit;
 mod config;
 mod consume;

@@ -10,42 +10,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, NoCustomPartitioner, Producer as _, ProducerContext, ThreadedProducer};
-use tokio::sync::{Notify, oneshot};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::blocking::blocking;
-use super::context::trace_log;
+use super::client::{Call, Client, Ticket};
+use super::error;
 use super::lookup::{Lookup, signed};
 use super::settings::KafkaSettings;
-use super::{config, error};
 use crate::broker::{Append, BrokerError, Position, Producer};
 use crate::topology::BoxFuture;
-
-/// A client that is never dropped where others wait: that takes until its thread has ended.
-struct Client(Option<ThreadedProducer<Deliveries>>);
-
-impl std::ops::Deref for Client {
-    type Target = ThreadedProducer<Deliveries>;
-
-    fn deref(&self) -> &Self::Target {
-        self.0.as_ref().expect("it is there until it is dropped")
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let client = self.0.take();
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => _ = runtime.spawn_blocking(move || drop(client)),
-            Err(_) => drop(client),
-        }
-    }
-}
 
 /// How long an append that found the queue full waits at most before it looks again.
 const FULL_RETRY: Duration = Duration::from_millis(20);
@@ -65,7 +42,7 @@ impl KafkaProducer {
     pub(super) fn start(settings: &Arc<KafkaSettings>, lookup: &Arc<Lookup>) -> Result<Self, BrokerError> {
         let room = Arc::new(Notify::new());
         Ok(Self {
-            client: Mutex::new(open(settings, &room)?),
+            client: Mutex::new(Client::open(settings, &room)?),
             room,
             lookup: Arc::clone(lookup),
             settings: Arc::clone(settings),
@@ -84,7 +61,7 @@ impl KafkaProducer {
         let client = Arc::clone(&lock(&self.client));
         let (call, delivered) = Call::open(records.len());
         for (index, (record, partition)) in records.into_iter().zip(places).enumerate() {
-            let ticket = Box::new(Ticket { call: Arc::clone(&call), index });
+            let ticket = Ticket::of(&call, index);
             self.enqueue(&client, topic, record, partition, ticket, deadline).await?;
         }
         let outcome = timeout_at(deadline, delivered).await;
@@ -160,7 +137,7 @@ impl KafkaProducer {
 
     fn undelivered(&self, client: &Arc<Client>, topic: &str, source: KafkaError) -> BrokerError {
         if let Some((code, reason)) = client.client().fatal_error()
-            && has_lost_track(code)
+            && Client::has_lost_track(code)
         {
             let what = format!("an append to topic `{topic}`");
             return self.replace(client, &reason).err().unwrap_or(BrokerError::Interrupted { what, reason });
@@ -177,7 +154,7 @@ impl KafkaProducer {
         if !Arc::ptr_eq(&lock(&self.client), given_up) {
             return Ok(());
         }
-        let another = open(&self.settings, &self.room)?;
+        let another = Client::open(&self.settings, &self.room)?;
         let mut client = lock(&self.client);
         if Arc::ptr_eq(&client, given_up) {
             *client = another;
@@ -187,23 +164,6 @@ impl KafkaProducer {
     }
 }
 
-fn open(settings: &KafkaSettings, room: &Arc<Notify>) -> Result<Arc<Client>, BrokerError> {
-    let deliveries = Deliveries { room: Arc::clone(room) };
-    Ok(Arc::new(Client(Some(config::create(&config::producer(settings)?, deliveries)?))))
-}
-
-/// Whether a client that has ended for this reason may be followed by another: not one that lacks a permission.
-fn has_lost_track(code: Code) -> bool {
-    matches!(
-        code,
-        Code::OutOfOrderSequenceNumber
-            | Code::UnknownProducerId
-            | Code::InvalidProducerIdMapping
-            | Code::InvalidProducerEpoch
-            | Code::Inconsistent
-    )
-}
-
 impl Producer for KafkaProducer {
     fn append<'a>(
         &'a self,
@@ -211,83 +171,6 @@ impl Producer for KafkaProducer {
         records: Vec<Append>,
     ) -> BoxFuture<'a, Result<Vec<Position>, BrokerError>> {
         Box::pin(self.append_all(topic, records))
-    }
-}
-
-/// What one call waits for.
-struct Call(Mutex<Waiting>);
-
-struct Waiting {
-    positions: Vec<Position>,
-    left: usize,
-    error: Option<KafkaError>,
-    done: Option<oneshot::Sender<Result<Vec<Position>, KafkaError>>>,
-}
-
-impl Call {
-    fn open(records: usize) -> (Arc<Self>, oneshot::Receiver<Result<Vec<Position>, KafkaError>>) {
-        let (done, delivered) = oneshot::channel();
-        let positions = vec![Position { partition: 0, offset: 0 }; records];
-        let waiting = Waiting { positions, left: records, error: None, done: Some(done) };
-        (Arc::new(Self(Mutex::new(waiting))), delivered)
-    }
-
-    fn settle(&self, index: usize, result: Result<Position, KafkaError>) {
-        let mut waiting = lock(&self.0);
-        match result {
-            Ok(position) => waiting.positions[index] = position,
-            Err(error) => {
-                waiting.error.get_or_insert(error);
-            }
-        }
-        waiting.left -= 1;
-        if waiting.left == 0
-            && let Some(done) = waiting.done.take()
-        {
-            let outcome = match waiting.error.take() {
-                Some(error) => Err(error),
-                None => Ok(std::mem::take(&mut waiting.positions)),
-            };
-            // The caller may have given up.
-            let _ = done.send(outcome);
-        }
-    }
-}
-
-/// A record of a call, as it travels through librdkafka and back.
-struct Ticket {
-    call: Arc<Call>,
-    index: usize,
-}
-
-/// Answers the calls, on the producer's polling thread.
-struct Deliveries {
-    room: Arc<Notify>,
-}
-
-impl ClientContext for Deliveries {
-    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
-        trace_log(level, fac, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(target: "librdkafka", %error, reason);
-    }
-}
-
-impl ProducerContext<NoCustomPartitioner> for Deliveries {
-    type DeliveryOpaque = Box<Ticket>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
-        let result = match result {
-            Ok(message) => Ok(Position {
-                partition: u32::try_from(message.partition()).unwrap_or_default(),
-                offset: u64::try_from(message.offset()).unwrap_or_default(),
-            }),
-            Err((error, _)) => Err(error.clone()),
-        };
-        ticket.call.settle(ticket.index, result);
-        self.room.notify_waiters();
     }
 }
 

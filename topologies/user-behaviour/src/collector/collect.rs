@@ -112,13 +112,13 @@ impl Collector {
                 appends.push(append(decoded, &headers));
             }
         }
-        inner.repeated.fetch_add((count - appends.len()) as u64, Ordering::Relaxed);
-        if appends.is_empty() {
-            return Ok(());
+        let repeated = (count - appends.len()) as u64;
+        if !appends.is_empty() {
+            let appended = inner.producer.append(&inner.topic, appends, deadline).await;
+            appended.map_err(|error| not_durable(&error))?;
+            inner.dedup.note(keys);
         }
-        let appended = inner.producer.append(&inner.topic, appends, deadline).await;
-        appended.map_err(|error| not_durable(&error))?;
-        inner.dedup.note(keys);
+        inner.repeated.fetch_add(repeated, Ordering::Relaxed);
         Ok(())
     }
 }
