@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::inbox::{Event, Inbox, NO_EPOCH, Place};
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
+use super::inbox::{Event, Inbox, NO_EPOCH, Place};
 use super::settings::is_secret;
 use super::{KafkaBroker, KafkaSettings};
 use crate::broker::{Append, Broker, BrokerError, Fetched};
@@ -149,10 +149,11 @@ async fn a_producer_that_lost_track_is_followed_by_another() {
     for _ in 0..2 {
         let lost = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
         cluster.request_errors(RDKafkaApiKey::Produce, &[lost]);
-        // Several have the one that is given up; it is replaced once, or one of the next would meet the end of another.
+        // Several have the one that is given up.
         let together = tokio::join!(append(), append(), append(), append());
-        for outcome in [together.0, together.1, together.2, together.3] {
-            let Err(error) = outcome else { continue };
+        let outcomes = [together.0, together.1, together.2, together.3];
+        assert!(outcomes.iter().any(Result::is_err), "nothing was given up");
+        for error in outcomes.into_iter().filter_map(Result::err) {
             assert!(matches!(error, BrokerError::Interrupted { .. }), "{error:?}");
             assert_eq!(error.class(), Class::Retryable);
         }

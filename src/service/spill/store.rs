@@ -97,7 +97,7 @@ impl Spill {
     }
 
     /// Appends records for `topic`, all or none, and returns when all of them are on the disk. Those of one call keep
-    /// their order. A record without a time gets that of the call.
+    /// their order. A record without a time gets that of the call. Waits for room while `queue_bytes` wait for the disk.
     ///
     /// Dropped, it leaves it unknown whether they were appended.
     ///
