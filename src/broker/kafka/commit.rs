@@ -9,7 +9,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::inbox::Stamped;
 use super::lookup::signed;
-use super::poller::{Poller, TICK};
+use super::poller::{Poller, SOON};
 use super::{consume, error};
 use crate::broker::BrokerError;
 use crate::broker::commit::remark;
@@ -70,7 +70,7 @@ impl Poller {
             if !passing || Instant::now() >= deadline {
                 return Err(error::failed(&self.settings, "cannot commit", error));
             }
-            thread::sleep(TICK);
+            thread::sleep(SOON);
         }
     }
 

@@ -12,8 +12,10 @@
 #![allow(unsafe_code, reason = "the only room that calls librdkafka directly")]
 
 use std::ffi::{CStr, CString, c_int, c_void};
+use std::fmt;
 use std::ptr::{self, NonNull};
 use std::slice;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
@@ -26,17 +28,54 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 /// It must be dropped before its consumer: the owner keeps both, the queue first.
 pub(super) struct MessageQueue {
     queue: NonNull<sys::rd_kafka_queue_t>,
+    waker: Waker,
 }
 
 // SAFETY: librdkafka's queues may be used from any thread.
 unsafe impl Send for MessageQueue {}
+
+/// Ends a wait for messages, from any thread; does nothing once the queue is gone.
+#[derive(Clone)]
+pub(super) struct Waker(Arc<Mutex<Option<Shared>>>);
+
+/// A queue as long as it is there.
+struct Shared(NonNull<sys::rd_kafka_queue_t>);
+
+// SAFETY: librdkafka's queues may be used from any thread.
+unsafe impl Send for Shared {}
+
+impl Waker {
+    /// Has the wait of [`MessageQueue::take`] end now, or the next one at once, unless there is a message.
+    pub(super) fn wake(&self) {
+        if let Some(Shared(queue)) = &*self.lock() {
+            // SAFETY: the queue is destroyed only after it was taken from here, under the same lock.
+            unsafe { sys::rd_kafka_queue_yield(queue.as_ptr()) }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Shared>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Waker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Waker")
+    }
+}
 
 impl MessageQueue {
     /// A queue on which nothing arrives yet; `None` when librdkafka is out of memory.
     pub(super) fn new<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Option<Self> {
         // SAFETY: the client pointer is valid as long as `consumer` is borrowed.
         let queue = unsafe { sys::rd_kafka_queue_new(consumer.client().native_ptr()) };
-        Some(Self { queue: NonNull::new(queue)? })
+        let queue = NonNull::new(queue)?;
+        Some(Self { queue, waker: Waker(Arc::new(Mutex::new(Some(Shared(queue))))) })
+    }
+
+    /// What ends its waits.
+    pub(super) fn waker(&self) -> Waker {
+        self.waker.clone()
     }
 
     /// Sends the messages of a partition here, those included that wait with it, until it is next unassigned.
@@ -64,7 +103,7 @@ impl MessageQueue {
     }
 
     /// Calls `each` for every message that is there, at most `max`, in order. Waits up to `wait` for the first
-    /// one, never for more.
+    /// one, less when it is [woken](Waker::wake), never for more.
     pub(super) fn take(&mut self, max: usize, wait: Duration, mut each: impl FnMut(&Message<'_>)) {
         let mut wait_ms = c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX);
         for _ in 0..max {
@@ -81,6 +120,7 @@ impl MessageQueue {
 
 impl Drop for MessageQueue {
     fn drop(&mut self) {
+        self.waker.lock().take();
         // SAFETY: this is the only reference that this value owns; librdkafka counts those of partitions.
         unsafe { sys::rd_kafka_queue_destroy(self.queue.as_ptr()) }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
+use super::consume::Waker;
 use crate::broker::{BrokerError, Commit, Fetched, Granted};
 
 /// From the thread to the task.
@@ -57,8 +58,10 @@ pub(super) struct Inbox {
     state: Mutex<State>,
     /// Records that may wait.
     limit: usize,
-    /// For the thread: there is room, a command, or nobody left.
+    /// For the thread that waits for room: there is some, or a command, or nobody left.
     thread: Condvar,
+    /// For the thread that waits for records: there is a command, or nobody left.
+    waker: Option<Waker>,
     /// For the task: there is an event.
     task: Notify,
 }
@@ -81,9 +84,10 @@ struct State {
 }
 
 impl Inbox {
-    pub(super) fn new(limit: usize) -> Self {
+    /// One that holds so many records, whose thread waits for room alone, or also for records where `waker` wakes it.
+    pub(super) fn new(limit: usize, waker: Option<Waker>) -> Self {
         let limit = limit.max(1);
-        Self { state: Mutex::default(), limit, thread: Condvar::new(), task: Notify::new() }
+        Self { state: Mutex::default(), limit, thread: Condvar::new(), waker, task: Notify::new() }
     }
 
     // The task's side.
@@ -117,7 +121,7 @@ impl Inbox {
         }
         state.commands.push_back(command);
         drop(state);
-        self.thread.notify_one();
+        self.wake();
         Ok(())
     }
 
@@ -147,7 +151,15 @@ impl Inbox {
     /// Nobody will call again.
     pub(super) fn abandon(&self) {
         self.lock().abandoned = true;
+        self.wake();
+    }
+
+    /// Has the thread look at the state now, whatever it waits for.
+    fn wake(&self) {
         self.thread.notify_one();
+        if let Some(waker) = &self.waker {
+            waker.wake();
+        }
     }
 
     // The thread's side.

@@ -31,7 +31,7 @@ fn next(inbox: &Inbox, max: usize) -> Option<(u32, Vec<u64>, u64)> {
 
 #[test]
 fn records_are_handed_out_by_portions_and_make_room() {
-    let inbox = Inbox::new(5);
+    let inbox = Inbox::new(5, None);
     assert_eq!(inbox.room(Duration::ZERO), 5);
     inbox.push(Event::Records(fetched(0, 10..15)));
     assert_eq!(inbox.room(Duration::ZERO), 0);
@@ -44,7 +44,7 @@ fn records_are_handed_out_by_portions_and_make_room() {
 
 #[test]
 fn what_is_fetched_before_a_seek_is_done_is_dropped() {
-    let inbox = Inbox::new(100);
+    let inbox = Inbox::new(100, None);
     inbox.push(Event::Records(fetched(0, 0..3)));
     inbox.push(Event::Records(fetched(1, 0..3)));
     inbox.seek(0, 50).unwrap();
@@ -61,7 +61,7 @@ fn what_is_fetched_before_a_seek_is_done_is_dropped() {
 
 #[test]
 fn a_pause_drops_what_was_fetched_of_its_own_assignment_only() {
-    let inbox = Inbox::new(100);
+    let inbox = Inbox::new(100, None);
     let old = Place { partition: 0, epoch: 1 };
     inbox.push(Event::Records(fetched_as_of(1, 0, 0..3)));
     inbox.push(Event::OutOfRange { partition: 0, epoch: 1, offset: 3 });
@@ -77,7 +77,7 @@ fn a_pause_drops_what_was_fetched_of_its_own_assignment_only() {
 
 #[test]
 fn no_record_of_a_partition_follows_its_revocation() {
-    let inbox = Inbox::new(100);
+    let inbox = Inbox::new(100, None);
     inbox.push(Event::Records(fetched(0, 0..3)));
     inbox.push(Event::Records(fetched(1, 0..3)));
     inbox.take_away(&[0], Event::Revoking(vec![0]));
@@ -88,7 +88,7 @@ fn no_record_of_a_partition_follows_its_revocation() {
 
 #[test]
 fn what_came_before_the_end_is_still_handed_out() {
-    let inbox = Inbox::new(100);
+    let inbox = Inbox::new(100, None);
     inbox.push(Event::Records(fetched(0, 0..1)));
     inbox.end();
     assert_eq!(next(&inbox, 100), Some((0, vec![0], 1)));
