@@ -24,6 +24,8 @@ pub struct KafkaOptions {
     pub advertised: Option<String>,
     /// Java heap in MiB.
     pub heap_mib: u32,
+    /// Whether it will run for minutes under load: then what is slow to compile repays itself.
+    pub long_running: bool,
     /// More lines of `server.properties`; they win over those that the harness writes.
     pub properties: Vec<(String, String)>,
     /// How long the start may take.
@@ -32,7 +34,13 @@ pub struct KafkaOptions {
 
 impl Default for KafkaOptions {
     fn default() -> Self {
-        Self { advertised: None, heap_mib: 512, properties: Vec::new(), ready_timeout: Duration::from_secs(90) }
+        Self {
+            advertised: None,
+            heap_mib: 512,
+            long_running: false,
+            properties: Vec::new(),
+            ready_timeout: Duration::from_secs(90),
+        }
     }
 }
 
@@ -83,8 +91,10 @@ impl KafkaOptions {
         let mut command = Command::new(java()?);
         command
             .args(["-Xms64m", &format!("-Xmx{}m", self.heap_mib)])
-            // One client at a time does not repay the larger collectors and compilers.
-            .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+            // One client at a time does not repay the larger collectors.
+            .arg("-XX:+UseSerialGC")
+            // Nor, in a short life, the second compiler.
+            .args((!self.long_running).then_some("-XX:TieredStopAtLevel=1"))
             .arg(format!("-Dlog4j2.configurationFile={}", logging_file(place).display()))
             .arg("-cp")
             .arg(home()?.join("libs").join("*"));

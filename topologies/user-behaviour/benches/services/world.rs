@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use squall::broker::{Broker, TopicSpec};
 use squall::service::cli::CommonArgs;
-use squall::testing::servers::{Kafka, MariaDb, MariaDbOptions, Redis};
+use squall::testing::servers::{Kafka, KafkaOptions, MariaDb, MariaDbOptions, Redis};
 use tokio::runtime::Runtime;
 use user_behaviour::open::open;
 use user_behaviour::settings::{Config, PROFILES};
@@ -52,7 +52,9 @@ impl World {
             ..MariaDbOptions::default()
         };
         let (kafka, redis, mariadb) = runtime.block_on(async {
-            let kafka = Kafka::start().await.expect("Kafka starts");
+            let kafka = Kafka::start_with(KafkaOptions { long_running: true, ..KafkaOptions::default() })
+                .await
+                .expect("Kafka starts");
             let redis = Redis::start().await.expect("Redis starts");
             (kafka, redis, MariaDb::start_with(mariadb).await.expect("MariaDB starts"))
         });
