@@ -2,11 +2,18 @@
 
 use std::time::Duration;
 
-/// Records of a run of a job that takes its share from others. A store is through with them in one or two milliseconds,
-/// and that is how long a fresh record behind them waits.
-const SMALL: usize = 64;
+/// Records of a run of a job that takes its share from others, times that share. A fresh record behind them waits until a
+/// store is through with them: at a quarter, one or two milliseconds where a record takes a tenth of one.
+const SMALL: f64 = 64.0;
 /// The longest rest: what took longer was not work but a store, or a machine, that stood still.
 const LONGEST_REST: Duration = Duration::from_secs(30);
+/// How much of its share a job gives up at most while others keep the stores busy: it goes on all the same.
+const MOST_YIELDED: f64 = 4.0;
+/// What a run counts in the mean time of one.
+const NEWS: f64 = 0.1;
+/// By how much the least time of a run is taken to have grown with each run, so that one that was by chance quick, or was so
+/// long ago, is forgotten: twice as much after 700.
+const FORGET: f64 = 1.001;
 
 /// What a task may do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +30,15 @@ pub enum Turn {
 ///
 /// - *rate*: a task has the job's rate divided by the leases that the job holds now. Over any time `t` it lets at most
 ///   `rate / leases · t` records and one run go. A run has at most a second's worth.
-/// - *share*: below 1 a task has one run in flight, of at most 64 records, and one that took `d` is followed by a rest of
-///   `d · (1 / share − 1)`, at most 30 s. So the task takes at most that share of the stores' time, whatever they are slowed
-///   down by, also from another process, and never more of it at once than fresh records can wait for. With all of their
-///   time for its share it pulls as much as it is asked for.
+/// - *share*: below 1 a task has one run in flight, of at most `64 · share` records, and one that took `d` is followed by a
+///   rest of `d · (leases / share · mean / best − 1)`, at most 30 s. So the tasks together take at most that share of the
+///   stores' time, and never more of it at once than fresh records can wait for. With all of their time for its share a
+///   task pulls as much as it is asked for.
+///
+/// `mean` is what such a run takes of late, `best` the least that one took. In a queue that is served at random the mean
+/// time in it is `best / (1 − ρ)` where `ρ` is how busy it is (M/M/1), so `best / mean` is what of the stores is left,
+/// whatever it is that keeps them busy, also other processes: the share is one of that. `mean / best` counts as 4 at most,
+/// so that a job always goes on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Budget {
     rate: Option<u64>,
@@ -34,14 +46,17 @@ pub struct Budget {
     /// The last run: when it went and how many records it had.
     last: Option<(Duration, u64)>,
     busy_since: Option<Duration>,
-    rest_until: Duration,
+    /// When nothing was in flight any more, and how long something had been.
+    idle: Option<(Duration, Duration)>,
+    /// The mean and the least time of a run that had all the records that it might.
+    full: Option<(Duration, Duration)>,
 }
 
 impl Budget {
-    /// Of `rate` records a second for the whole job, and a share above 0 of this task's time.
+    /// Of `rate` records a second, and a share above 0 of the stores' time, for the whole job.
     pub fn new(rate: Option<u64>, share: f64) -> Self {
         let share = share.clamp(f64::MIN_POSITIVE, 1.0);
-        Self { rate, share, last: None, busy_since: None, rest_until: Duration::ZERO }
+        Self { rate, share, last: None, busy_since: None, idle: None, full: None }
     }
 
     /// What may be done now, by one of `leases` tasks that are at the job.
@@ -49,7 +64,7 @@ impl Budget {
         if self.share < 1.0 && self.busy_since.is_some() {
             return Turn::Settle;
         }
-        let due = self.rest_until.max(self.rate_due(leases));
+        let due = self.share_due(leases).max(self.rate_due(leases));
         match due.saturating_sub(now) {
             Duration::ZERO => Turn::Pull(self.most(leases, max)),
             wait => Turn::Rest(wait),
@@ -64,10 +79,24 @@ impl Budget {
 
     /// Nothing is in flight any more.
     pub fn idle(&mut self, now: Duration) {
-        if let Some(since) = self.busy_since.take() {
-            let busy = now.saturating_sub(since);
-            self.rest_until = now.saturating_add(times(busy, 1.0 / self.share - 1.0).min(LONGEST_REST));
+        let Some(since) = self.busy_since.take() else { return };
+        let busy = now.saturating_sub(since);
+        self.idle = Some((now, busy));
+        if self.last.is_some_and(|(_, records)| records >= self.small() as u64) {
+            let (mean, best) = self.full.unwrap_or((busy, busy));
+            let mean = times(mean, 1.0 - NEWS).saturating_add(times(busy, NEWS));
+            self.full = Some((mean, times(best, FORGET).min(busy)));
         }
+    }
+
+    /// When the share lets the next run go: once the last one is made up for, by the number of leases that there are now.
+    fn share_due(&self, leases: usize) -> Duration {
+        let (Some((at, busy)), true) = (self.idle, self.share < 1.0) else { return Duration::ZERO };
+        let crowded =
+            |(mean, best): (Duration, Duration)| mean.as_secs_f64() / best.as_secs_f64().max(f64::MIN_POSITIVE);
+        let yielded = self.full.map_or(1.0, crowded).clamp(1.0, MOST_YIELDED);
+        let rest = times(busy, leases.max(1) as f64 / self.share * yielded - 1.0).min(LONGEST_REST);
+        at.saturating_add(rest)
     }
 
     /// When the rate lets the next run go: once the last one is paid for, by the number of leases that there are now.
@@ -78,10 +107,14 @@ impl Budget {
         at.saturating_add(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
     }
 
+    /// Records that a run may have at most for the share's sake.
+    fn small(&self) -> usize {
+        if self.share < 1.0 { (SMALL * self.share).ceil() as usize } else { usize::MAX }
+    }
+
     fn most(&self, leases: usize, max: usize) -> usize {
         let second = self.rate.map_or(u64::MAX, |rate| rate / leases.max(1) as u64);
-        let small = if self.share < 1.0 { SMALL } else { usize::MAX };
-        max.min(small).min(usize::try_from(second).unwrap_or(usize::MAX)).max(1)
+        max.min(self.small()).min(usize::try_from(second).unwrap_or(usize::MAX)).max(1)
     }
 }
 

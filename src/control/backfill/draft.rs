@@ -35,7 +35,7 @@ pub struct Draft {
     pub chunk: u64,
     /// Records a second over all workers.
     pub rate: Option<u64>,
-    /// How much of its time a worker's task may keep the stores busy.
+    /// How much of the stores' time all of its tasks together may take.
     pub share: f64,
     /// Leases held at a time.
     pub workers: Option<u32>,

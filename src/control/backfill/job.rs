@@ -78,7 +78,7 @@ pub struct Job {
     /// Records a second over all workers; `None` = as fast as `share` lets.
     #[serde(default)]
     pub rate: Option<u64>,
-    /// How much of its time a worker's task may keep the stores busy; above 0, at most 1.
+    /// How much of the stores' time all of its tasks together may take; above 0, at most 1.
     pub share: f64,
     /// Leases held at a time; `None` = as many as there are chunks.
     #[serde(default)]

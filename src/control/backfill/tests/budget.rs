@@ -11,12 +11,58 @@ const MS: Duration = Duration::from_millis(1);
 #[test]
 fn a_rest_is_as_long_as_the_share_says() {
     let mut budget = Budget::new(None, 0.25);
-    assert_eq!(budget.turn(Duration::ZERO, 1, 512), Turn::Pull(64), "no more than fresh records can wait for");
-    budget.pulled(Duration::ZERO, 64);
+    assert_eq!(budget.turn(Duration::ZERO, 1, 512), Turn::Pull(16), "no more than fresh records can wait for");
+    budget.pulled(Duration::ZERO, 16);
     assert_eq!(budget.turn(MS, 1, 512), Turn::Settle, "one at a time");
     budget.idle(200 * MS);
     assert_eq!(budget.turn(200 * MS, 1, 512), Turn::Rest(600 * MS));
+    assert_eq!(budget.turn(200 * MS, 3, 512), Turn::Rest(2200 * MS), "three take a third of it each");
     assert_eq!(budget.turn(800 * MS, 1, 7), Turn::Pull(7));
+}
+
+/// A run of so many records at `at` that takes `ms`, and the rest after it.
+fn rest_after(budget: &mut Budget, at: Duration, ms: u32, records: usize) -> Duration {
+    budget.pulled(at, records);
+    let end = at + ms * MS;
+    budget.idle(end);
+    match budget.turn(end, 1, 64) {
+        Turn::Rest(rest) => rest,
+        Turn::Pull(_) | Turn::Settle => Duration::ZERO,
+    }
+}
+
+#[test]
+fn a_rest_is_longer_while_others_keep_the_stores_busy() {
+    let mut budget = Budget::new(None, 0.5);
+    let seconds = |n: u64| Duration::from_secs(100 * n);
+    assert_eq!(rest_after(&mut budget, seconds(0), 10, 32), 10 * MS);
+    let mut after =
+        |from: u64, ms: u32| (from..from + 40).map(|n| rest_after(&mut budget, seconds(n), ms, 32)).last();
+    let crowded = after(1, 30).unwrap();
+    assert!((130 * MS..150 * MS).contains(&crowded), "about a sixth of the time, not half of it: {crowded:?}");
+    assert_eq!(after(100, 1_000), Some(7_000 * MS), "an eighth at least");
+    let alone = after(200, 10).unwrap();
+    assert!(alone < 200 * MS, "and more again once they let it: {alone:?}");
+}
+
+#[test]
+fn the_last_records_of_a_chunk_do_not_count_as_quick() {
+    let mut budget = Budget::new(None, 0.5);
+    for n in 0..50 {
+        let (ms, records) = if n % 2 == 0 { (1, 3) } else { (10, 32) };
+        let rest = rest_after(&mut budget, Duration::from_secs(n), ms, records);
+        assert_eq!(rest, ms * MS, "nobody else is there");
+    }
+}
+
+#[test]
+fn the_quickest_run_is_forgotten_in_time() {
+    let mut budget = Budget::new(None, 0.5);
+    let mut rests =
+        (0..3_000).map(|n| rest_after(&mut budget, Duration::from_secs(n), if n == 0 { 1 } else { 10 }, 32));
+    let rest = rests.by_ref().take(100).last().unwrap();
+    assert!((100 * MS..160 * MS).contains(&rest), "one in ten of before: {rest:?}");
+    assert_eq!(rests.last(), Some(10 * MS), "ten is what a run takes");
 }
 
 #[test]
@@ -77,7 +123,7 @@ proptest! {
         }
         for pair in busy.windows(2) {
             let (took, rest) = (pair[0].1 - pair[0].0, pair[1].0 - pair[0].1);
-            let least = took.as_secs_f64() * (1.0 / share - 1.0);
+            let least = took.as_secs_f64() * (leases as f64 / share - 1.0);
             prop_assert!(rest.as_secs_f64() >= least - 1e-6, "{rest:?} after {took:?}");
         }
     }

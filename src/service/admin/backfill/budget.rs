@@ -10,7 +10,7 @@ pub struct BudgetArgs {
     /// Records a second over all workers, such as 5000 or 5000/s; as fast as --share lets if not given.
     #[arg(long, value_name = "N/s", value_parser = parse_rate)]
     rate: Option<u64>,
-    /// How much of its time a worker may keep the stores busy.
+    /// How much of the stores' time all workers together may take.
     #[arg(long, default_value_t = Job::SHARE, value_name = "0.01-1", value_parser = parse_share)]
     share: f64,
     /// How many tasks may be at it at a time, over all processes; no bound if not given.

@@ -88,10 +88,14 @@ async fn work_with_backfills(
     reports
 }
 
-/// Starts what works at backfills. The bounds of single operators apply to those that it has.
+/// Starts what works at backfills. The bounds of single operators apply to those that it has, but nothing lingers: a run
+/// comes as a whole, and its share is one of the time that stores take for it, not of waits for company.
 fn start_backfill(config: &Config, backfill: Topology, exporter: &Exporter) -> Result<Running, Failure> {
     let mut settings = config.topology.clone();
     settings.operators.retain(|name, _| name != "behaviour");
+    for tuning in settings.operators.values_mut().chain([&mut settings.defaults]) {
+        tuning.linger_ms = Some(0);
+    }
     watched(start(backfill, &settings, options(config))?, BACKFILL, exporter)
 }
 
