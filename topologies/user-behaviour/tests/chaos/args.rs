@@ -19,10 +19,10 @@ pub(crate) struct Args {
     /// Chooses the records and the moments.
     #[arg(long)]
     seed: Option<u64>,
-    /// Records of the backlog of scenario 11; 8,000, in full size five million.
+    /// Records of the backlog of scenario 11; 12,000, in full size five million.
     #[arg(long, value_name = "RECORDS")]
     pub(crate) backlog: Option<u64>,
-    /// The share that its backfill takes; 1, in full size the default of the command.
+    /// The share that its second backfill takes in full size; 0.9.
     #[arg(long)]
     pub(crate) share: Option<String>,
     /// Names the scenarios and runs none.

@@ -35,6 +35,8 @@ const LINE: &str = "probe";
 pub(crate) enum Phase {
     Before,
     During,
+    /// While a scenario demands more of the stores than what it has measured until then.
+    Hurried,
     After,
 }
 
@@ -108,19 +110,33 @@ impl Probe {
 
     /// The time that 99 of 100 took at most, in milliseconds; `None` without any.
     pub(crate) fn p99_ms(&self, phase: Phase, store: Store) -> Option<u64> {
-        let samples = self.shared.samples.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = samples.iter().filter(|(p, s, _)| (*p, *s) == (phase, store));
-        let mut took: Vec<u64> = of.map(|(_, _, took)| took.as_millis() as u64).collect();
-        took.sort_unstable();
-        let at = (took.len() * 99).div_ceil(100);
-        took.get(at.saturating_sub(1)).copied()
+        self.at_most_ms(phase, store, 99)
     }
 
-    /// Both stores' figure of a phase, and how many it rests on.
+    /// The same without the first so many.
+    pub(crate) fn p99_ms_since(&self, phase: Phase, store: Store, from: usize) -> Option<u64> {
+        at_most(self.took(phase, store).get(from..)?, 99)
+    }
+
+    /// The time that so many of 100 took at most.
+    fn at_most_ms(&self, phase: Phase, store: Store, percent: usize) -> Option<u64> {
+        at_most(&self.took(phase, store), percent)
+    }
+
+    /// Milliseconds, in the order of arrival.
+    fn took(&self, phase: Phase, store: Store) -> Vec<u64> {
+        let samples = self.shared.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = samples.iter().filter(|(p, s, _)| (*p, *s) == (phase, store));
+        of.map(|(_, _, took)| took.as_millis() as u64).collect()
+    }
+
+    /// Both stores' figures of a phase, and how many they rest on.
     pub(crate) fn figure(&self, phase: Phase) -> Value {
         json!({
             "timelines": self.p99_ms(phase, Store::Timelines),
             "rows": self.p99_ms(phase, Store::Rows),
+            "timelines_p50": self.at_most_ms(phase, Store::Timelines, 50),
+            "rows_p50": self.at_most_ms(phase, Store::Rows, 50),
             "samples": self.count(phase, Store::Timelines),
         })
     }
@@ -136,6 +152,13 @@ impl Drop for Probe {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+fn at_most(took: &[u64], percent: usize) -> Option<u64> {
+    let mut took = took.to_vec();
+    took.sort_unstable();
+    let at = (took.len() * percent).div_ceil(100);
+    took.get(at.saturating_sub(1)).copied()
 }
 
 async fn send(shared: &Arc<Shared>, n: u64) {

@@ -66,7 +66,8 @@ impl Servers {
             arguments: vec![format!("--innodb-log-file-size={log}")],
             ..MariaDbOptions::default()
         };
-        let (kafka, kafka_proxy) = Kafka::start_behind_proxy(KafkaOptions::default()).await.unwrap();
+        let kafka = KafkaOptions { long_running: form.pick(false, true), ..KafkaOptions::default() };
+        let (kafka, kafka_proxy) = Kafka::start_behind_proxy(kafka).await.unwrap();
         let redis = Redis::start_own(redis(rewrite)).await.unwrap();
         let mariadb = MariaDb::start_own(mariadb).await.unwrap();
         Self { kafka, kafka_proxy, redis, ring: Vec::new(), mariadb }
