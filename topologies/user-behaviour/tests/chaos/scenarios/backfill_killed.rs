@@ -66,7 +66,7 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     let hurried = ["--share", share];
     let budget = form.pick(slowly, &hurried);
     let began = Instant::now();
-    let Some(job) = begin_anew(&stage, &first, &skipped["number"].to_string(), budget) else {
+    let Some(job) = begin_anew(&stage, &skipped["backfill"], budget) else {
         outcome.demand(false, "no second job could take the place of the first");
         return outcome;
     };
@@ -152,10 +152,16 @@ async fn take_turns(stage: &Stage, job: &str, outcome: &mut Outcome) {
     }
 }
 
-/// Cancels a job and has another, with this budget, do what it did of the skip with this number; its name.
-fn begin_anew(stage: &Stage, job: &str, number: &str, budget: &[&str]) -> Option<String> {
-    stage.ask(&["backfill", "cancel", job, "--json"])?;
-    let create = ["backfill", "create", "--skipped-by", number, "--reason", "chaos", "--json"];
+/// Cancels a job and has another, with this budget, do the same; its name.
+fn begin_anew(stage: &Stage, job: &Value, budget: &[&str]) -> Option<String> {
+    stage.ask(&["backfill", "cancel", job["id"].as_str()?, "--json"])?;
+    let bound = |end: &str| {
+        let offsets =
+            job["ranges"].as_array()?.iter().map(|range| format!("{}:{}", range["partition"], range[end]));
+        Some(offsets.collect::<Vec<_>>().join(","))
+    };
+    let (from, to) = (bound("from")?, bound("to")?);
+    let create = ["backfill", "create", "--from", &from, "--to", &to, "--reason", "chaos", "--json"];
     Some(text(&stage.ask(&[&create, budget].concat())?["job"]["id"]))
 }
 
