@@ -23,7 +23,7 @@ const FRESH_MS: u64 = 1_000;
 const SLOWER: f64 = 1.1;
 /// How often the job is paused and resumed, and how long each is looked at.
 const TURNS: [u32; 2] = [1, 10];
-const TURN: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(15)];
+const TURN: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(15)];
 /// How soon the last run of a paused job is through, and how soon a resumed one is at work.
 const SETTLED: Duration = Duration::from_secs(2);
 /// How long the backlog may take to get into the log, and the job to its end.
@@ -46,9 +46,9 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     stage.flow(Phase::After, form.pick(Duration::from_secs(1), Duration::from_secs(45))).await;
     let backlog = pile_up(&stage, records, &mut outcome).await;
     outcome.set("backlog", backlog);
-    // In the short form slowly, so that the kills find it at work.
-    let slowly: &[&str] = form.pick(&["--rate", "1500", "--chunk", "500", "--share", "1"], &[]);
-    let skip = [&["skip", "--reason", "chaos", "--json", "--wait", "60"], slowly].concat();
+    // In the short form slowly, so that the second one is still to come.
+    let budget: &[&str] = form.pick(&["--rate", "100", "--chunk", "500", "--share", "1"], &[]);
+    let skip = [&["skip", "--reason", "chaos", "--json", "--wait", "60"], budget].concat();
     let Some(skipped) = stage.ask(&skip) else {
         outcome.demand(false, "the backlog was not skipped");
         return outcome;
@@ -64,7 +64,8 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     take_turns(&stage, &first, &mut outcome).await;
     let share = lab.share.as_deref().unwrap_or(HURRIED);
     let hurried = ["--share", share];
-    let budget = form.pick(slowly, &hurried);
+    // In the short form so that the kills find it at work.
+    let budget = form.pick(["--rate", "1500", "--chunk", "500", "--share", "1"].as_slice(), &hurried);
     let began = Instant::now();
     let Some(job) = begin_anew(&stage, &skipped["backfill"], budget) else {
         outcome.demand(false, "no second job could take the place of the first");
