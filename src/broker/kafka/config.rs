@@ -158,8 +158,9 @@ fn reader(config: &mut ClientConfig, settings: &KafkaSettings, prefetch: usize) 
         .set("enable.partition.eof", "true")
         .set("queued.min.messages", (prefetch / 2).clamp(1, 10_000_000).to_string())
         .set("queued.max.messages.kbytes", settings.fetch_kib.clamp(1, 2_097_151).to_string())
-        // The default second would let the queue run dry whenever it has been full.
-        .set("fetch.queue.backoff.ms", "2")
+        // How often it looks whether a full queue has room again. The default second would let the queue run dry; a much
+        // shorter time has every reader that is slow on purpose, such as a backfill, look all the time.
+        .set("fetch.queue.backoff.ms", "20")
         .set("fetch.error.backoff.ms", "100");
 }
 
