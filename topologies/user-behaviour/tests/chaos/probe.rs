@@ -40,6 +40,11 @@ pub(crate) enum Phase {
     After,
 }
 
+impl Phase {
+    /// All of them, each at the place that it is as a number.
+    pub(crate) const ALL: [Self; 4] = [Self::Before, Self::During, Self::Hurried, Self::After];
+}
+
 /// A store that is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Store {

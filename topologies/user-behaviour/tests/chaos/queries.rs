@@ -13,7 +13,6 @@ use super::probe::Phase;
 
 /// Longest that a caller waits.
 const PATIENCE: Duration = Duration::from_secs(5);
-const PHASES: [Phase; 3] = [Phase::Before, Phase::During, Phase::After];
 
 /// What became of the questions of one phase.
 struct Seen {
@@ -28,7 +27,7 @@ struct Seen {
 /// Asks for the lists of users, one after the other. A question is due at its time, whatever became of those before it, and
 /// its answer took as long as it came after that.
 pub(crate) struct Queries {
-    seen: Arc<Mutex<[Seen; 3]>>,
+    seen: Arc<Mutex<[Seen; Phase::ALL.len()]>>,
     phase: Arc<Mutex<Phase>>,
     stop: Arc<AtomicBool>,
     task: JoinHandle<()>,
@@ -37,7 +36,7 @@ pub(crate) struct Queries {
 impl Queries {
     /// Asks the service at `url` so often a second. With each user: whether its node will have the fault.
     pub(crate) fn start(url: &str, users: Vec<(String, bool)>, rate: u64) -> Self {
-        let seen: Arc<Mutex<[Seen; 3]>> = Arc::new(Mutex::new(PHASES.map(|_| Seen::new())));
+        let seen: Arc<Mutex<[Seen; Phase::ALL.len()]>> = Arc::new(Mutex::new(Phase::ALL.map(|_| Seen::new())));
         let (phase, stop) = (Arc::new(Mutex::new(Phase::Before)), Arc::<AtomicBool>::default());
         let (all, now, end) = (seen.clone(), phase.clone(), stop.clone());
         let client = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
