@@ -1,11 +1,16 @@
 //! What can be said without a server.
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
+use super::consume::MessageQueue;
 use super::inbox::{Event, Inbox, NO_EPOCH, Place};
 use super::settings::is_secret;
 use super::{KafkaBroker, KafkaSettings};
@@ -40,6 +45,27 @@ fn records_are_handed_out_by_portions_and_make_room() {
     assert_eq!(next(&inbox, 100), Some((0, vec![12, 13, 14], 15)));
     assert_eq!(next(&inbox, 100), None);
     assert_eq!(inbox.room(Duration::ZERO), 5);
+}
+
+/// The wait is far longer than the test would be left to run.
+#[test]
+fn a_wait_for_messages_ends_when_it_is_woken() {
+    let consumer: BaseConsumer = ClientConfig::new().set("group.id", "g").create().unwrap();
+    let mut queue = MessageQueue::new(&consumer).unwrap();
+    let (waker, (begun, begins), (ended, ends)) = (queue.waker(), channel(), channel());
+    let waits = thread::spawn(move || {
+        begun.send(()).unwrap();
+        let mut taken = 0;
+        queue.take(1, Duration::from_secs(86_400), |_| taken += 1);
+        drop(queue);
+        ended.send(taken).unwrap();
+    });
+    begins.recv().unwrap();
+    // Woken before it waits, the next wait ends at once: either way once is enough.
+    waker.wake();
+    assert_eq!(ends.recv_timeout(Duration::from_secs(60)), Ok(0));
+    waits.join().unwrap();
+    waker.wake();
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub struct CreateArgs {
     /// Exactly the ranges of this file instead, such as `verify --missing` writes; `-` is standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to", "skipped_by"])]
     pub(super) ranges: Option<PathBuf>,
-    /// Exactly what the seek with this number skipped; `audit list` shows it.
+    /// Exactly what the seek or skip with this number passed over; `audit list` and `skip` tell it.
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["from", "to"])]
     pub(super) skipped_by: Option<u64>,
     /// Only this partition; may be repeated.

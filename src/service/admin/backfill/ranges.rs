@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::control::backfill::Range;
+use crate::control::backfill::{Job, Range};
 use crate::service::admin::{AdminContext, AdminError};
 
 /// Audit records among which a seek is looked for.
@@ -51,14 +51,19 @@ struct Skipped {
     skipped: u64,
 }
 
-/// What a seek has skipped, as the audit has it.
+/// What a seek has skipped, as the audit has it; or what a skip has, as its job has it.
 pub(super) async fn skipped_by(context: &AdminContext, number: u64) -> Result<Vec<Range>, AdminError> {
+    let jobs = context.backfills().list().await?.into_iter().map(|status| status.job);
+    let skip = |job: &Job| job.sends.as_ref().is_some_and(|seek| seek.number == number);
+    if let Some(job) = jobs.into_iter().find(skip) {
+        return Ok(job.ranges);
+    }
     let audit = context.operator().audit(AUDIT).await?;
     let seeks = audit.into_iter().filter(|record| record.action == "seek");
     let sought = seeks.filter_map(|record| serde_json::from_value::<Sought>(record.details).ok());
     let Some(sought) = sought.into_iter().find(|sought| sought.number == number) else {
         return Err(AdminError::UnknownName(format!(
-            "no seek of `{}` has the number {number}; `audit list` shows them",
+            "no seek or skip of `{}` has the number {number}; `audit list` shows seeks, and `skip` tells its own",
             context.topology
         )));
     };

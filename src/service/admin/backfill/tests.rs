@@ -9,7 +9,7 @@ use super::program::arguments;
 use super::text::{details, line, plan_as_json, table};
 use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use crate::broker::{Append, Broker, TopicSpec};
-use crate::control::backfill::{Job, Range};
+use crate::control::backfill::{Bound, Draft, Job, Range};
 use crate::control::{SeekTo, SpoutSource, ensure};
 use crate::service::admin::moment::Moment;
 use crate::service::admin::{AdminContext, AdminError};
@@ -127,6 +127,31 @@ async fn a_job_is_created_shown_paused_resumed_and_cancelled() {
     assert_eq!(audit.len(), 4, "{audit:?}");
 }
 
+/// The job of a skip that was cancelled is made anew by the number of the skip, beside that of a seek.
+#[tokio::test(start_paused = true)]
+async fn what_a_skip_has_passed_over_is_known_by_its_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let context = context(&dir).await;
+    let source = SpoutSource { spout: "lines".into(), topic: "in".into(), group: "g".into() };
+    let (operator, backfills) = (context.operator(), context.backfills());
+    let plan = operator.plan_seek(&source, &SeekTo::Offsets([(0, 10)].into())).await.unwrap();
+    let sought = operator.seek(plan, "ann", "").await.unwrap().record.number;
+    let ends = Draft::new("in", Bound::Earliest, Bound::Latest, "ann");
+    let (plan, job) = backfills.plan_skip(&source, &SeekTo::Offsets([(1, 40)].into()), &ends).await.unwrap();
+    let (seeking, job) = backfills.skip(plan, job.unwrap()).await.unwrap();
+    let create = format!("create --skipped-by {}", seeking.record.number);
+    let error = run(&context, &create).await.unwrap_err().to_string();
+    assert!(error.contains(&job.id), "they are being brought: {error}");
+    run(&context, &format!("cancel {}", job.id)).await.unwrap();
+    run(&context, &create).await.unwrap();
+    run(&context, &format!("create --skipped-by {sought}")).await.unwrap();
+    let jobs = backfills.list().await.unwrap().into_iter().filter(|status| status.job.id != job.id);
+    let mut ranges: Vec<Vec<Range>> = jobs.map(|status| status.job.ranges).collect();
+    ranges.sort_by_key(|ranges| ranges[0].partition);
+    let range = |partition, to| vec![Range { partition, from: 0, to }];
+    assert_eq!(ranges, [range(0, 10), range(1, 40)]);
+}
+
 /// The program is told which job is its own; one that ends before the job does is an error with a remedy.
 #[tokio::test]
 async fn a_program_that_ends_before_its_job_is_told_of() {
@@ -183,6 +208,6 @@ async fn ranges_come_from_a_file_or_from_what_a_seek_has_skipped() {
     let remedy = super::command::unbrought(&skip).unwrap();
     assert!(remedy.contains("`backfill create --from 0:5,1:10 --to 0:6,1:20`"), "{remedy}");
     let error = run(&context, "create --skipped-by 7").await.unwrap_err().to_string();
-    assert!(error.contains("no seek of `words` has the number 7"), "{error}");
+    assert!(error.contains("no seek or skip of `words` has the number 7"), "{error}");
     assert!(parse("create --from earliest").is_err(), "both ends, or ranges");
 }

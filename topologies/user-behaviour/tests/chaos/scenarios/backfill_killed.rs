@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::args::Form;
@@ -22,7 +22,7 @@ const FRESH_MS: u64 = 1_000;
 /// How much slower fresh records may be than without the backfill.
 const SLOWER: f64 = 1.1;
 /// How often the job is paused and resumed, and how long each is looked at.
-const TURNS: [u32; 2] = [1, 10];
+const TURNS: [u32; 2] = [1, 20];
 const TURN: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(15)];
 /// How soon the last run of a paused job is through, and how soon a resumed one is at work.
 const SETTLED: Duration = Duration::from_secs(2);
@@ -33,7 +33,7 @@ const CATCH_UP: Duration = Duration::from_secs(20);
 /// How often the job is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// The share of the second job.
-const HURRIED: &str = "0.9";
+const HURRIED: &str = "1";
 const SPOUT: &str = "behaviour";
 const STORES: [Store; 2] = [Store::Timelines, Store::Rows];
 
@@ -112,7 +112,8 @@ async fn pile_up(stage: &Stage, records: u64, outcome: &mut Outcome) -> u64 {
 }
 
 /// Looks at fresh records while the job rests and while it is at work, by turns. In the full form they must be as fresh, by
-/// the median of the turns: a pause of the machine that one of them has does not decide.
+/// the median of the turns: a pause of the machine that one of them has does not decide. The middle half of the turns and
+/// the ratio over all of their samples are told beside it.
 async fn take_turns(stage: &Stage, job: &str, outcome: &mut Outcome) {
     let (form, mut brought, mut turns) = (stage.form, 0, Vec::new());
     let turn = form.pick(TURN[0], TURN[1]);
@@ -141,16 +142,21 @@ async fn take_turns(stage: &Stage, job: &str, outcome: &mut Outcome) {
     outcome.demand(brought > 0, "the job brought nothing while fresh records were looked at");
     outcome.set("brought_per_s", (brought as f64 / seconds).round());
     for (at, name) in ["timelines_p99_ratio", "rows_p99_ratio"].into_iter().enumerate() {
-        let ratio =
-            |[before, during]: &[[Option<u64>; 2]; 2]| Some(during[at]? as f64 / before[at]?.max(1) as f64);
-        let mut ratios: Vec<f64> = turns.iter().filter_map(ratio).collect();
+        let mut ratios: Vec<f64> = turns.iter().filter_map(|turn| ratio(turn.map(|p99s| p99s[at]))).collect();
         ratios.sort_by(f64::total_cmp);
-        let median = ratios.get(ratios.len() / 2).copied();
-        outcome.set(name, median);
+        let quarters = [1, 2, 3].map(|quarter| ratios.get(ratios.len() * quarter / 4).copied());
+        let median = quarters[1];
+        let pooled = ratio([Phase::Before, Phase::During].map(|phase| stage.probe.p99_ms(phase, STORES[at])));
+        outcome.set(name, json!({ "median": median, "quartiles": [quarters[0], quarters[2]], "pooled": pooled }));
         let kept = form == Form::Short || median.is_some_and(|ratio| ratio <= SLOWER);
         outcome
             .demand(kept, format!("{:?}: p99 is {median:?} times as high while the job is at work", STORES[at]));
     }
+}
+
+/// How many times as high the second is, to a hundredth.
+fn ratio([before, during]: [Option<u64>; 2]) -> Option<f64> {
+    Some((during? as f64 / before?.max(1) as f64 * 100.0).round() / 100.0)
 }
 
 /// Cancels a job and has another, with this budget, do the same; its name.
