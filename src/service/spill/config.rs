@@ -8,6 +8,9 @@ use serde::Deserialize;
 use super::settings::{DurableSettings, SpillSettings};
 use crate::topology::{Error, Result};
 
+/// The longest time that any of them may be: one without an end would be no bound.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 /// How records are kept while the log is away; see [`DurableSettings`] and [`SpillSettings`], which have the defaults.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -54,15 +57,17 @@ impl SpillConfig {
         check("max_bytes", "65536 or more", settings.spill.max_bytes >= 65_536)?;
         check("max_record_bytes", "1 or more", settings.spill.max_record_bytes > 0)?;
         check("queue_bytes", "1 or more", settings.spill.queue_bytes > 0)?;
-        check("ack_wait_ms", "1 or more", !settings.ack_wait.is_zero())?;
+        let a_day = |time: Duration| (Duration::from_millis(1)..=LONGEST).contains(&time);
+        check("ack_wait_ms", "1 to 86400000", a_day(settings.ack_wait))?;
         let breaker = &settings.breaker;
-        check("open_for_ms", "1 or more", !breaker.open_for.is_zero())?;
-        check("open_for_max_ms", "open_for_ms or more", breaker.open_for_max >= breaker.open_for)?;
+        check("open_for_ms", "1 to 86400000", a_day(breaker.open_for))?;
+        let longer = (breaker.open_for..=LONGEST).contains(&breaker.open_for_max);
+        check("open_for_max_ms", "open_for_ms to 86400000", longer)?;
         check("drain_per_second", "1 or more", settings.drain_per_second > 0)?;
         check("drain_records", "1 to 100000", (1..=100_000).contains(&settings.drain_records))?;
-        check("drain_wait_ms", "1 or more", !settings.drain_wait.is_zero())?;
-        check("drain_retry_ms", "1 or more", !settings.drain_retry.is_zero())?;
-        check("full_retry_after_ms", "1 or more", !settings.full_retry_after.is_zero())?;
+        check("drain_wait_ms", "1 to 86400000", a_day(settings.drain_wait))?;
+        check("drain_retry_ms", "1 to 86400000", a_day(settings.drain_retry))?;
+        check("full_retry_after_ms", "1 to 86400000", a_day(settings.full_retry_after))?;
         Ok(settings)
     }
 }
@@ -103,6 +108,8 @@ mod tests {
             ("drain_wait_ms = 0", "drain_wait_ms"),
             ("drain_retry_ms = 0", "drain_retry_ms"),
             ("full_retry_after_ms = 0", "full_retry_after_ms"),
+            ("ack_wait_ms = 86400001", "ack_wait_ms"),
+            ("open_for_max_ms = 9223372036854775807", "open_for_max_ms"),
         ] {
             assert!(read(text).unwrap_err().starts_with(&format!("collector.spill.{key} is")), "{text}");
         }

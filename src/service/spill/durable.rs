@@ -101,6 +101,9 @@ impl DurableProducer {
         if *inner.stop.borrow() {
             return Err(DurableError::Stopping);
         }
+        if deadline.left().is_zero() {
+            return Err(DurableError::Late);
+        }
         let count = records.len() as u64;
         if inner.append_to_log(topic, &records, deadline).await? {
             inner.to_log.fetch_add(count, Ordering::Relaxed);

@@ -174,6 +174,12 @@ pub trait Timelines: Send + Sync + 'static {
     /// Answers when the store can be used.
     fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
+    /// Answers when this node of it can be used.
+    fn ping_node(&self, node: usize) -> BoxFuture<'_, Result<(), StoreError>> {
+        let _ = node;
+        self.ping()
+    }
+
     /// How many nodes it has, each with a part of the owners, that fail each by itself. One, unless said otherwise.
     fn nodes(&self) -> usize {
         1

@@ -133,6 +133,10 @@ impl Timelines for RingTimelines {
         Box::pin(async { self.all(|node| node.ping()).await.map(drop) })
     }
 
+    fn ping_node(&self, node: usize) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.nodes[node].1.ping()
+    }
+
     fn nodes(&self) -> usize {
         self.nodes.len()
     }

@@ -18,7 +18,7 @@ use crate::service::http::metrics::{CONTENT_TYPE as OPEN_METRICS, Exporter};
 /// | route | answers |
 /// | --- | --- |
 /// | `/healthz` | `200` as long as the process can answer at all: one that does not is to be restarted |
-/// | `/readyz` | `200` when every part is ready, `503` otherwise; the [document](Readiness::document) says which is not, and why |
+/// | `/readyz` | `200` when every part is ready, `503` otherwise; the [document](Readiness::document) says which is not, or not all well, and why |
 /// | `/metrics` | OpenMetrics text, with the [names](crate::service::http::metrics::names) |
 pub fn operations(exporter: Exporter, readiness: Readiness) -> Router {
     router(Some(exporter), readiness).fallback(not_found)

@@ -14,6 +14,9 @@ use super::settings::CollectorSettings;
 /// Bytes that a record takes in the spill besides its own, about: headers, framing, the fields that are written out.
 const BESIDES: u64 = 400;
 
+/// The longest that a request, or what is remembered of one, may last.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 /// The section of the configuration; see [`CollectorSettings`], which has the defaults.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -60,7 +63,8 @@ impl CollectorConfig {
         set(&mut settings.dedup_entries, self.dedup_entries);
         check("max_body_bytes", "1 to 67108864", (1..=64 << 20).contains(&settings.max_body_bytes))?;
         check("max_records", "1 to 100000", (1..=100_000).contains(&settings.max_records))?;
-        check("deadline_ms", "1 or more", !settings.deadline.is_zero())?;
+        check("deadline_ms", "1 to 86400000", (Duration::from_millis(1)..=LONGEST).contains(&settings.deadline))?;
+        check("dedup_ms", "0 to 86400000", settings.dedup <= LONGEST)?;
         // A log that hangs leaves time for the disk.
         let waits = settings.durable.ack_wait.saturating_mul(2) <= settings.deadline;
         check("deadline_ms", "at least twice spill.ack_wait_ms", waits)?;
@@ -130,6 +134,8 @@ mod tests {
             (serde_json::json!({"max_body_bytes": 0}), "collector.max_body_bytes"),
             (serde_json::json!({"max_records": 0}), "collector.max_records"),
             (serde_json::json!({"deadline_ms": 0}), "collector.deadline_ms"),
+            (serde_json::json!({"deadline_ms": u64::MAX}), "collector.deadline_ms"),
+            (serde_json::json!({"dedup_ms": u64::MAX}), "collector.dedup_ms"),
             (serde_json::json!({"spill": {"max_bytes": 70_000}}), "collector.max_body_bytes"),
             (serde_json::json!({"spill": {"max_bytes": 1}}), "collector.spill.max_bytes"),
             (serde_json::json!({"cors_origins": ["shop.example"]}), "collector.cors_origins"),

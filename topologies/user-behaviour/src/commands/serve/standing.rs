@@ -12,6 +12,7 @@ use squall::service::http::ReadyPart;
 use squall::service::http::metrics::Exporter;
 use squall::service::spill::{DurableStatus, Health};
 use squall::store::{Rows, Timelines};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::collector::Collector;
@@ -75,9 +76,15 @@ pub(super) async fn watch_collector(part: ReadyPart, figures: CollectorFigures, 
     loop {
         let status = collector.producer().status();
         figures.show(&collector, &status);
+        let spill = &status.spill;
+        let waiting =
+            format!("{} records wait on the disk, {} of {} bytes", spill.records, spill.bytes, spill.max_bytes);
         match status.health(collector.settings().max_body_bytes as u64) {
-            Health::Down(_) => part.not_ready("the log is away, and no more can be kept in front of it"),
-            Health::Well | Health::Degraded(_) => part.ready(),
+            Health::Down(_) => {
+                part.not_ready(format!("the log is away, and no more can be kept in front of it: {waiting}"));
+            }
+            Health::Degraded(_) => part.degraded(format!("the log or the disk in front of it is away: {waiting}")),
+            Health::Well => part.ready(),
         }
         sleep(LOOK).await;
     }
@@ -116,7 +123,7 @@ impl QueryFigures {
     }
 }
 
-/// Says again and again whether there is a store to answer from: one is enough.
+/// Says again and again whether there is a store to answer from: one is enough, or some of the timelines' nodes.
 pub(super) async fn watch_query(
     part: ReadyPart,
     figures: QueryFigures,
@@ -125,12 +132,78 @@ pub(super) async fn watch_query(
 ) {
     loop {
         figures.show(query.reader());
-        let there = timeout(PATIENCE, timelines.ping()).await.is_ok_and(|pong| pong.is_ok())
-            || timeout(PATIENCE, rows.ping()).await.is_ok_and(|pong| pong.is_ok());
-        match there {
-            true => part.ready(),
-            false => part.not_ready("neither the timelines nor the rows answer"),
-        }
+        let (away, rows) = tokio::join!(nodes_away(&timelines), answers(rows.ping()));
+        say_query(&part, (away, timelines.nodes()), rows);
         sleep(LOOK).await;
+    }
+}
+
+/// How many nodes do not answer.
+async fn nodes_away(timelines: &Arc<dyn Timelines>) -> usize {
+    let pings: JoinSet<bool> = (0..timelines.nodes())
+        .map(|node| {
+            let timelines = timelines.clone();
+            async move { answers(timelines.ping_node(node)).await }
+        })
+        .collect();
+    pings.join_all().await.into_iter().filter(|there| !there).count()
+}
+
+async fn answers<E>(ping: impl Future<Output = Result<(), E>>) -> bool {
+    timeout(PATIENCE, ping).await.is_ok_and(|pong| pong.is_ok())
+}
+
+/// What of the stores is there: so many of so many nodes of the timelines are away, and the rows or not.
+fn say_query(part: &ReadyPart, (away, nodes): (usize, usize), rows: bool) {
+    let which = if away == nodes {
+        "the timelines do".to_owned()
+    } else {
+        format!("{away} of {nodes} nodes of the timelines do")
+    };
+    match (away, rows) {
+        (0, true) => part.ready(),
+        (0, false) => part.degraded("the rows do not answer: lists may lack what the timelines do not keep"),
+        (_, true) => part.degraded(format!("{which} not answer: lists of their users come from the rows")),
+        (_, false) if away < nodes => {
+            part.degraded(format!("{which} not answer, nor do the rows: their users have no lists"));
+        }
+        (_, false) => part.not_ready("neither the timelines nor the rows answer"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use squall::service::http::Readiness;
+
+    use super::*;
+
+    #[test]
+    fn a_query_service_is_ready_as_long_as_somebody_has_a_list() {
+        let readiness = Readiness::default();
+        let part = readiness.part("query");
+        let cases = [
+            ((0, 2), true, true, ""),
+            ((0, 2), false, true, "the rows do not answer: lists may lack what the timelines do not keep"),
+            (
+                (1, 2),
+                true,
+                true,
+                "1 of 2 nodes of the timelines do not answer: lists of their users come from the rows",
+            ),
+            (
+                (1, 2),
+                false,
+                true,
+                "1 of 2 nodes of the timelines do not answer, nor do the rows: their users have no lists",
+            ),
+            ((1, 1), true, true, "the timelines do not answer: lists of their users come from the rows"),
+            ((2, 2), false, false, "neither the timelines nor the rows answer"),
+        ];
+        for (nodes, rows, ready, said) in cases {
+            say_query(&part, nodes, rows);
+            let texts = [readiness.reasons(), readiness.degraded()].concat();
+            let texts: Vec<&str> = texts.iter().map(|(_, reason)| reason.as_str()).collect();
+            assert_eq!((readiness.is_ready(), texts.concat().as_str()), (ready, said), "{nodes:?} {rows}");
+        }
     }
 }

@@ -58,16 +58,25 @@ impl Held {
         let has: HashMap<&str, i64> =
             self.items.iter().map(|item| (item.place.id.as_str(), item.place.at_ms)).collect();
         let reached = |row: &Item| self.reach.as_ref().is_none_or(|reach| row.place >= *reach);
-        let kept = rows.iter().zip(kept(rows, limits)).filter(|(_, kept)| *kept);
         let has = |row: &Item| has.get(row.place.id.as_str()).is_some_and(|at_ms| *at_ms >= row.place.at_ms);
-        kept.map(|(row, _)| row).any(|row| reached(row) && !has(row))
+        let lacking: HashMap<&str, &Item> =
+            rows.iter().filter(|row| reached(row) && !has(row)).map(|row| (row.place.id.as_str(), row)).collect();
+        if lacking.is_empty() {
+            return false;
+        }
+        // Rows may be behind: what a timeline keeps is decided by all that there is.
+        let held = self.items.iter().filter(|item| !lacking.contains_key(item.place.id.as_str()));
+        let mut all: Vec<&Item> = held.chain(lacking.values().copied()).collect();
+        all.sort_unstable_by_key(|item| item.newest_first());
+        let kept = kept(all.iter().copied(), limits);
+        all.into_iter().zip(kept).any(|(item, kept)| kept && lacking.contains_key(item.place.id.as_str()))
     }
 }
 
 /// Which of `rows`, newest first, the timelines of their businesses keep.
-pub(super) fn kept(rows: &[Item], limits: &Limits) -> Vec<bool> {
+pub(super) fn kept<'a>(rows: impl IntoIterator<Item = &'a Item>, limits: &Limits) -> Vec<bool> {
     let mut lines: HashMap<&str, (i64, usize)> = HashMap::new();
-    let mut kept = Vec::with_capacity(rows.len());
+    let mut kept = Vec::new();
     for row in rows {
         // The first of a line is its newest.
         let (newest, count) = lines.entry(&row.business).or_insert((row.place.at_ms, 0));

@@ -5,6 +5,7 @@ mod cursor;
 mod document;
 mod fallbacks;
 mod herds;
+mod nodes;
 mod paging;
 mod profile;
 mod repair;

@@ -74,6 +74,28 @@ async fn what_is_newer_in_the_timelines_stays() {
     assert_eq!((held.len(), held[0].at_ms), (10, BASE + 99_000));
 }
 
+/// Rows that lag by as much as entries are kept: what the timelines trimmed since is not what they lost.
+#[tokio::test(start_paused = true)]
+async fn rows_that_are_behind_bring_nothing_back_that_was_trimmed() {
+    let limits = Limits { max_age: Duration::from_secs(5), ..Limits::default() };
+    let (world, all) = (World::with(QueryConfig::default(), limits), views("u", 0..10));
+    world.store_timelines(&all).await;
+    world.vouch("u").await;
+    world.store_rows(&all[..7]);
+    for _ in 0..2 {
+        assert_eq!(world.get("/v1/users/u/behaviours").await.told(), ("mysql", true, 10));
+        settle().await;
+        assert_eq!(world.rows.script.reads(), 1, "no repair reads them");
+    }
+    // One that is among those that are kept.
+    let late = record("u", "hotel", "view", 77, BASE + 8_500);
+    world.store_rows(std::slice::from_ref(&late));
+    world.get("/v1/users/u/behaviours").await;
+    settle().await;
+    let held = world.timelines.behind().timeline("u", None, 20).await.unwrap();
+    assert!(held.len() == 6 && held[1].id == "e0077", "{held:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn timelines_that_are_out_of_the_path_or_away_are_repaired_once_they_are_back() {
     let world = World::new();
