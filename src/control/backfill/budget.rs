@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 /// Records of a run of a job that takes its share from others, times that share. A fresh record behind them waits until a
-/// store is through with them: at a quarter, one or two milliseconds where a record takes a tenth of one.
+/// store is through with them: a few milliseconds where a record takes a tenth of one.
 const SMALL: f64 = 64.0;
+/// Records that a run may have, however small the share: fewer cost a store more each.
+const SMALLEST: usize = 16;
 /// The longest rest: what took longer was not work but a store, or a machine, that stood still.
 const LONGEST_REST: Duration = Duration::from_secs(30);
 /// How much of its share a job gives up at most while others keep the stores busy: it goes on all the same.
@@ -30,15 +32,18 @@ pub enum Turn {
 ///
 /// - *rate*: a task has the job's rate divided by the leases that the job holds now. Over any time `t` it lets at most
 ///   `rate / leases · t` records and one run go. A run has at most a second's worth.
-/// - *share*: below 1 a task has one run in flight, of at most `64 · share` records, and one that took `d` is followed by a
-///   rest of `d · (leases / share · mean / best − 1)`, at most 30 s. So the tasks together take at most that share of the
+/// - *share*: below 1 a task has one run in flight, of at most `max(64 · share, 16)` records, and one that took `d` is
+///   followed by a rest of `d · (leases / share · mean / best − 1)`, at most 30 s. So the tasks together take at most that share of the
 ///   stores' time, and never more of it at once than fresh records can wait for. With all of their time for its share a
 ///   task pulls as much as it is asked for.
 ///
 /// `mean` is what such a run takes of late, `best` the least that one took. In a queue that is served at random the mean
 /// time in it is `best / (1 − ρ)` where `ρ` is how busy it is (M/M/1), so `best / mean` is what of the stores is left,
 /// whatever it is that keeps them busy, also other processes: the share is one of that. `mean / best` counts as 4 at most,
-/// so that a job always goes on.
+/// so that a job always goes on; call it `y` so.
+///
+/// By the same formula what others write takes `1 / (1 − share / y)` times as long beside the job: a tenth longer at the
+/// [default](super::Job::SHARE) where the stores are idle otherwise, a fortieth where they are busy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Budget {
     rate: Option<u64>,
@@ -109,7 +114,7 @@ impl Budget {
 
     /// Records that a run may have at most for the share's sake.
     fn small(&self) -> usize {
-        if self.share < 1.0 { (SMALL * self.share).ceil() as usize } else { usize::MAX }
+        if self.share < 1.0 { ((SMALL * self.share).ceil() as usize).max(SMALLEST) } else { usize::MAX }
     }
 
     fn most(&self, leases: usize, max: usize) -> usize {

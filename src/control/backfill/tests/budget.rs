@@ -18,6 +18,9 @@ fn a_rest_is_as_long_as_the_share_says() {
     assert_eq!(budget.turn(200 * MS, 1, 512), Turn::Rest(600 * MS));
     assert_eq!(budget.turn(200 * MS, 3, 512), Turn::Rest(2200 * MS), "three take a third of it each");
     assert_eq!(budget.turn(800 * MS, 1, 7), Turn::Pull(7));
+    for (share, run) in [(0.01, 16), (0.5, 32), (0.9, 58), (1.0, 512)] {
+        assert_eq!(Budget::new(None, share).turn(Duration::ZERO, 1, 512), Turn::Pull(run), "{share}");
+    }
 }
 
 /// A run of so many records at `at` that takes `ms`, and the rest after it.

@@ -20,6 +20,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a scenario fails")]
 
 mod args;
+mod figures;
 mod ledger;
 mod load;
 mod outcome;
