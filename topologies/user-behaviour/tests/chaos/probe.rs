@@ -1,6 +1,6 @@
 //! How long a record takes from its append until it can be read, in each store.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -59,6 +59,7 @@ struct Shared {
     rows: Arc<dyn Rows>,
     ledger: Arc<Ledger>,
     phase: Mutex<Phase>,
+    silent: AtomicBool,
     followed: AtomicUsize,
     samples: Mutex<Vec<(Phase, Store, Duration)>>,
 }
@@ -83,6 +84,7 @@ impl Probe {
             rows,
             ledger,
             phase: Mutex::new(Phase::Before),
+            silent: AtomicBool::new(false),
             followed: AtomicUsize::new(0),
             samples: Mutex::default(),
         });
@@ -101,6 +103,12 @@ impl Probe {
     /// Records sent from now on belong to `phase`.
     pub(crate) fn phase(&self, phase: Phase) {
         *self.shared.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+    }
+
+    /// Sends none as long as nobody reads: each would be followed until the backlog that it is part of is brought, and leave
+    /// no room for others.
+    pub(crate) fn silence(&self, silent: bool) {
+        self.shared.silent.store(silent, Ordering::Relaxed);
     }
 
     /// Sends no more; waits for those on their way, at most `limit`, and says how many never arrived.
@@ -167,7 +175,7 @@ fn at_most(took: &[u64], percent: usize) -> Option<u64> {
 }
 
 async fn send(shared: &Arc<Shared>, n: u64) {
-    if shared.followed.load(Ordering::Relaxed) >= FOLLOWED {
+    if shared.silent.load(Ordering::Relaxed) || shared.followed.load(Ordering::Relaxed) >= FOLLOWED {
         return;
     }
     let record = record(n);

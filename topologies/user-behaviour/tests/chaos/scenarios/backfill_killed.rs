@@ -61,6 +61,7 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     outcome.set("skipped", skipped["skipped"].clone());
     let (first, total) = (text(&skipped["backfill"]["id"]), skipped["skipped"].as_u64().unwrap_or_default());
     outcome.demand(stage.ask(&["spout", "resume", SPOUT, "--json"]).is_some(), "the spout did not go on");
+    stage.probe.silence(false);
     // What arrived between the skip and now had to wait for this command.
     let caught_up = stage.watch.until(CATCH_UP, |sample| sample.lag() < rate).await;
     outcome.set_seconds("caught_up_s", caught_up);
@@ -105,8 +106,8 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
 /// Has records pile up while the spout rests; how many it is behind.
 async fn pile_up(stage: &Stage, records: u64, outcome: &mut Outcome) -> u64 {
     outcome.demand(stage.ask(&["spout", "pause", SPOUT, "--json"]).is_some(), "the spout was not paused");
-    // What is sent while the spout rests waits for that: it is no measure of how fresh records were.
     stage.probe.phase(Phase::After);
+    stage.probe.silence(true);
     let before: u64 = stage.watch.now().await.ends.iter().sum();
     stage.load.burst(records);
     let limit = stage.form.pick(LIMIT[0], LIMIT[1]);
