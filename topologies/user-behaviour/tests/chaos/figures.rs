@@ -29,8 +29,8 @@ impl CpuTime {
 #[derive(Debug)]
 pub(crate) struct Range95 {
     median: f64,
-    pub(crate) low: f64,
-    high: f64,
+    low: f64,
+    pub(crate) high: f64,
 }
 
 impl Range95 {

@@ -31,6 +31,7 @@ mod scenarios;
 mod servers;
 mod stage;
 mod traffic;
+mod turns;
 mod watch;
 mod workers;
 

@@ -1,0 +1,118 @@
+//! How fresh records are beside a backfill: by turns while it rests and while it is at work.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::args::Form;
+use super::figures::{CpuTime, Range95};
+use super::outcome::Outcome;
+use super::probe::{Phase, Store};
+use super::stage::Stage;
+
+/// How long a job is looked at while it rests, and while it is at work.
+const TURN: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(15)];
+/// What share of the machine its host may give to others in a turn that counts.
+const STOLEN: f64 = 0.01;
+/// How soon the last run of a paused job is through, and how soon a resumed one is at work.
+const SETTLED: Duration = Duration::from_secs(2);
+pub(crate) const STORES: [Store; 2] = [Store::Timelines, Store::Rows];
+
+/// What the turns of a job have shown.
+pub(crate) struct Turns {
+    /// Records that it brought while it was at work.
+    pub(crate) brought_per_s: f64,
+    /// By store: how many times as high p99 is while it is at work as while it rests, over the turns that count.
+    pub(crate) ratios: [Option<Range95>; 2],
+    counted: usize,
+    taken: usize,
+}
+
+/// By store.
+type P99s = [Option<u64>; 2];
+
+impl Turns {
+    /// Takes so many turns, first the one and then the other first, in the last of which the job is left at work. In the
+    /// full form those in which the machine was not its own are taken again, as often as there are turns: a virtual one
+    /// whose host has others to serve is slow in a way that no job is to blame for. Samples of when the job is at work
+    /// belong to `working`.
+    pub(crate) async fn take(
+        stage: &Stage,
+        job: &str,
+        working: Phase,
+        wanted: usize,
+        outcome: &mut Outcome,
+    ) -> Self {
+        let turn = stage.form.pick(TURN[0], TURN[1]);
+        let (mut counted, mut taken, mut brought) = (Vec::new(), 0, 0);
+        while counted.len() < wanted && taken < 2 * wanted {
+            let mut order = [false, true];
+            if taken % 2 == 1 {
+                order.reverse();
+            }
+            taken += 1;
+            let (mut p99s, mut stolen) = ([P99s::default(); 2], 0.0_f64);
+            for work in order {
+                let command = if work { "resume" } else { "pause" };
+                let told = stage.ask(&["backfill", command, job, "--json"]);
+                outcome.demand(told.is_some(), format!("`backfill {command}` failed"));
+                sleep(SETTLED).await;
+                let phase = if work { working } else { Phase::Before };
+                let (before, from) = (done(stage, job), STORES.map(|store| stage.probe.count(phase, store)));
+                let cpu = CpuTime::now();
+                stage.flow(phase, turn).await;
+                stolen = stolen.max(cpu.stolen_since());
+                stage.probe.phase(Phase::After);
+                let more = done(stage, job).zip(before).map(|(after, before)| after - before);
+                match work {
+                    true => brought += more.unwrap_or_default(),
+                    false => outcome.demand(more == Some(0), format!("a paused job went on by {more:?}")),
+                }
+                let p99 = |at: usize| stage.probe.p99_ms_since(phase, STORES[at], from[at]);
+                p99s[usize::from(work)] = [p99(0), p99(1)];
+            }
+            let counts = stage.form == Form::Short || stolen <= STOLEN;
+            let [rested, worked] = p99s;
+            let verdict = if counts { "" } else { ", which does not count" };
+            eprintln!(
+                "p99 of {STORES:?} while the job rested {rested:?}, while it was at work {worked:?}; \
+                 the host took {:.1} %{verdict}",
+                stolen * 100.0
+            );
+            if counts {
+                counted.push(p99s);
+            }
+        }
+        // It may have rested last.
+        outcome.demand(stage.ask(&["backfill", "resume", job, "--json"]).is_some(), "`backfill resume` failed");
+        outcome.demand(brought > 0, "the job brought nothing while fresh records were looked at");
+        let enough = counted.len() >= wanted.div_ceil(2);
+        let lost = taken - counted.len();
+        outcome.demand(enough, format!("the host took the machine away in {lost} of {taken} turns"));
+        let brought_per_s = brought as f64 / (taken as f64 * turn.as_secs_f64());
+        let ratios = [0, 1].map(|at| Range95::of(counted.iter().filter_map(|turn| ratio(turn, at)).collect()));
+        Self { brought_per_s, ratios, counted: counted.len(), taken }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let [timelines, rows] = &self.ratios;
+        let range = |range: &Option<Range95>| range.as_ref().map(Range95::to_json);
+        json!({
+            "brought_per_s": self.brought_per_s.round(),
+            "turns": self.counted,
+            "turns_taken": self.taken,
+            "timelines_p99_ratio": range(timelines),
+            "rows_p99_ratio": range(rows),
+        })
+    }
+}
+
+fn ratio([rested, worked]: &[P99s; 2], at: usize) -> Option<f64> {
+    Some(worked[at]? as f64 / rested[at]?.max(1) as f64)
+}
+
+/// How many records the job has brought; `None` when it cannot be asked.
+pub(crate) fn done(stage: &Stage, job: &str) -> Option<u64> {
+    stage.ask(&["backfill", "show", job, "--json"])?["done"].as_u64()
+}
