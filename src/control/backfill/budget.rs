@@ -40,9 +40,9 @@ pub enum Turn {
 /// `mean` is what such a run takes of late, `best` the least that one took. In a queue that is served at random the mean
 /// time in it is `best / (1 − ρ)` where `ρ` is how busy it is (M/M/1), so `best / mean` is what of the stores is left,
 /// whatever it is that keeps them busy, also other processes: the share is one of that. `mean / best` counts as 4 at most,
-/// so that a job always goes on; call it `y` so.
+/// so that a job always goes on; call it `y` so. Runs that a rate or the end of a chunk makes shorter tell nothing of either.
 ///
-/// By the same formula what others write takes `1 / (1 − share / y)` times as long beside the job: a tenth longer at the
+/// By the same formula what others write takes `1 / (1 − share / y)` times as long beside the job: a ninth longer at the
 /// [default](super::Job::SHARE) where the stores are idle otherwise, a fortieth where they are busy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Budget {

@@ -63,7 +63,8 @@ pub(super) async fn skipped_by(context: &AdminContext, number: u64) -> Result<Ve
     let sought = seeks.filter_map(|record| serde_json::from_value::<Sought>(record.details).ok());
     let Some(sought) = sought.into_iter().find(|sought| sought.number == number) else {
         return Err(AdminError::UnknownName(format!(
-            "no seek or skip of `{}` has the number {number}; `audit list` shows seeks, and `skip` tells its own",
+            "no seek or skip of `{}` has the number {number}; `audit list` tells that of a seek, \
+             `backfill show` that of a skip",
             context.topology
         )));
     };

@@ -139,6 +139,8 @@ async fn what_a_skip_has_passed_over_is_known_by_its_number() {
     let ends = Draft::new("in", Bound::Earliest, Bound::Latest, "ann");
     let (plan, job) = backfills.plan_skip(&source, &SeekTo::Offsets([(1, 40)].into()), &ends).await.unwrap();
     let (seeking, job) = backfills.skip(plan, job.unwrap()).await.unwrap();
+    let text = super::text::plan_as_text(&job);
+    assert!(text.contains(&format!("skipped by lines (number {})", seeking.record.number)), "{text}");
     let create = format!("create --skipped-by {}", seeking.record.number);
     let error = run(&context, &create).await.unwrap_err().to_string();
     assert!(error.contains(&job.id), "they are being brought: {error}");

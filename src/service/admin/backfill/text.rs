@@ -74,7 +74,10 @@ pub(super) fn plan_as_text(job: &Job) -> String {
     bounds.extend(job.workers.map(|workers| format!("at most {workers} workers")));
     bounds.extend((!job.only_sinks.is_empty()).then(|| format!("only {}", job.only_sinks.join(", "))));
     bounds.extend(job.runner.as_ref().map(|runner| format!("for runner {runner}")));
-    bounds.extend(job.skip.as_ref().map(|spout| format!("skipped by {spout}")));
+    bounds.extend(job.skip.as_ref().map(|spout| match &job.sends {
+        Some(seek) => format!("skipped by {spout} (number {})", seek.number),
+        None => format!("skipped by {spout}"),
+    }));
     text.push_str(&format!("  {}", bounds.join(", ")));
     text
 }

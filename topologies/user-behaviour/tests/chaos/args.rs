@@ -19,10 +19,10 @@ pub(crate) struct Args {
     /// Chooses the records and the moments.
     #[arg(long)]
     seed: Option<u64>,
-    /// Records of the backlog of scenario 11; 12,000, in full size five million.
+    /// Records of the backlog of scenario 11; 12,000, in full size five million, and 500,000 at least.
     #[arg(long, value_name = "RECORDS")]
     pub(crate) backlog: Option<u64>,
-    /// The share that its second backfill takes in full size; 0.9.
+    /// The share that its second backfill takes in full size, below 1; 0.9.
     #[arg(long)]
     pub(crate) share: Option<String>,
     /// Names the scenarios and runs none.

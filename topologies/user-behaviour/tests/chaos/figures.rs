@@ -29,19 +29,25 @@ impl CpuTime {
 #[derive(Debug)]
 pub(crate) struct Range95 {
     median: f64,
-    low: f64,
+    pub(crate) low: f64,
     pub(crate) high: f64,
 }
 
 impl Range95 {
-    /// By order: how many of `n` are below the median is binomial, with `n/2` on average and `√n/2` of deviation. `None` of
-    /// none.
+    /// By order: how many of `n` lie below the median is binomial with a probability of a half each, so it lies between the
+    /// `k`-th from either end where fewer than `k` are below it in at most 2.5 % of cases. `None` of fewer than six, which
+    /// have no such `k`.
     pub(crate) fn of(mut numbers: Vec<f64>) -> Option<Self> {
         numbers.sort_by(f64::total_cmp);
         let n = numbers.len();
-        let below = ((n as f64 - 1.96 * (n as f64).sqrt()) / 2.0).max(0.0) as usize;
-        let at = |place: usize| numbers.get(place).map(|number| (number * 100.0).round() / 100.0);
-        Some(Self { median: at(n / 2)?, low: at(below)?, high: at((n - 1).checked_sub(below)?)? })
+        let (mut chance, mut fewer, mut below) = (0.5_f64.powi(i32::try_from(n).ok()?), 0.0, 0);
+        while fewer + chance <= 0.025 && below < n {
+            fewer += chance;
+            chance *= (n - below) as f64 / (below + 1) as f64;
+            below += 1;
+        }
+        let at = |place: usize| (numbers[place] * 100.0).round() / 100.0;
+        (below > 0).then(|| Self { median: at(n / 2), low: at(below - 1), high: at(n - below) })
     }
 
     pub(crate) fn to_json(&self) -> Value {

@@ -76,17 +76,27 @@ pub(super) async fn watch_collector(part: ReadyPart, figures: CollectorFigures, 
     loop {
         let status = collector.producer().status();
         figures.show(&collector, &status);
-        let spill = &status.spill;
-        let waiting =
-            format!("{} records wait on the disk, {} of {} bytes", spill.records, spill.bytes, spill.max_bytes);
-        match status.health(collector.settings().max_body_bytes as u64) {
-            Health::Down(_) => {
-                part.not_ready(format!("the log is away, and no more can be kept in front of it: {waiting}"));
-            }
-            Health::Degraded(_) => part.degraded(format!("the log or the disk in front of it is away: {waiting}")),
-            Health::Well => part.ready(),
-        }
+        say_collector(&part, &status, collector.settings().max_body_bytes as u64);
         sleep(LOOK).await;
+    }
+}
+
+/// Whether there is room for a request of so many bytes, and what of the way of its records is away.
+fn say_collector(part: &ReadyPart, status: &DurableStatus, room: u64) {
+    let spill = &status.spill;
+    let waiting =
+        format!("{} records wait on the disk, {} of {} bytes", spill.records, spill.bytes, spill.max_bytes);
+    let away = status.log != BreakerState::Closed.as_str();
+    match status.health(room) {
+        Health::Well => part.ready(),
+        Health::Down(_) => {
+            part.not_ready(format!("the log is away, and no more can be kept in front of it: {waiting}"));
+        }
+        Health::Degraded(_) if away => part.degraded(format!("the log is away: {waiting}")),
+        Health::Degraded(_) if spill.failure.is_some() => {
+            part.degraded(format!("the disk in front of the log fails: {waiting}"));
+        }
+        Health::Degraded(_) => part.degraded(format!("the log is back: {waiting}")),
     }
 }
 
@@ -174,8 +184,51 @@ fn say_query(part: &ReadyPart, (away, nodes): (usize, usize), rows: bool) {
 #[cfg(test)]
 mod tests {
     use squall::service::http::Readiness;
+    use squall::service::spill::SpillStatus;
 
     use super::*;
+
+    /// What the part says: whether it is ready, and why not quite.
+    fn said(readiness: &Readiness) -> (bool, String) {
+        let texts = [readiness.reasons(), readiness.degraded()].concat();
+        (readiness.is_ready(), texts.into_iter().map(|(_, reason)| reason).collect())
+    }
+
+    #[test]
+    fn a_collector_says_what_of_its_way_is_away() {
+        let readiness = Readiness::default();
+        let part = readiness.part("collector");
+        let waits = |bytes| format!("3 records wait on the disk, {bytes} of 100 bytes");
+        for (log, bytes, records, failure, ready, text) in [
+            ("closed", 0, 0, None, true, String::new()),
+            ("closed", 40, 3, None, true, format!("the log is back: {}", waits(40))),
+            (
+                "closed",
+                40,
+                3,
+                Some("no space"),
+                true,
+                format!("the disk in front of the log fails: {}", waits(40)),
+            ),
+            ("half-open", 40, 3, None, true, format!("the log is away: {}", waits(40))),
+            (
+                "open",
+                95,
+                3,
+                None,
+                false,
+                format!("the log is away, and no more can be kept in front of it: {}", waits(95)),
+            ),
+        ] {
+            let failure = failure.map(str::to_owned);
+            let spill = SpillStatus { records, bytes, max_bytes: 100, failure, ..SpillStatus::default() };
+            let (to_log, to_spill, unavailable) = (0, 0, 0);
+            let status =
+                DurableStatus { to_log, to_spill, unavailable, log, log_reason: "at kafka:9092".into(), spill };
+            say_collector(&part, &status, 10);
+            assert_eq!(said(&readiness), (ready, text), "{log} {bytes}");
+        }
+    }
 
     #[test]
     fn a_query_service_is_ready_as_long_as_somebody_has_a_list() {
@@ -199,11 +252,9 @@ mod tests {
             ((1, 1), true, true, "the timelines do not answer: lists of their users come from the rows"),
             ((2, 2), false, false, "neither the timelines nor the rows answer"),
         ];
-        for (nodes, rows, ready, said) in cases {
+        for (nodes, rows, ready, text) in cases {
             say_query(&part, nodes, rows);
-            let texts = [readiness.reasons(), readiness.degraded()].concat();
-            let texts: Vec<&str> = texts.iter().map(|(_, reason)| reason.as_str()).collect();
-            assert_eq!((readiness.is_ready(), texts.concat().as_str()), (ready, said), "{nodes:?} {rows}");
+            assert_eq!(said(&readiness), (ready, text.to_owned()), "{nodes:?} {rows}");
         }
     }
 }

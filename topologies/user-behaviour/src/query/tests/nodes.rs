@@ -16,6 +16,7 @@ use crate::query::{QueryConfig, QueryState, router};
 /// A service over two nodes, and a user of each who has more than a page.
 struct Two {
     nodes: [Arc<TestTimelines>; 2],
+    ring: Arc<RingTimelines>,
     query: QueryState,
     world: World,
     users: [String; 2],
@@ -44,7 +45,7 @@ impl Two {
             world.vouch(user).await;
             worlds.push(world);
         }
-        Self { nodes, query, world: worlds.remove(0), users }
+        Self { nodes, ring, query, world: worlds.remove(0), users }
     }
 
     fn list(&self, node: usize) -> String {
@@ -56,6 +57,7 @@ impl Two {
 async fn the_users_of_the_other_node_notice_nothing() {
     let two = Two::new().await;
     two.nodes[1].script.set(Does::Fail);
+    assert!(two.ring.ping_node(0).await.is_ok() && two.ring.ping_node(1).await.is_err());
     for _ in 0..20 {
         assert_eq!(two.world.get(&two.list(1)).await.told(), ("mysql", true, 20));
         assert_eq!(two.world.get(&two.list(0)).await.told(), ("redis", true, 20));

@@ -12,7 +12,7 @@
 //! | 8 | one node of Redis loses all it has | one pass of reads brings 99.9 % of its lists back |
 //! | 9 | both stores are away for 5 min | memory flat, no dead letters, everything stored afterwards |
 //! | 10 | a switch is flipped every second while its store is down | the last value survives a restart |
-//! | 11 | workers are killed that bring a backlog beside live traffic | every record of it, fresh ones as fresh as before |
+//! | 11 | workers are killed that bring a backlog beside live traffic | every record of it, fresh ones hardly later than before |
 //! | 13 | the disk is full | a clear error, nothing acknowledged that is not stored |
 //! | 14 | one record in a thousand is poison | dead letters exact, one attempt each, throughput kept |
 //! | 15 | the broker is away for 60 s under posts, the collector is killed meanwhile | all that was answered `202` is stored |
