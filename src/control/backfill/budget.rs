@@ -33,9 +33,9 @@ pub enum Turn {
 /// - *rate*: a task has the job's rate divided by the leases that the job holds now. Over any time `t` it lets at most
 ///   `rate / leases · t` records and one run go. A run has at most a second's worth.
 /// - *share*: below 1 a task has one run in flight, of at most `max(64 · share, 16)` records, and one that took `d` is
-///   followed by a rest of `d · (leases / share · mean / best − 1)`, at most 30 s. So the tasks together take at most that share of the
-///   stores' time, and never more of it at once than fresh records can wait for. With all of their time for its share a
-///   task pulls as much as it is asked for.
+///   followed by a rest of `d · (leases / share · mean / best − 1)`, at most 30 s. So the tasks together take at most that
+///   share of the stores' time, and never more of it at once than fresh records can wait for. With all of their time for its
+///   share a task pulls as much as it is asked for.
 ///
 /// `mean` is what such a run takes of late, `best` the least that one took. In a queue that is served at random the mean
 /// time in it is `best / (1 − ρ)` where `ρ` is how busy it is (M/M/1), so `best / mean` is what of the stores is left,

@@ -38,7 +38,8 @@ pub struct CreateArgs {
     /// Exactly the ranges of this file instead, such as `verify --missing` writes; `-` is standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to", "skipped_by"])]
     pub(super) ranges: Option<PathBuf>,
-    /// Exactly what the seek or skip with this number passed over; `audit list` tells that of a seek, `backfill show` that of a skip.
+    /// Exactly what the seek or skip with this number passed over; `audit list` tells that of a seek,
+    /// `backfill show` that of a skip.
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["from", "to"])]
     pub(super) skipped_by: Option<u64>,
     /// Only this partition; may be repeated.

@@ -20,8 +20,9 @@ impl CpuTime {
 
     /// The share of the time since then that a host gave to others.
     pub(crate) fn stolen_since(&self) -> f64 {
+        // What the system tells of a processor may go back a little.
         let now = Self::now();
-        (now.stolen - self.stolen) as f64 / (now.all - self.all).max(1) as f64
+        now.stolen.saturating_sub(self.stolen) as f64 / now.all.saturating_sub(self.all).max(1) as f64
     }
 }
 
