@@ -5,8 +5,9 @@ use std::time::Duration;
 /// Records of a run of a job that takes its share from others, times that share. A fresh record behind them waits until a
 /// store is through with them: a few milliseconds where a record takes a tenth of one.
 const SMALL: f64 = 64.0;
-/// Records that a run may have, however small the share: fewer cost a store more each.
-const SMALLEST: usize = 16;
+/// Records that a run may have, however small the share: it is split among the lanes of a sink, and a batch of a few records
+/// costs a store, and the threads that are woken for it, more each.
+const SMALLEST: usize = 32;
 /// The longest rest: what took longer was not work but a store, or a machine, that stood still.
 const LONGEST_REST: Duration = Duration::from_secs(30);
 /// How much of its share a job gives up at most while others keep the stores busy: it goes on all the same.
@@ -32,7 +33,7 @@ pub enum Turn {
 ///
 /// - *rate*: a task has the job's rate divided by the leases that the job holds now. Over any time `t` it lets at most
 ///   `rate / leases · t` records and one run go. A run has at most a second's worth.
-/// - *share*: below 1 a task has one run in flight, of at most `max(64 · share, 16)` records, and one that took `d` is
+/// - *share*: below 1 a task has one run in flight, of at most `max(64 · share, 32)` records, and one that took `d` is
 ///   followed by a rest of `d · (leases / share · mean / best − 1)`, at most 30 s. So the tasks together take at most that
 ///   share of the stores' time, and never more of it at once than fresh records can wait for. With all of their time for its
 ///   share a task pulls as much as it is asked for.

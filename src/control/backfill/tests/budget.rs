@@ -11,14 +11,14 @@ const MS: Duration = Duration::from_millis(1);
 #[test]
 fn a_rest_is_as_long_as_the_share_says() {
     let mut budget = Budget::new(None, 0.25);
-    assert_eq!(budget.turn(Duration::ZERO, 1, 512), Turn::Pull(16), "no more than fresh records can wait for");
-    budget.pulled(Duration::ZERO, 16);
+    assert_eq!(budget.turn(Duration::ZERO, 1, 512), Turn::Pull(32), "no more than fresh records can wait for");
+    budget.pulled(Duration::ZERO, 32);
     assert_eq!(budget.turn(MS, 1, 512), Turn::Settle, "one at a time");
     budget.idle(200 * MS);
     assert_eq!(budget.turn(200 * MS, 1, 512), Turn::Rest(600 * MS));
     assert_eq!(budget.turn(200 * MS, 3, 512), Turn::Rest(2200 * MS), "three take a third of it each");
     assert_eq!(budget.turn(800 * MS, 1, 7), Turn::Pull(7));
-    for (share, run) in [(0.01, 16), (0.5, 32), (0.9, 58), (1.0, 512)] {
+    for (share, run) in [(0.01, 32), (0.5, 32), (0.9, 58), (1.0, 512)] {
         assert_eq!(Budget::new(None, share).turn(Duration::ZERO, 1, 512), Turn::Pull(run), "{share}");
     }
 }
