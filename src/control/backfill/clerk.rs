@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::Event;
 use super::desk::{Order, Post, Shared};
-use crate::broker::{Append, BrokerError};
+use super::{Event, Ledger};
+use crate::broker::{Append, BrokerError, Gap};
+use crate::control::AuditRecord;
 
 /// A lease whose floor stands still is renewed this often in its length.
 const RENEWALS: u64 = 5;
@@ -25,8 +27,9 @@ pub(super) async fn clerk(shared: Arc<Shared>, mut orders: mpsc::Receiver<Order>
             biased;
             order = orders.recv() => {
                 let Some(Order { event, reply }) = order else { return };
+                let offset = if clerk.audit(&event).await { clerk.write(vec![event]).await } else { None };
                 // Who ordered may be gone.
-                let _gone = reply.send(clerk.write(vec![event]).await);
+                let _gone = reply.send(offset);
             }
             _ = ticks.tick() => clerk.report().await,
         }
@@ -70,15 +73,35 @@ impl Clerk {
         }
     }
 
+    /// Has what is lost in the list of lost ranges before the job is said to go on without it. `false` when it may not
+    /// be there.
+    async fn audit(&mut self, event: &Event) -> bool {
+        let Event::Lost { job, chunk, from, to, at_ms, .. } = event else { return true };
+        let entry = |ledger: &Ledger| {
+            let entry = ledger.job(job)?;
+            Some((entry.job().topic.clone(), entry.chunk(*chunk)?.range.partition))
+        };
+        let Some((topic, partition)) = self.shared.look(entry) else { return true };
+        let gap = Gap { from: *from, to: *to };
+        let record = AuditRecord::lost(&topic, partition, gap, &format!("backfill {job}"), *at_ms);
+        let audit = self.shared.names.audit.clone();
+        self.append(&audit, vec![record.encode()]).await.is_some()
+    }
+
     /// The offset of the first event; `None` when it is unknown whether they were written.
     async fn write(&mut self, events: Vec<Event>) -> Option<u64> {
-        let records = events.iter().map(|event| Append {
+        let topic = self.shared.names.backfill.clone();
+        self.append(&topic, events.iter().map(Event::encode).collect()).await
+    }
+
+    async fn append(&mut self, topic: &str, values: Vec<Bytes>) -> Option<u64> {
+        let records = values.into_iter().map(|value| Append {
             partition: Some(0),
-            value: Some(event.encode()),
+            value: Some(value),
             timestamp_ms: Some(self.shared.settings.clock.unix_ms()),
             ..Append::default()
         });
-        let (topic, after) = (&self.shared.names.backfill, self.shared.settings.patience);
+        let after = self.shared.settings.patience;
         let append = async { self.shared.broker.producer()?.append(topic, records.collect()).await };
         let late =
             || BrokerError::Timeout { what: format!("writing to {topic}"), after_ms: after.as_millis() as u64 };

@@ -172,9 +172,15 @@ impl Spout for BackfillSpout {
     async fn settle(&mut self, outcomes: &[Outcome]) -> Result<()> {
         for outcome in outcomes {
             let Some(run) = self.work.as_mut().and_then(|work| work.settle(outcome)) else { continue };
-            if let Some(class) = outcome.failed {
-                self.run_failed(outcome, run, class).await?;
+            let Some(class) = outcome.failed else { continue };
+            let taken = self.run_failed(outcome, run, class).await;
+            if taken.is_err()
+                && let Some(work) = &mut self.work
+            {
+                // Nobody has it now: what is given back at the end begins with it.
+                work.give_up_run();
             }
+            taken?;
         }
         let idle = self.work.as_ref().is_none_or(Work::is_idle);
         if let (true, Some((_, budget))) = (idle, &mut self.budget) {

@@ -101,7 +101,7 @@ impl Work {
     pub(super) fn leave(&mut self) {
         if !self.leaving {
             self.leaving = true;
-            self.broken = !self.replays.is_empty() || !self.passed.is_empty();
+            self.broken |= !self.replays.is_empty() || !self.passed.is_empty();
             (self.replays, self.passed) = (Replays::default(), VecDeque::new());
         }
     }

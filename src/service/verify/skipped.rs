@@ -183,9 +183,14 @@ impl Skipped {
         }
     }
 
-    /// Why a record that is nowhere is not missing. What a job is to bring, or has brought, goes by the job alone.
+    /// Why a record that is nowhere is not missing. What is lost stays so; what a job is to bring, or has brought, goes by the
+    /// job alone.
     pub(super) fn of(&self, partition: u32, offset: u64) -> Option<&Skip> {
         let within = |skip: &&Skip| skip.range.has(partition, offset);
+        let is_lost = |skip: &&Skip| within(skip) && matches!(skip.by, SkippedBy::Lost { .. });
+        if let Some(lost) = self.audited.iter().rev().find(is_lost) {
+            return Some(lost);
+        }
         if let Some(pending) = self.pending.iter().find(within) {
             return Some(pending);
         }

@@ -10,7 +10,7 @@ use super::world::{World, open};
 use crate::broker::LogRecord;
 use crate::broker::addressed::ONLY_SINKS;
 use crate::broker::{Append, Broker, dead_letter};
-use crate::control::Names;
+use crate::control::{Names, Operator};
 use crate::control::backfill::{BackfillSettings, Bound, Draft, Job, State};
 use crate::runtime::{Ended, Options};
 use crate::testing::Faults;
@@ -207,6 +207,28 @@ async fn records_say_where_they_come_from_and_for_whom_they_are_meant() {
     assert_eq!(letter.headers.last(ONLY_SINKS).unwrap(), "rows,views");
 }
 
+/// The worker ends, and nothing says that the record is done with: not its last words either.
+#[tokio::test(start_paused = true)]
+async fn poison_that_cannot_be_set_aside_is_still_to_be_brought() {
+    let (_dir, log) = open();
+    for (name, dead_letters) in [("nowhere", None), ("unknown", Some("no-such-topic".to_owned()))] {
+        let world = World::new(&log, name, 1, false).await;
+        world.fill(0, 40, 1_000).await;
+        let job = create(&world, |draft| draft).await;
+        // The last of its run, and of its chunk: everything else is settled.
+        let last = |record: &LogRecord| record.origin.offset == 39;
+        let faults = Faults::default().fail("store", last, Class::Poison, u32::MAX);
+        let options = Options { faults: Some(Arc::new(faults)), ..Options::default() };
+        let settings = BackfillSettings { dead_letters, ..only(&world, &job, "a") };
+        let report = world.start(settings, 1, options).wait().await;
+        assert_ne!(report.exit_code(), 0, "{name}: {report:?}");
+        world.check_progress(&job.id).await;
+        let heir = world.start(only(&world, &job, "b"), 1, Options::default()).wait().await;
+        assert_eq!(heir.exit_code(), 0, "{name}: {heir:?}");
+        assert_eq!(world.stored(), all(40), "{name}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_retention_took_is_told_and_the_rest_goes_on() {
     let (_dir, log) = open();
@@ -220,6 +242,10 @@ async fn what_retention_took_is_told_and_the_rest_goes_on() {
     let lost: Vec<_> = status.lost.iter().map(|lost| (lost.from, lost.to)).collect();
     assert_eq!((status.state, lost), (State::Finished, vec![(0, 30), (30, 45)]));
     assert_eq!(world.stored(), (45..100).map(|offset| (0, offset)).collect());
+    let audit = Operator::new(log.clone(), "gone", world.clock).audit(100).await.unwrap();
+    let gone: Vec<_> = audit.iter().filter(|record| record.action == "lost").collect();
+    assert_eq!(gone.len(), 2, "{audit:?}");
+    assert_eq!((&*gone[1].target, &gone[1].details["to"]), ("gone-in[0]", &serde_json::json!(45)));
 }
 
 #[tokio::test(start_paused = true)]
