@@ -8,11 +8,13 @@ use tokio::sync::Notify;
 
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::{
-    Append, Bounds, Broker, BrokerError, Consumer, Cursor, GroupSettings, Position, Producer, TopicInfo, TopicSpec,
+    Append, Bounds, Broker, BrokerError, Commit, Consumer, ConsumerEvent, Cursor, GroupSettings, Position, Producer,
+    TopicInfo, TopicSpec,
 };
 use crate::topology::BoxFuture;
 
-/// Lets so many writes pass; at the next one the worker dies, before it is made or right after.
+/// Lets so many writes pass, of records and of commits that are waited for; at the next one the worker dies, before it is
+/// made or right after.
 #[derive(Clone)]
 pub(super) struct Cut {
     pub(super) inner: Arc<EmbeddedBroker>,
@@ -30,6 +32,18 @@ impl Cut {
     fn is_last(&self) -> bool {
         self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err()
     }
+
+    /// Makes a write, if whoever makes it lives that long.
+    async fn pass<T>(&self, write: impl Future<Output = Result<T, BrokerError>>) -> Result<T, BrokerError> {
+        if !self.is_last() {
+            return write.await;
+        }
+        if self.after {
+            write.await?;
+        }
+        self.death.notify_one();
+        std::future::pending().await
+    }
 }
 
 impl Producer for Cut {
@@ -40,15 +54,43 @@ impl Producer for Cut {
     ) -> BoxFuture<'a, Result<Vec<Position>, BrokerError>> {
         Box::pin(async move {
             let producer = self.inner.producer()?;
-            if !self.is_last() {
-                return producer.append(topic, records).await;
-            }
-            if self.after {
-                producer.append(topic, records).await?;
-            }
-            self.death.notify_one();
-            std::future::pending().await
+            self.pass(producer.append(topic, records)).await
         })
+    }
+}
+
+struct CutConsumer {
+    inner: Box<dyn Consumer>,
+    cut: Cut,
+}
+
+impl Consumer for CutConsumer {
+    fn poll(&mut self, max: usize) -> BoxFuture<'_, Result<ConsumerEvent, BrokerError>> {
+        self.inner.poll(max)
+    }
+
+    fn pause(&mut self, partition: u32, at: u64) -> Result<(), BrokerError> {
+        self.inner.pause(partition, at)
+    }
+
+    fn resume(&mut self, partition: u32) -> Result<(), BrokerError> {
+        self.inner.resume(partition)
+    }
+
+    fn commit(&mut self, commits: &[Commit]) -> Result<(), BrokerError> {
+        self.inner.commit(commits)
+    }
+
+    fn commit_now<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
+        Box::pin(self.cut.pass(self.inner.commit_now(commits)))
+    }
+
+    fn release<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
+        self.inner.release(commits)
+    }
+
+    fn close<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
+        self.inner.close(commits)
     }
 }
 
@@ -103,7 +145,7 @@ impl Broker for Cut {
     }
 
     fn subscribe(&self, topic: &str, settings: &GroupSettings) -> Result<Box<dyn Consumer>, BrokerError> {
-        self.inner.subscribe(topic, settings)
+        Ok(Box::new(CutConsumer { inner: self.inner.subscribe(topic, settings)?, cut: self.clone() }))
     }
 }
 

@@ -7,4 +7,5 @@ mod fold;
 mod life;
 mod operate;
 mod schedules;
+mod skips;
 mod world;

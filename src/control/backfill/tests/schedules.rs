@@ -89,6 +89,7 @@ async fn live(log: &Arc<EmbeddedBroker>, seed: u64, tally: &mut Tally) {
     let present = world.present().await;
     let backfills = world.backfills();
     let (mut workers, mut count): (Vec<Running>, u32) = (Vec::new(), 0);
+    let mut deleted: BTreeMap<u32, u64> = BTreeMap::new();
     for _ in 0..draw.below(7) {
         match draw.below(9) {
             0..4 if workers.len() < 2 => {
@@ -115,6 +116,8 @@ async fn live(log: &Arc<EmbeddedBroker>, seed: u64, tally: &mut Tally) {
             let latest = log.bounds(&world.topic()).await.unwrap()[partition as usize].latest;
             let before = draw.below(range.to.min(latest) + 1);
             log.delete_before(&world.topic(), partition, before).await.unwrap();
+            let highest = deleted.entry(partition).or_default();
+            *highest = before.max(*highest);
         }
         if draw.one_in(40) {
             tally.cancels += u64::from(backfills.cancel(&id, "ann@desk", "").await.is_ok());
@@ -140,6 +143,10 @@ async fn live(log: &Arc<EmbeddedBroker>, seed: u64, tally: &mut Tally) {
     let is_lost = |place: &(u32, u64)| {
         status.lost.iter().any(|lost| lost.partition == place.0 && (lost.from..lost.to).contains(&place.1))
     };
+    for lost in &status.lost {
+        let highest = deleted.get(&lost.partition).copied().unwrap_or_default();
+        assert!(lost.to <= highest, "seed {seed}: {lost} was not deleted: {highest}");
+    }
     if status.state == State::Finished {
         assert_eq!(status.done, status.total, "seed {seed}");
         for place in present.iter().filter(|place| is_inside(place)) {
