@@ -34,6 +34,21 @@ pub enum BackfillError {
         /// The last that there is.
         last: u32,
     },
+    /// A skip while another seek is on its way.
+    #[error(
+        "seek {number} has spout `{spout}` go on at {offset} in partition {partition}, and no live worker is known to have \
+         made it; skip once it is made"
+    )]
+    Unmade {
+        /// The spout.
+        spout: String,
+        /// The partition.
+        partition: u32,
+        /// Which seek.
+        number: u64,
+        /// Where it leads.
+        offset: u64,
+    },
     /// A skip that would lead back.
     #[error(
         "spout `{spout}` stands at {from} in partition {partition}, which is past {to}; to go back use `seek`"
@@ -84,7 +99,8 @@ pub enum BackfillError {
     },
     /// Another job is at work there.
     #[error(
-        "{topic}{range} belongs to backfill `{id}`, which is not over; wait for it, cancel it, or leave this out"
+        "{topic}{range} belongs to backfill `{id}`, which is not over; wait for it, cancel it, or leave this out: \
+         name other offsets, or other partitions"
     )]
     Overlaps {
         /// The topic.

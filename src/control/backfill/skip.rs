@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{BackfillError, Backfills, Bound, Draft, Job};
+use crate::broker::Seek;
 use crate::control::{AuditRecord, SeekPlan, SeekTo, Seeking, SpoutSource};
 
 impl Backfills {
@@ -10,7 +11,8 @@ impl Backfills {
     /// skip. `draft` says how the job is worked at: its topic and its ends are of no account. Writes nothing.
     ///
     /// # Errors
-    /// [`BackfillError::NotAhead`] when some partition stands past `to` already; those of [`plan`](Self::plan).
+    /// [`BackfillError::NotAhead`] when some partition stands past `to` already; [`BackfillError::Unmade`] while another seek
+    /// is on its way, which nobody would make any more; those of [`plan`](Self::plan).
     pub async fn plan_skip(
         &self,
         source: &SpoutSource,
@@ -37,6 +39,9 @@ impl Backfills {
             ..draft.clone()
         };
         let job = self.plan(&draft).await?;
+        if let Some((partition, Seek { number, offset })) = self.operator.unmade(&plan).await? {
+            return Err(BackfillError::Unmade { spout: source.spout.clone(), partition, number, offset });
+        }
         Ok((plan, Some(job)))
     }
 

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::operator::LOOK;
 use super::{AuditRecord, Operator};
-use crate::broker::{Bounds, Gap};
-use crate::control::{ControlError, SeekRecord};
+use crate::broker::{Bounds, Gap, Seek};
+use crate::control::{ControlError, CursorStanding, SeekRecord};
 
 /// A spout of a topology.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -22,6 +22,13 @@ pub struct SpoutSource {
     pub topic: String,
     /// The group as which it reads.
     pub group: String,
+}
+
+impl SpoutSource {
+    /// Whether the worker's cursor is one of it.
+    fn is(&self, cursor: &CursorStanding) -> bool {
+        (&cursor.spout, &cursor.topic, &cursor.group) == (&self.spout, &self.topic, &self.group)
+    }
 }
 
 /// Where a spout is to go on.
@@ -121,7 +128,7 @@ impl Operator {
     pub async fn spouts(&self) -> Result<Vec<SpoutSource>, ControlError> {
         let workers = self.workers().await?;
         let cursors = workers.iter().filter(|worker| worker.live).flat_map(|worker| &worker.heartbeat.cursors);
-        let source = |cursor: &crate::control::CursorStanding| SpoutSource {
+        let source = |cursor: &CursorStanding| SpoutSource {
             spout: cursor.spout.clone(),
             topic: cursor.topic.clone(),
             group: cursor.group.clone(),
@@ -207,6 +214,23 @@ impl Operator {
         Ok(SeekRecord { spout, topic, group, number, offsets, who, when_ms, reason })
     }
 
+    /// A seek of one of the plan's partitions that is wanted, and not known to be made by a live worker: where the
+    /// partition stands is not where it will.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub(in crate::control) async fn unmade(&self, plan: &SeekPlan) -> Result<Option<(u32, Seek)>, ControlError> {
+        let SpoutSource { spout, topic, group } = &plan.source;
+        let mut wanted = self.read_state().await?.sought.of(spout, topic, group);
+        wanted.retain(|partition, _| plan.moves.iter().any(|m| m.partition == *partition));
+        for worker in self.workers().await?.iter().filter(|worker| worker.live) {
+            for standing in worker.heartbeat.cursors.iter().filter(|c| plan.source.is(c)).flat_map(|c| &c.partitions) {
+                wanted.retain(|partition, seek| *partition != standing.partition || seek.number > standing.seek);
+            }
+        }
+        Ok(wanted.into_iter().next())
+    }
+
     /// Waits until every partition of the seek stands by it, or by a later one, in some live worker; at most `timeout`.
     /// Of one that was applied everywhere the control topic says so then.
     ///
@@ -218,11 +242,8 @@ impl Operator {
         let mut answers = SeekAnswers { missing: partitions.collect(), ..SeekAnswers::default() };
         loop {
             for worker in self.workers().await?.iter().filter(|worker| worker.live) {
-                let cursors = worker.heartbeat.cursors.iter();
                 let source = &seeking.plan.source;
-                let ours = cursors.filter(|cursor| {
-                    (&cursor.spout, &cursor.topic, &cursor.group) == (&source.spout, &source.topic, &source.group)
-                });
+                let ours = worker.heartbeat.cursors.iter().filter(|cursor| source.is(cursor));
                 for standing in ours.flat_map(|cursor| &cursor.partitions) {
                     if standing.seek >= seeking.record.number && answers.missing.remove(&standing.partition) {
                         let answer = (worker.worker.clone(), seeking.began.elapsed());

@@ -162,6 +162,30 @@ async fn a_skip_leads_ahead_and_not_over_records_of_another_job() {
     assert!(matches!(error, BackfillError::Overlaps { .. }), "asked for twice: {error}");
 }
 
+/// What is to be repeated is repeated, and not passed over by a skip that knows nothing of it.
+#[tokio::test(start_paused = true)]
+async fn a_skip_waits_for_a_seek_that_is_on_its_way() {
+    let stage = Stage::open().await;
+    fill(&stage, 2, 100).await;
+    stage.broker.reset("g", "source", &[(0, 50), (1, 50)]).await.unwrap();
+    let (operator, backfills) = (stage.operator(), backfills(&stage));
+    let back = operator.plan_seek(&source(), &SeekTo::Offsets([(0, 10)].into())).await.unwrap();
+    let seeking = operator.seek(back, "ann@desk", "").await.unwrap();
+    let error = backfills.plan_skip(&source(), &SeekTo::Latest, &draft()).await.unwrap_err();
+    assert!(matches!(error, BackfillError::Unmade { partition: 0, offset: 10, .. }), "{error}");
+    let other = SeekTo::Offsets([(1, 100)].into());
+    assert!(backfills.plan_skip(&source(), &other, &draft()).await.unwrap().1.is_some(), "no seek of that one");
+
+    let (stored, control) = (Default::default(), stage.worker("one").await);
+    control.spout("lines").set(false);
+    let live = run(&stage, &control, &stored, OnGap::Stop);
+    assert!(operator.await_sought(&seeking, MINUTE).await.unwrap().missing.is_empty());
+    let (_, job) = backfills.plan_skip(&source(), &SeekTo::Latest, &draft()).await.unwrap();
+    let ranges = [(0, 10), (1, 50)].map(|(partition, from)| Range { partition, from, to: 100 });
+    assert_eq!(job.unwrap().ranges, ranges);
+    stop(live).await;
+}
+
 /// A group that has lost what its commits said is not sent by what was done long ago, nor is another group.
 #[tokio::test(start_paused = true)]
 async fn a_skip_that_is_done_sends_nobody_again() {
