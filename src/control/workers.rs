@@ -10,6 +10,8 @@ use crate::broker::{Append, Gap, LogRecord};
 
 /// Missed intervals after which a worker does not count as live.
 const LIVE_BEATS: u64 = 3;
+/// Roles that take chunks of backfill jobs.
+const BACKFILLS: [&str; 2] = ["all", "backup"];
 
 /// Record `<worker>` of the workers' topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +100,13 @@ pub struct Worker {
     /// That heartbeat, with what it has acknowledged since.
     #[serde(flatten)]
     pub heartbeat: Heartbeat,
+}
+
+impl Worker {
+    /// Whether it is there to take chunks of backfill jobs: with the role `all` or `backup`, alone or beside services.
+    pub fn takes_backfills(&self) -> bool {
+        self.live && self.heartbeat.role.split(',').any(|role| BACKFILLS.contains(&role))
+    }
 }
 
 impl Heartbeat {

@@ -7,11 +7,13 @@ use tokio::task::JoinHandle;
 
 use crate::broker::Broker;
 use crate::control::backfill::{BackfillError, Backfills, Bound, Draft};
-use crate::control::{Control, Operator, Running, SeekTo, SpoutSource, host_name};
+use crate::control::{Control, Operator, Running, SeekTo, SpoutSource, Worker, host_name};
 use crate::guard::{AutoSkip, AutoSkipSettings, Clock};
 
 /// How often the lag is looked at.
 const LOOK: Duration = Duration::from_secs(5);
+/// Looks in a row without an answer of which it is told.
+const UNREAD: u32 = 12;
 /// How long it is waited until all partitions have moved. Those that have not do so later.
 const MOVED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -40,6 +42,7 @@ pub fn watch_lag(watch: SkipWatch) -> Option<JoinHandle<()>> {
     let run = async move {
         let (backfills, running) = watch.parts();
         let operator = Operator::new(watch.broker.clone(), &watch.topology, watch.clock);
+        let mut unread = 0_u32;
         loop {
             tokio::time::sleep(LOOK).await;
             if !watch.control.has_partition(&watch.source.spout, 0) || running.is_paused() {
@@ -49,10 +52,18 @@ pub fn watch_lag(watch: SkipWatch) -> Option<JoinHandle<()>> {
                 continue;
             }
             let Ok(lag) = operator.lag(&watch.source, Duration::ZERO).await else { continue };
-            if lag.iter().any(|partition| partition.lag > 0 && partition.behind_ms.is_none()) {
+            if watch.settings.behind.is_some()
+                && lag.iter().any(|partition| partition.lag > 0 && partition.behind_ms.is_none())
+            {
                 // How old it is could not be read, which is no reading.
+                unread += 1;
+                if unread % UNREAD == 0 {
+                    let spout = &watch.source.spout;
+                    tracing::warn!(spout, "the age of the oldest records cannot be read: whether to skip is not known");
+                }
                 continue;
             }
+            unread = 0;
             let records = lag.iter().map(|partition| partition.lag).sum();
             let behind_ms = lag.iter().filter_map(|partition| partition.behind_ms).max().unwrap_or_default();
             let behind = Duration::from_millis(behind_ms.max(0).unsigned_abs());
@@ -94,8 +105,11 @@ impl SkipWatch {
         let (plan, job) = backfills.plan_skip(&self.source, &SeekTo::Latest, &draft).await?;
         let Some(job) = job else { return Ok(None) };
         let (seeking, job) = backfills.skip(plan, job).await?;
-        // Once it stands everywhere the control topic says so, and nobody is sent by it again.
         let operator = Operator::new(self.broker.clone(), &self.topology, self.clock);
+        if !operator.workers().await?.iter().any(Worker::takes_backfills) {
+            tracing::warn!(job = job.id, "no live worker has the role all or backup: what is skipped waits for one");
+        }
+        // Once it stands everywhere the control topic says so, and nobody is sent by it again.
         let answers = operator.await_sought(&seeking, MOVED_WITHIN).await?;
         if !answers.missing.is_empty() {
             tracing::warn!(spout = self.source.spout, missing = ?answers.missing, "partitions have not moved yet");

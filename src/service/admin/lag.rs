@@ -121,7 +121,8 @@ fn row(source: &SpoutSource, lag: &PartitionLag) -> [Cell; 9] {
                 true => format!("{} to {} are deleted", gap.from, gap.to),
                 false => format!("the log does not reach {}", gap.from),
             };
-            (format!("never: {what}; `seek` decides"), Tone::Bad)
+            let to = format!("seek --to {}:{}", lag.partition, lag.earliest);
+            (format!("never: {what}; `{to}` goes on"), Tone::Bad)
         }
         (None, Some(0.0)) => ("now".to_owned(), Tone::Plain),
         (None, Some(left)) => (format!("in {}", show_took(Duration::from_secs_f64(left.min(1e9)))), Tone::Notable),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::backfill::BudgetArgs;
+use super::backfill::{BudgetArgs, warn_if_nobody_brings};
 use super::output::{colours, say};
 use super::seek::{MoveArgs, Outcome, Where, parse_to};
 use super::source::spout;
@@ -34,6 +34,9 @@ impl SkipArgs {
             say(&skipped.json().to_string());
         } else {
             say(&skipped.text(colours()));
+            if skipped.job.is_some() {
+                warn_if_nobody_brings(context).await?;
+            }
         }
         Ok(ExitCode::from(skipped.seek.status()))
     }

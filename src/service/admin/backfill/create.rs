@@ -20,9 +20,6 @@ use crate::service::admin::output::say;
 use crate::service::admin::who::who;
 use crate::service::admin::{AdminContext, AdminError};
 
-/// Roles that take chunks of jobs.
-const ROLES: [&str; 2] = ["all", "backup"];
-
 /// What stands for both ends.
 const RANGES: [&str; 2] = ["ranges", "skipped_by"];
 
@@ -95,8 +92,8 @@ impl CreateArgs {
             let status = run_program(&backfills, &job, program, &self.program_args, self.watch).await?;
             return Ok(conclude(&status, self.json, true));
         }
-        if !self.json && !context.operator().workers().await?.iter().any(takes_chunks) {
-            eprintln!("no live worker has the role all or backup: it waits until one is started");
+        if !self.json {
+            warn_if_nobody_brings(context).await?;
         }
         match (self.watch, self.json) {
             (true, _) => Ok(conclude(&watch(&backfills, &job.id).await?, self.json, true)),
@@ -132,9 +129,12 @@ impl CreateArgs {
     }
 }
 
-fn takes_chunks(worker: &Worker) -> bool {
-    // A process may have services beside its part of the topology.
-    worker.live && worker.heartbeat.role.split(',').any(|role| ROLES.contains(&role))
+/// Says so on standard error when no live worker takes chunks.
+pub(in crate::service::admin) async fn warn_if_nobody_brings(context: &AdminContext) -> Result<(), AdminError> {
+    if !context.operator().workers().await?.iter().any(Worker::takes_backfills) {
+        eprintln!("no live worker has the role all or backup: it waits until one is started");
+    }
+    Ok(())
 }
 
 /// Refuses sinks that the topology does not have, so far as its retry topics tell: nothing would be stored, silently.

@@ -15,3 +15,4 @@ mod tests;
 pub use budget::BudgetArgs;
 pub use command::{BackfillCommand, ChangeJobArgs, ShowJobArgs};
 pub use create::CreateArgs;
+pub(super) use create::warn_if_nobody_brings;

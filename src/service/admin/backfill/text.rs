@@ -88,11 +88,8 @@ pub(super) fn plan_as_json(job: &Job, dry_run: bool) -> Value {
 
 /// One line, while a job is watched.
 pub(super) fn line(status: &Status) -> String {
-    let lost: u64 = status.lost.iter().map(Range::len).sum();
-    let mut more = if lost > 0 { format!(", {lost} lost") } else { String::new() };
-    more.extend(paused(status).map(|text| format!(", {text}")));
     format!(
-        "{} {}: {} of {} records ({}), {}, {} left, {} workers{more}",
+        "{} {}: {} of {} records ({}), {}, {} left, {} workers{}",
         status.job.id,
         status.state.as_str(),
         status.done,
@@ -100,8 +97,22 @@ pub(super) fn line(status: &Status) -> String {
         percent(status),
         rate(status),
         left(status),
-        status.held.len()
+        status.held.len(),
+        trouble(status)
     )
+}
+
+/// What stands before a bar, which shows the rest.
+pub(super) fn label(status: &Status) -> String {
+    format!("backfilled{}", trouble(status))
+}
+
+/// What a job has lost, and why it rests.
+fn trouble(status: &Status) -> String {
+    let lost: u64 = status.lost.iter().map(Range::len).sum();
+    let mut text = if lost > 0 { format!(", {lost} lost") } else { String::new() };
+    text.extend(paused(status).map(|paused| format!(", {paused}")));
+    text
 }
 
 fn state(status: &Status) -> Cell {

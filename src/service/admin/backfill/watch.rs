@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::text::line;
+use super::text::{label, line};
 use crate::control::backfill::{BackfillError, Backfills, Status};
 use crate::service::progress_count;
 use crate::topology::{Class, Classify};
@@ -29,7 +29,10 @@ pub(super) async fn watch(backfills: &Backfills, id: &str) -> Result<Status, Bac
     let (mut told, mut heard) = (None::<Instant>, Instant::now());
     while !status.is_over() {
         match &bar {
-            Some(bar) => bar.set_position(status.done),
+            Some(bar) => {
+                bar.set_position(status.done);
+                bar.set_message(label(&status));
+            }
             None if told.is_none_or(|at| at.elapsed() >= TELL) => {
                 told = Some(Instant::now());
                 eprintln!("{}", line(&status));
