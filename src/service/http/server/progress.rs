@@ -20,7 +20,7 @@ struct State {
     stalled: Option<Instant>,
     /// Since when what is written leaves more slowly than it could.
     slow: Option<Instant>,
-    /// Whether the latest request was answered before its body had arrived.
+    /// Whether the latest request was, or would be, answered before all of it had arrived.
     unread: bool,
 }
 
@@ -71,14 +71,19 @@ impl Progress {
 
     /// The handshake is done: the time for headers begins.
     pub(super) fn shaken(&self) {
-        self.lock().waits = Waits::Headers(Instant::now());
+        let mut state = self.lock();
+        state.waits = Waits::Headers(Instant::now());
+        state.unread = false;
     }
 
-    /// Bytes have arrived.
+    /// Bytes have arrived. Headers that are too much, or none at all, are answered by hyper, which reads no further.
     pub(super) fn arrived(&self) {
         let mut state = self.lock();
         if let Waits::Request(_) = state.waits {
             state.waits = Waits::Headers(Instant::now());
+        }
+        if let Waits::Headers(_) = state.waits {
+            state.unread = true;
         }
     }
 
@@ -230,5 +235,10 @@ mod tests {
         assert_eq!(progress.due(), Some((Instant::now() + SECOND, Over::Lingered)));
         progress.begin();
         assert!(!progress.linger(), "the next request begins anew");
+        progress.end();
+        progress.arrived();
+        assert!(progress.linger(), "one whose headers were not taken");
+        progress.shaken();
+        assert!(!progress.linger(), "a handshake is no request");
     }
 }

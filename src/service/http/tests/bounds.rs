@@ -77,6 +77,8 @@ async fn who_sends_too_much_at_once_can_still_read_why() {
     let large = "x".repeat(32 << 20);
     for _ in 0..3 {
         assert_eq!(world.call().await.post("/length", &large).await.problem(), "too_large");
+        let headers = format!("a: {large}\r\n");
+        assert_eq!(world.call().await.get_with("/hello", &headers).await.status, 431);
     }
 }
 
