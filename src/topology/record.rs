@@ -27,13 +27,17 @@ impl std::fmt::Display for Origin {
 }
 
 /// Names and raw values that travel beside a record's value, in the order in which they were added.
+///
+/// Clones share them, since many records often have the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(CompactString, Bytes)>);
+pub struct Headers(Option<Arc<Vec<Header>>>);
+
+type Header = (CompactString, Bytes);
 
 impl Headers {
     /// Adds a header; a name may occur more than once, as in Kafka.
     pub fn push(&mut self, name: impl Into<CompactString>, value: impl Into<Bytes>) {
-        self.0.push((name.into(), value.into()));
+        Arc::make_mut(self.0.get_or_insert_default()).push((name.into(), value.into()));
     }
 
     /// [`push`](Self::push) for building in one expression.
@@ -45,27 +49,35 @@ impl Headers {
 
     /// Takes off every header of this name.
     pub fn remove(&mut self, name: &str) {
-        self.0.retain(|(n, _)| n != name);
+        if let Some(headers) = self.0.as_mut().filter(|headers| headers.iter().any(|(n, _)| n == name)) {
+            Arc::make_mut(headers).retain(|(n, _)| n != name);
+        }
+        // So that none are none, however they came to be.
+        self.0.take_if(|headers| headers.is_empty());
     }
 
     /// The last value of `name`.
     pub fn last(&self, name: &str) -> Option<&Bytes> {
-        self.0.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v)
+        self.all().iter().rev().find(|(n, _)| n == name).map(|(_, v)| v)
     }
 
     /// All headers, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Bytes)> {
-        self.0.iter().map(|(n, v)| (n.as_str(), v))
+        self.all().iter().map(|(n, v)| (n.as_str(), v))
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.all().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all().is_empty()
+    }
+
+    fn all(&self) -> &[Header] {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
     }
 }
 

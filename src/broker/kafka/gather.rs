@@ -20,6 +20,8 @@ pub(super) struct Gathered<'a> {
     pub(super) topic: &'a Arc<str>,
     pub(super) live: &'a mut BTreeMap<u32, Live>,
     pub(super) arena: &'a mut BytesMut,
+    /// Those of the last record.
+    pub(super) headers: &'a mut Headers,
     pub(super) runs: Vec<Fetched>,
     pub(super) errors: Vec<(u32, u64, Code)>,
 }
@@ -71,15 +73,31 @@ impl Gathered<'_> {
     }
 
     fn record(&mut self, message: &Message<'_>, partition: u32, offset: u64) -> LogRecord {
-        let mut headers = Headers::default();
-        message.headers(|name, value| headers.push(CompactString::from_utf8_lossy(name), self.copy(value)));
         Record {
             origin: Origin { topic: Arc::clone(self.topic), partition, offset, attempt: 0 },
             key: message.key().map(|key| self.copy(key)),
-            headers,
+            headers: self.headers(message),
             timestamp_ms: message.timestamp_ms().unwrap_or_default(),
             value: message.payload().map(|payload| self.copy(payload)),
         }
+    }
+
+    /// Shared with the last record where they are the same, as mostly they are.
+    fn headers(&mut self, message: &Message<'_>) -> Headers {
+        let last = self.headers.clone();
+        let (mut others, mut same) = (last.iter(), true);
+        message.headers(|name, value| {
+            same = same && others.next().is_some_and(|(n, v)| n.as_bytes() == name && **v == *value);
+        });
+        same = same && others.next().is_none();
+        drop(others);
+        if same {
+            return last;
+        }
+        let mut headers = Headers::default();
+        message.headers(|name, value| headers.push(CompactString::from_utf8_lossy(name), self.copy(value)));
+        self.headers.clone_from(&headers);
+        headers
     }
 
     fn copy(&mut self, data: &[u8]) -> Bytes {

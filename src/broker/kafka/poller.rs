@@ -20,7 +20,7 @@ use super::lookup::signed;
 use super::settings::KafkaSettings;
 use super::{class, config, error};
 use crate::broker::{BrokerError, GroupSettings};
-use crate::topology::{Class, Classify};
+use crate::topology::{Class, Classify, Headers};
 
 /// The longest wait for records or room. Commands end it; an event of the client, such as a rebalance, is heard of by its
 /// end. A topology has a consumer for each topic that it reads, most of them silent, so a short one adds up: at 5 ms each
@@ -84,6 +84,8 @@ pub(super) struct Poller {
     pub(super) work: Work,
     pub(super) closing: Option<Closing>,
     arena: BytesMut,
+    /// Those of the last record.
+    headers: Headers,
     /// Set once nothing more can be read.
     failed: bool,
 }
@@ -114,6 +116,7 @@ pub(super) fn start(
         work: Work::default(),
         closing: None,
         arena: BytesMut::new(),
+        headers: Headers::default(),
         failed: false,
     };
     let thread = thread::Builder::new().name("kafka-poll".into()).spawn(move || poller.run());
@@ -172,6 +175,7 @@ impl Poller {
             topic: &self.topic,
             live: &mut self.live,
             arena: &mut self.arena,
+            headers: &mut self.headers,
             runs: Vec::new(),
             errors: Vec::new(),
         };

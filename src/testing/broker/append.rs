@@ -64,7 +64,8 @@ pub async fn check_key_chooses_partition(subject: &mut dyn Subject) {
     assert!(used.len() > 1, "records without key take partitions in turn");
 }
 
-/// Headers keep their order, their duplicates and their empty values; key and timestamp come back.
+/// Headers keep their order, their duplicates and their empty values, whatever those of the record before; key and timestamp
+/// come back.
 pub async fn check_headers(subject: &mut dyn Subject) {
     let broker = subject.broker();
     let topic = create(&broker, "headers", 1).await;
@@ -87,6 +88,21 @@ pub async fn check_headers(subject: &mut dyn Subject) {
     assert_eq!(records[0].timestamp_ms, 1_700_000_000_123);
     assert!(records[1].headers.is_empty() && records[1].key.is_none());
     assert!(records[1].timestamp_ms > 1_700_000_000_123, "the time of the append");
+    let named = |name: &str, value: &'static str| Headers::default().with(name, value);
+    let each = [
+        named("a", "1"),
+        named("a", "1"),
+        named("a", "1").with("b", "2"),
+        named("a", "1"),
+        named("a", ""),
+        named("b", "1"),
+        Headers::default(),
+        named("b", "1"),
+    ];
+    let with = |headers: &Headers| Append { headers: headers.clone(), ..to(0, "some") };
+    append(&broker, &topic, each.iter().map(with).collect()).await;
+    let records = read_partition(&broker, &topic, 0).await;
+    assert!(records[2..].iter().map(|record| &record.headers).eq(&each), "{:?}", &records[2..]);
 }
 
 /// An empty value is a value, a tombstone is none; so with keys.
