@@ -11,6 +11,9 @@ use crate::service::http::Deadline;
 use crate::store::StoreError;
 use crate::topology::{Class, Classify};
 
+/// A wait after which a store that has not answered is to blame, whatever its step.
+const ENOUGH: Duration = Duration::from_millis(50);
+
 /// Bounds of the calls to a store.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GateSettings {
@@ -120,8 +123,8 @@ impl ReadGate {
     }
 
     /// Makes a call, within its step and `deadline`. What fails by the call itself (a row that cannot be read, a key out of
-    /// bounds), and what ends with the request's own time, counts for nothing: only the store's own failures open the
-    /// breaker. Cancel-safe: a call that is dropped counts for nothing.
+    /// bounds) counts for nothing, and so does what ends with the request's own time, unless it had half a step or 50 ms:
+    /// only the store's own failures open the breaker. Cancel-safe: a call that is dropped counts for nothing.
     ///
     /// # Errors
     /// Why there is no answer.
@@ -141,18 +144,20 @@ impl ReadGate {
         let _one = permit.expect("the semaphore is never closed");
         let started = self.clock.now();
         let leave = self.breaker.acquire(started).map_err(|refusal| Unread::Refused { store, refusal })?;
-        // A request that has less time left than a call may take says nothing of the store by giving up.
-        let cut = deadline.left() < self.settings.step;
-        let ended = timeout_at(deadline.within(self.settings.step).at(), work).await;
+        // A request that has hardly any time left says nothing of the store by giving up. If none with less than a whole
+        // step did, callers that all are in a hurry would wait for a store that hangs again and again.
+        let (left, step) = (deadline.left(), self.settings.step);
+        let hasty = if left < ENOUGH.min(step / 2) { Verdict::Ignored } else { Verdict::Failure };
+        let ended = timeout_at(deadline.within(step).at(), work).await;
         let (verdict, result) = match ended {
             Ok(Ok(answer)) => (Verdict::Success, Ok(answer)),
             Ok(Err(error)) if error.class() == Class::Poison => {
                 (Verdict::Ignored, Err(Unread::Store(Arc::new(error))))
             }
             Ok(Err(error)) => (Verdict::Failure, Err(Unread::Store(Arc::new(error)))),
-            Err(_) if cut => (Verdict::Ignored, Err(Unread::Late)),
+            Err(_) if left < step => (hasty, Err(Unread::Late)),
             Err(_) => {
-                let after_ms = u64::try_from(self.settings.step.as_millis()).unwrap_or(u64::MAX);
+                let after_ms = u64::try_from(step.as_millis()).unwrap_or(u64::MAX);
                 (Verdict::Failure, Err(Unread::Slow { store, after_ms }))
             }
         };

@@ -51,13 +51,23 @@ async fn what_callers_do_opens_nothing() {
     for _ in 0..20 {
         let bad = StoreError::BadRow { store: "test", reason: "too long".into() };
         assert!(matches!(gate.call(soon(), async { Err::<(), _>(bad) }).await, Err(Unread::Store(_))));
-        let hasty = Deadline::after(STEP / 2);
+        let hasty = Deadline::after(STEP / 4);
         assert!(matches!(gate.call(hasty, hangs()).await, Err(Unread::Late)));
         assert!(matches!(gate.call(hasty, async { Ok(()) }).await, Err(Unread::Late)), "nothing is begun");
         let _dropped = tokio::time::timeout(STEP / 4, gate.call(soon(), hangs())).await;
     }
     assert_eq!(gate.status().state, BreakerState::Closed);
     gate.call(soon(), async { Ok(()) }).await.unwrap();
+}
+
+/// Callers none of whom has as much time as a call may take.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_is_found_out_by_callers_in_a_hurry() {
+    let gate = gate(8);
+    for _ in 0..4 {
+        assert!(matches!(gate.call(Deadline::after(STEP / 2), hangs()).await, Err(Unread::Late)));
+    }
+    assert_eq!(gate.status().state, BreakerState::Open);
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,6 +47,8 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) settings: DurableSettings,
     stop: watch::Sender<bool>,
+    /// When the log last acknowledged something, in nanoseconds by the clock; 0 = never.
+    acknowledged: AtomicU64,
     to_log: AtomicU64,
     to_spill: AtomicU64,
     unavailable: AtomicU64,
@@ -72,6 +74,7 @@ impl DurableProducer {
             clock,
             settings,
             stop,
+            acknowledged: AtomicU64::new(0),
             to_log: AtomicU64::new(0),
             to_spill: AtomicU64::new(0),
             unavailable: AtomicU64::new(0),
@@ -84,7 +87,8 @@ impl DurableProducer {
     /// takes longer than [`ack_wait`](DurableSettings::ack_wait) or is left alone, on the disk. Those of one call that
     /// go to one partition keep their order.
     ///
-    /// At most half of the time that is left until the deadline is spent on the log.
+    /// At most half of the time that is left until the deadline is spent on the log; by a caller in a great hurry all of it,
+    /// while others find that the log works: its disk is for when it does not.
     ///
     /// Dropped, it leaves it unknown which records were appended.
     ///
@@ -168,13 +172,18 @@ impl Inner {
     ) -> Result<bool, DurableError> {
         let began = self.clock.now();
         let Ok(permit) = self.breaker.acquire(began) else { return Ok(false) };
-        let wait = self.settings.ack_wait.min(deadline.left() / 2);
+        let (ack_wait, left) = (self.settings.ack_wait, deadline.left());
+        let hurry = left / 2 < GREAT_HURRY.min(ack_wait / 2);
+        let last = Duration::from_nanos(self.acknowledged.load(Ordering::Relaxed));
+        let works = !last.is_zero() && began.saturating_sub(last) <= ack_wait;
+        let wait = ack_wait.min(if hurry && works { left } else { left / 2 });
         let outcome = timeout(wait, self.log.append(topic, records.to_vec())).await;
         let now = self.clock.now();
         let took = now.saturating_sub(began);
         match outcome {
             Ok(Ok(_)) => {
                 permit.record(Verdict::Success, took, now);
+                self.acknowledged.fetch_max(now.as_nanos() as u64, Ordering::Relaxed);
                 Ok(true)
             }
             Ok(Err(error)) if error.class() == Class::Poison => {
@@ -188,11 +197,10 @@ impl Inner {
             }
             Err(_) => {
                 // A caller in a great hurry says nothing about the log.
-                let hurry = wait < GREAT_HURRY.min(self.settings.ack_wait / 2);
                 let verdict = if hurry { Verdict::Ignored } else { Verdict::Failure };
                 permit.record(verdict, took, now);
                 tracing::debug!(after_ms = wait.as_millis() as u64, "the log did not acknowledge records in time");
-                Ok(false)
+                if hurry && works { Err(DurableError::Late) } else { Ok(false) }
             }
         }
     }

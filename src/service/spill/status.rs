@@ -56,13 +56,16 @@ pub enum Health {
 
 impl DurableStatus {
     /// Whether it can do what it is for. It is down while the log is away and the spill cannot take `room` more bytes,
-    /// or its disk fails.
+    /// or its disk fails; not while only the next request can find out whether the log is back.
     pub fn health(&self, room: u64) -> Health {
         let spill = &self.spill;
         let waiting =
             format!("{} records wait on the disk ({} of {} bytes)", spill.records, spill.bytes, spill.max_bytes);
         let away = self.log != BreakerState::Closed.as_str();
         match &spill.failure {
+            Some(failure) if self.log == BreakerState::HalfOpen.as_str() && spill.records == 0 => {
+                Health::Degraded(format!("the log may be back ({}), and {failure}", self.log_reason))
+            }
             Some(failure) if away => Health::Down(format!("the log is away ({}), and {failure}", self.log_reason)),
             _ if away && spill.bytes.saturating_add(room) > spill.max_bytes => {
                 Health::Down(format!("the log is away ({}), and the spill is full: {waiting}", self.log_reason))
@@ -100,5 +103,8 @@ mod tests {
         assert!(matches!(of("open", 90, 3, None), Health::Degraded(why) if why.contains("3 of 3 calls failed")));
         assert!(matches!(of("half-open", 91, 3, None), Health::Down(why) if why.contains("full")));
         assert!(matches!(of("open", 0, 0, Some("no space")), Health::Down(why) if why.contains("no space")));
+        assert!(matches!(of("half-open", 9, 3, Some("no space")), Health::Down(_)), "the drain finds out");
+        let nobody = of("half-open", 0, 0, Some("no space"));
+        assert!(matches!(nobody, Health::Degraded(why) if why.contains("may be back")), "nobody else would");
     }
 }

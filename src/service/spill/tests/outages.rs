@@ -99,6 +99,26 @@ async fn a_log_that_hangs_costs_the_wait_and_no_more() {
     producer.close().await;
 }
 
+/// While the log works, who has no time for it is told so: the disk is for when it does not.
+#[tokio::test(start_paused = true)]
+async fn callers_in_a_great_hurry_do_not_fill_the_disk() {
+    let (dir, log) = (tempfile::tempdir().unwrap(), Arc::<Log>::default());
+    let producer = durable(&log, settings(dir.path())).await;
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(producer.append("t", vec![record("0")], soon()).await.unwrap(), Durable::Log);
+    log.hangs(true);
+    let hurry = || Deadline::after(Duration::from_millis(300));
+    let began = Instant::now();
+    let late = producer.append("t", vec![record("1")], hurry()).await;
+    assert!(matches!(late, Err(DurableError::Late)), "{late:?}");
+    assert_eq!(began.elapsed(), Duration::from_millis(300), "all that the caller has");
+    assert_eq!(producer.status().spill.appended, 0);
+    // Nobody has found for a second that it works.
+    sleep(Duration::from_millis(701)).await;
+    assert_eq!(producer.append("t", vec![record("2")], hurry()).await.unwrap(), Durable::Spill);
+    producer.close().await;
+}
+
 /// Callers that each wait for less than half of what the log may take find out together that it hangs.
 #[tokio::test(start_paused = true)]
 async fn callers_in_a_hurry_find_out_that_the_log_hangs() {

@@ -89,6 +89,9 @@ fn say_collector(part: &ReadyPart, status: &DurableStatus, room: u64) {
     let away = status.log != BreakerState::Closed.as_str();
     match status.health(room) {
         Health::Well => part.ready(),
+        Health::Down(_) if spill.failure.is_some() => {
+            part.not_ready(format!("the log is away, and the disk in front of it fails: {waiting}"));
+        }
         Health::Down(_) => {
             part.not_ready(format!("the log is away, and no more can be kept in front of it: {waiting}"));
         }
