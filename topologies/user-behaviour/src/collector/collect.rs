@@ -104,7 +104,9 @@ impl Collector {
         let own = Deadline::after(inner.settings.deadline);
         let deadline = sender.deadline.map_or(own, |given| given.min(own));
         let headers = headers(sender.trace);
-        let (mut appends, mut keys, count) = (Vec::with_capacity(taken.len()), Keys::default(), taken.len());
+        let count = taken.len();
+        let (mut appends, mut keys) =
+            (Vec::with_capacity(count), Keys::with_capacity_and_hasher(count, Default::default()));
         for decoded in taken {
             let key = Key::of(&decoded);
             // One that is in the body twice becomes durable once.

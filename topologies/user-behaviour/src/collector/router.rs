@@ -3,10 +3,11 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{Extensions, StatusCode};
 use axum::routing::post;
 use squall::service::http::auth::{AppId, AppKeys};
-use squall::service::http::{Deadline, Problem, TraceContext};
+use squall::service::http::{Deadline, Problem, TRACEPARENT, TraceContext};
 
 use super::collect::Sender;
 use super::split::Framing;
@@ -33,11 +34,17 @@ async fn collect(collector: &Collector, request: Request<Body>, plain_allowed: b
     let framing: Framing = body::framing(&parts.headers, plain_allowed)?;
     let sender = Sender {
         caller: caller(&parts.extensions),
-        trace: parts.extensions.get::<TraceContext>().copied(),
+        trace: trace(&parts),
         deadline: parts.extensions.get::<Deadline>().copied(),
     };
     let body = body::read(&parts.headers, body, collector.settings().max_body_bytes, collector.room()).await?;
     collector.take(body, framing, &sender).await
+}
+
+/// The trace that the records carry: the caller's, and one that was begun here where it is kept. Of the others nobody asks.
+fn trace(parts: &Parts) -> Option<TraceContext> {
+    let trace = parts.extensions.get::<TraceContext>().copied();
+    trace.filter(|trace| trace.sampled || parts.headers.contains_key(TRACEPARENT))
 }
 
 fn caller(extensions: &Extensions) -> Caller {

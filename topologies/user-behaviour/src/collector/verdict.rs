@@ -44,7 +44,7 @@ impl Caller {
 
 /// Reads each record in the newest version of the format and checks it at the time `now_ms`. Pure.
 pub fn judge(records: &[&[u8]], caller: &Caller, now_ms: i64) -> Verdict {
-    let mut verdict = Verdict::default();
+    let mut verdict = Verdict { taken: Vec::with_capacity(records.len()), rejected: Vec::new() };
     let version = *BehaviourJson.versions().end();
     for (index, record) in records.iter().enumerate() {
         let decoded = BehaviourJson.decode(version, record);

@@ -50,6 +50,25 @@ async fn a_record_in_the_log_is_as_the_other_producers_make_it() {
     assert_eq!(decode(format, record("a").to_string().as_bytes(), &Headers::default(), NOW).unwrap(), decoded);
 }
 
+/// A trace of which nobody asks takes no room in the log.
+#[tokio::test]
+async fn a_record_carries_its_callers_trace_and_one_that_is_kept() {
+    let world = World::new().await;
+    let given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0";
+    let cases = [("a", "0", true, true), ("b", "1", true, true), ("c", "0", false, false), ("d", "1", false, true)];
+    for (id, kept, is_given, _) in cases {
+        let trace = format!("{given}{kept}");
+        let header = [("traceparent", trace.as_str())];
+        let headers = if is_given { header.as_slice() } else { &[] };
+        let mut sent = request("/v1/behaviours", headers, record(id).to_string());
+        sent.extensions_mut().insert(TraceContext::parse(&trace).unwrap());
+        assert_eq!(world.send(sent).await.status(), StatusCode::ACCEPTED);
+    }
+    let carried: Vec<bool> =
+        world.records().await.iter().map(|record| record.headers.last("traceparent").is_some()).collect();
+    assert_eq!(carried, cases.map(|(.., carries)| carries));
+}
+
 #[tokio::test]
 async fn an_id_that_is_missing_is_derived_and_the_same_for_a_resend() {
     let world = World::new().await;
