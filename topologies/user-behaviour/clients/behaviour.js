@@ -9,7 +9,8 @@
 // What it does for you:
 // - Each event gets its id here, once. However often it is sent after that, it stays one event.
 // - Events go in batches, and are kept until the collector has answered 202: that means they are on a disk.
-// - What is refused for what it is (`rejected`, or 400, 413, 415 for all of it) is not sent again: it never will be accepted.
+// - What is refused for what it is (`rejected`, or 400, 415 for all of it) is told to `onRejected` and not sent again: it never
+//   will be accepted. What is too much at once (413) is sent in smaller batches.
 // - Anything else (503, 429, no network) is tried again with the same ids, later and later, as long as the page lives.
 // - What is left when the page goes away is sent as a beacon, which the browser delivers after the page is gone.
 //   A beacon that is lost is lost: no answer can reach a page that is not there.
@@ -22,6 +23,7 @@ export class Behaviour {
   #url; #common; #key; #onRejected;
   #waiting = []; // events that nobody has acknowledged, oldest first
   #sending = false;
+  #batch = BATCH;
   #timer = null;
   #failures = 0;
 
@@ -33,7 +35,8 @@ export class Behaviour {
     this.#key = key;
     this.#onRejected = onRejected;
     // `pagehide` comes when a tab is closed or left; on phones often only `visibilitychange` does.
-    addEventListener("pagehide", () => this.#leave(true));
+    // A page that is kept (`persisted`) may come back, and then goes on where it was.
+    addEventListener("pagehide", (event) => this.#leave(!event.persisted));
     document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && this.#leave(false));
   }
 
@@ -57,7 +60,7 @@ export class Behaviour {
 
   async #send() {
     this.#timer = null;
-    const batch = this.#waiting.slice(0, BATCH);
+    const batch = this.#waiting.slice(0, this.#batch);
     if (batch.length === 0 || this.#sending) return;
     this.#sending = true;
     let again = 0;
@@ -67,11 +70,16 @@ export class Behaviour {
       const answer = await fetch(`${this.#url}/v1/behaviours`, {
         method: "POST", headers, body: JSON.stringify(batch), signal: AbortSignal.timeout(15_000),
       });
-      if ([202, 400, 413, 415].includes(answer.status)) {
+      if (answer.status === 413 && batch.length > 1) {
+        this.#batch = Math.ceil(batch.length / 2);
+      } else if ([202, 400, 413, 415].includes(answer.status)) {
         this.#drop(batch);
         this.#failures = 0;
-        const { rejected = [] } = await answer.json().catch(() => ({}));
-        for (const { index, field, reason } of rejected) this.#onRejected(batch[index], { field, reason });
+        const { rejected, detail } = await answer.json().catch(() => ({}));
+        // Without a verdict on each of them none was taken.
+        const all = () => batch.map((_, index) => ({ index, field: null, reason: detail ?? `status ${answer.status}` }));
+        const refused = rejected ?? (answer.status === 202 ? [] : all());
+        for (const { index, field, reason } of refused) this.#onRejected(batch[index], { field, reason });
       } else {
         again = this.#wait(Number(answer.headers.get("retry-after")));
       }
@@ -110,6 +118,8 @@ export class Behaviour {
       if (!this.#beacon(JSON.stringify(batch))) return;
       if (forGood) this.#drop(batch);
       else at += batch.length;
+      // Browsers let all requests that outlive a page have 64 KiB together.
+      if (this.#key) return;
     }
   }
 

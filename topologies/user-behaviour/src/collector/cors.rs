@@ -13,7 +13,8 @@ use super::CollectorSettings;
 /// For how long a browser remembers that it may post.
 const AGE: Duration = Duration::from_secs(3600);
 
-/// What lets pages of other origins post; none when the configuration names none. It belongs round everything that
+/// What lets pages of other origins post, and read the answers; none when the configuration names none. A beacon needs no leave:
+/// browsers send it unasked. It belongs round everything that
 /// answers: a browser asks before it posts, with a method that no route has, and shows a page no answer that lacks the
 /// leave, a `429` no more than a `202`.
 pub fn cors(settings: &CollectorSettings) -> Option<CorsLayer> {
