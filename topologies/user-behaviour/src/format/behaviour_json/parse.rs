@@ -16,11 +16,22 @@ const ATTRIBUTES: &str = "attributes";
 /// The record that `value` holds; only what belongs to the format is checked.
 pub(super) fn parse(value: &[u8]) -> Result<Behaviour, DecodeError> {
     let mut reader = Reader::default();
-    let mut json = serde_json::Deserializer::from_slice(value);
-    match json.deserialize_map(Record(&mut reader)).and_then(|()| json.end()) {
+    // Of a value that is UTF-8 as a whole no text has to be looked at again.
+    let read = match std::str::from_utf8(value) {
+        Ok(text) => read(serde_json::Deserializer::from_str(text), &mut reader),
+        Err(_) => read(serde_json::Deserializer::from_slice(value), &mut reader),
+    };
+    match read {
         Ok(()) => Ok(reader.draft.finish()?),
         Err(error) => Err(reader.explain(&error)),
     }
+}
+
+fn read<'de, R: serde_json::de::Read<'de>>(
+    mut json: serde_json::Deserializer<R>,
+    reader: &mut Reader,
+) -> serde_json::Result<()> {
+    json.deserialize_map(Record(reader)).and_then(|()| json.end())
 }
 
 #[derive(Default)]
