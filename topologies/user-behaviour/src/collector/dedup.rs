@@ -4,43 +4,39 @@
 //! which here nearly all is, and they pay for knowing which that is.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hash, Hasher};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use compact_str::CompactString;
 use squall::guard::Clock;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use crate::record::Decoded;
 
 const SHARDS: usize = 64;
 
-/// A record by its user, its event id and a hash of its content: somebody who constructs a collision of the hash only
-/// hurts that event of that user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Key {
-    user_id: CompactString,
-    event_id: CompactString,
-    content: u128,
-}
+/// A record by a hash of its canonical content, which has its user and its event id: nobody outside of the process knows the
+/// seed, so nobody can construct a record that is taken for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key(u128);
+
+/// Of this process.
+static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().build_hasher().finish());
 
 impl Key {
     pub(super) fn of(record: &Decoded) -> Self {
-        let content = xxh3_128(record.body().as_bytes());
-        let record = record.record();
-        Self { user_id: record.user_id.clone(), event_id: record.event_id.clone(), content }
+        Self(xxh3_128_with_seed(record.body().as_bytes(), *SEED))
     }
 
-    fn shard(&self) -> usize {
-        (self.content >> 64) as usize % SHARDS
+    fn shard(self) -> usize {
+        (self.0 >> 64) as usize % SHARDS
     }
 }
 
-/// By the content, which is a hash already and covers the other two.
+/// It is a hash already.
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.content as u64);
+        state.write_u64(self.0 as u64);
     }
 }
 
@@ -98,7 +94,7 @@ impl Dedup {
         if self.within.is_zero() {
             return false;
         }
-        let shard = self.shard(key);
+        let shard = self.shard(*key);
         let at = shard.young.get(key).or_else(|| shard.old.get(key));
         at.is_some_and(|at| self.clock.now().saturating_sub(*at) < self.within)
     }
@@ -110,16 +106,18 @@ impl Dedup {
         }
         let now = self.clock.now();
         for key in keys {
-            let mut shard = self.shard(&key);
+            let shard = &mut *self.shard(key);
             if shard.young.len() >= self.most || now.saturating_sub(shard.since) >= self.within {
-                shard.old = std::mem::take(&mut shard.young);
+                // Its room is needed again.
+                std::mem::swap(&mut shard.old, &mut shard.young);
+                shard.young.clear();
                 shard.since = now;
             }
             shard.young.insert(key, now);
         }
     }
 
-    fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
+    fn shard(&self, key: Key) -> MutexGuard<'_, Shard> {
         self.shards[key.shard()].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,10 @@
 //! What is accepted, what is refused, and what is in the log then.
 
+use std::collections::BTreeSet;
+
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use bytes::Bytes;
 use serde_json::{Value, json};
 use squall::Headers;
 use squall::service::config::Secret;
@@ -50,12 +53,27 @@ async fn a_record_in_the_log_is_as_the_other_producers_make_it() {
     assert_eq!(decode(format, record("a").to_string().as_bytes(), &Headers::default(), NOW).unwrap(), decoded);
 }
 
+/// Whatever has to be escaped in it, or before it.
+#[tokio::test]
+async fn the_key_is_the_user_as_it_is() {
+    let world = World::new().await;
+    let cases = [("a", "u-1"), ("\"\\", "u-2"), ("b", "a\"b"), ("c", "\u{1}"), ("\n", "用户"), ("用", "u")];
+    for (event, user) in cases {
+        let mut sent = record(event);
+        sent["user_id"] = json!(user);
+        assert_eq!(world.post(sent.to_string()).await.status, StatusCode::ACCEPTED, "{event:?} {user:?}");
+    }
+    let keys: BTreeSet<_> = world.records().await.iter().map(|record| record.key.clone().unwrap()).collect();
+    assert_eq!(keys, cases.map(|(_, user)| Bytes::from(user)).into());
+}
+
 /// A trace of which nobody asks takes no room in the log.
 #[tokio::test]
 async fn a_record_carries_its_callers_trace_and_one_that_is_kept() {
     let world = World::new().await;
     let given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0";
-    let cases = [("a", "0", true, true), ("b", "1", true, true), ("c", "0", false, false), ("d", "1", false, true)];
+    let cases =
+        [("a", "0", true, true), ("b", "1", true, true), ("c", "0", false, false), ("d", "1", false, true)];
     for (id, kept, is_given, _) in cases {
         let trace = format!("{given}{kept}");
         let header = [("traceparent", trace.as_str())];
