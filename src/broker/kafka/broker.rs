@@ -55,12 +55,14 @@ impl KafkaBroker {
     async fn create(&self, spec: &TopicSpec) -> Result<(), BrokerError> {
         check(spec)?;
         let (cleanup, retention_ms, retention_bytes) = cleanup_properties(spec.cleanup);
+        let in_sync = in_sync(spec.replication).to_string();
         let mut topic = NewTopic::new(
             &spec.name,
             signed(spec.partitions),
             TopicReplication::Fixed(i32::from(spec.replication)),
         )
-        .set("cleanup.policy", cleanup);
+        .set("cleanup.policy", cleanup)
+        .set("min.insync.replicas", &in_sync);
         if cleanup == "delete" {
             topic = topic.set("retention.ms", &retention_ms).set("retention.bytes", &retention_bytes);
         }
@@ -290,6 +292,12 @@ fn check(spec: &TopicSpec) -> Result<(), BrokerError> {
         return Err(BrokerError::Invalid { what: "topic", reason });
     }
     Ok(())
+}
+
+/// `min.insync.replicas`: all copies but one, so that what is acknowledged outlives the loss of one where there are three or
+/// more, and one that is away stops nothing. Kafka's own 1 lets the leader alone acknowledge, whatever `acks` says.
+pub(super) fn in_sync(replication: u16) -> u16 {
+    replication.saturating_sub(1).max(1)
 }
 
 /// `cleanup.policy`, `retention.ms` and `retention.bytes`; -1 keeps everything.

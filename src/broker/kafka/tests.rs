@@ -10,6 +10,7 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
+use super::broker::in_sync;
 use super::consume::MessageQueue;
 use super::inbox::{Event, Inbox, NO_EPOCH, Place};
 use super::settings::is_secret;
@@ -198,4 +199,9 @@ async fn a_server_that_is_not_there_is_named() {
     assert!(matches!(&error, BrokerError::Unreachable { address, .. } if address == "127.0.0.1:1"), "{error:?}");
     assert!(error.to_string().contains("refused"), "the reason is that of the connection: {error}");
     assert_eq!(error.class(), Class::Retryable);
+}
+
+#[test]
+fn what_is_acknowledged_outlives_one_of_three_copies() {
+    assert_eq!([1, 2, 3, 5].map(in_sync), [1, 1, 2, 4]);
 }
