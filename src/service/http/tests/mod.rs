@@ -2,6 +2,7 @@
 
 mod access;
 mod admin;
+mod assembled;
 mod bounds;
 mod layers;
 mod loris;
