@@ -59,7 +59,10 @@ pub fn watch_lag(watch: SkipWatch) -> Option<JoinHandle<()>> {
                 unread += 1;
                 if unread % UNREAD == 0 {
                     let spout = &watch.source.spout;
-                    tracing::warn!(spout, "the age of the oldest records cannot be read: whether to skip is not known");
+                    tracing::warn!(
+                        spout,
+                        "the age of the oldest records cannot be read: whether to skip is not known"
+                    );
                 }
                 continue;
             }
@@ -107,7 +110,10 @@ impl SkipWatch {
         let (seeking, job) = backfills.skip(plan, job).await?;
         let operator = Operator::new(self.broker.clone(), &self.topology, self.clock);
         if !operator.workers().await?.iter().any(Worker::takes_backfills) {
-            tracing::warn!(job = job.id, "no live worker has the role all or backup: what is skipped waits for one");
+            tracing::warn!(
+                job = job.id,
+                "no live worker has the role all or backup: what is skipped waits for one"
+            );
         }
         // Once it stands everywhere the control topic says so, and nobody is sent by it again.
         let answers = operator.await_sought(&seeking, MOVED_WITHIN).await?;

@@ -224,7 +224,9 @@ impl Operator {
         let mut wanted = self.read_state().await?.sought.of(spout, topic, group);
         wanted.retain(|partition, _| plan.moves.iter().any(|m| m.partition == *partition));
         for worker in self.workers().await?.iter().filter(|worker| worker.live) {
-            for standing in worker.heartbeat.cursors.iter().filter(|c| plan.source.is(c)).flat_map(|c| &c.partitions) {
+            for standing in
+                worker.heartbeat.cursors.iter().filter(|c| plan.source.is(c)).flat_map(|c| &c.partitions)
+            {
                 wanted.retain(|partition, seek| *partition != standing.partition || seek.number > standing.seek);
             }
         }

@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::{
-    Append, Bounds, Broker, BrokerError, Commit, Consumer, ConsumerEvent, Cursor, GroupSettings, Position, Producer,
-    TopicInfo, TopicSpec,
+    Append, Bounds, Broker, BrokerError, Commit, Consumer, ConsumerEvent, Cursor, GroupSettings, Position,
+    Producer, TopicInfo, TopicSpec,
 };
 use crate::topology::BoxFuture;
 
