@@ -2,7 +2,7 @@
 //!
 //! The smallest binary is [`main`] with a function that builds a topology. One with commands of its own takes the
 //! parts: [`CommonArgs`] and [`config`] for its settings, [`connect`] for log and stores, [`run_until_signal`] to run,
-//! [`Live`] to watch, [`watch_load`] to know how busy a server is, [`watch_lag`] to skip ahead, [`admin`] for the
+//! [`Live`] to watch, [`watch_load`] to know how busy a server is, [`watch_lag`] to skip ahead, [`watch_seeks`] to say that seeks are made, [`admin`] for the
 //! operator's commands, [`http`] for services, [`mod@read`] for what they read, [`spill`] to be durable while the log is away, [`verify`] to say of every
 //! record of the log where it is.
 
@@ -17,7 +17,7 @@ mod main;
 mod progress;
 pub mod read;
 mod signal;
-mod skip;
+mod source;
 pub mod spill;
 pub mod verify;
 mod watch;
@@ -28,5 +28,5 @@ pub use logging::{LogArgs, init_logging};
 pub use main::main;
 pub use progress::{ProgressBar, progress_bytes, progress_count};
 pub use signal::{run_beside, run_until_signal, until_signal};
-pub use skip::{SkipWatch, watch_lag};
+pub use source::{SeekWatch, SkipWatch, watch_lag, watch_seeks};
 pub use watch::{GuardWatch, skip_deleted, watch_guards, watch_load};

@@ -222,15 +222,47 @@ impl Operator {
     pub(in crate::control) async fn unmade(&self, plan: &SeekPlan) -> Result<Option<(u32, Seek)>, ControlError> {
         let SpoutSource { spout, topic, group } = &plan.source;
         let mut wanted = self.read_state().await?.sought.of(spout, topic, group);
-        wanted.retain(|partition, _| plan.moves.iter().any(|m| m.partition == *partition));
-        for worker in self.workers().await?.iter().filter(|worker| worker.live) {
-            for standing in
-                worker.heartbeat.cursors.iter().filter(|c| plan.source.is(c)).flat_map(|c| &c.partitions)
-            {
-                wanted.retain(|partition, seek| *partition != standing.partition || seek.number > standing.seek);
+        let stands = self.stands(&plan.source).await?;
+        wanted.retain(|partition, seek| {
+            let meant = plan.moves.iter().any(|m| m.partition == *partition);
+            meant && stands.get(partition).is_none_or(|number| seek.number > *number)
+        });
+        Ok(wanted.into_iter().next())
+    }
+
+    /// Says of each seek of a spout by which all its partitions stand, in live workers, that it is made: a group that has
+    /// lost what its commits said would be sent there again, however long ago that was. How many were.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub async fn retire_seeks(&self, source: &SpoutSource) -> Result<usize, ControlError> {
+        let SpoutSource { spout, topic, group } = source;
+        let sought = self.read_state().await?.sought;
+        if sought.of(spout, topic, group).is_empty() {
+            return Ok(0);
+        }
+        let (stands, mut retired) = (self.stands(source).await?, 0);
+        for record in sought.wanted(spout, topic, group) {
+            let mut partitions = record.offsets.keys();
+            if partitions.all(|partition| stands.get(partition).is_some_and(|number| *number >= record.number)) {
+                self.retire(record).await?;
+                retired += 1;
             }
         }
-        Ok(wanted.into_iter().next())
+        Ok(retired)
+    }
+
+    async fn retire(&self, record: &SeekRecord) -> Result<(), ControlError> {
+        let (key, over) = (key_of(record.number), record.applied().encode());
+        self.append(&self.names.control, Some(key), Some(over)).await.map(drop)
+    }
+
+    /// By which seek the partitions of a spout stand in live workers.
+    async fn stands(&self, source: &SpoutSource) -> Result<BTreeMap<u32, u64>, ControlError> {
+        let workers = self.workers().await?;
+        let cursors = workers.iter().filter(|worker| worker.live).flat_map(|worker| &worker.heartbeat.cursors);
+        let standings = cursors.filter(|cursor| source.is(cursor)).flat_map(|cursor| &cursor.partitions);
+        Ok(standings.map(|standing| (standing.partition, standing.seek)).collect())
     }
 
     /// Waits until every partition of the seek stands by it, or by a later one, in some live worker; at most `timeout`.
@@ -254,8 +286,7 @@ impl Operator {
                 }
             }
             if answers.missing.is_empty() {
-                let (key, over) = (key_of(seeking.record.number), seeking.record.applied().encode());
-                self.append(&self.names.control, Some(key), Some(over)).await?;
+                self.retire(&seeking.record).await?;
                 return Ok(answers);
             }
             let left = deadline.saturating_duration_since(Instant::now());

@@ -87,12 +87,22 @@ impl Sought {
         Ok(true)
     }
 
+    /// The seeks of a spout that reads `topic` as `group`, but for those that are said to be made.
+    pub(in crate::control) fn wanted(
+        &self,
+        spout: &str,
+        topic: &str,
+        group: &str,
+    ) -> impl Iterator<Item = &SeekRecord> {
+        let is_over = |number: u64| self.0.values().any(|r| r.number == number && r.offsets.is_empty());
+        let ours = move |r: &&SeekRecord| r.spout == spout && r.topic == topic && r.group == group;
+        self.0.values().filter(ours).filter(move |record| !is_over(record.number))
+    }
+
     /// The newest seek of each partition of a spout that reads `topic` as `group`.
     pub(in crate::control) fn of(&self, spout: &str, topic: &str, group: &str) -> BTreeMap<u32, Seek> {
-        let is_over = |number: u64| self.0.values().any(|r| r.number == number && r.offsets.is_empty());
         let mut newest: BTreeMap<u32, Seek> = BTreeMap::new();
-        let ours = |r: &&SeekRecord| r.spout == spout && r.topic == topic && r.group == group;
-        for record in self.0.values().filter(ours).filter(|record| !is_over(record.number)) {
+        for record in self.wanted(spout, topic, group) {
             let number = record.number;
             for (&partition, &offset) in &record.offsets {
                 let seek = newest.entry(partition).or_insert(Seek { number, offset });

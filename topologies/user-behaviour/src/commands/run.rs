@@ -8,8 +8,8 @@ use squall::guard::Clock;
 use squall::runtime::{Ended, Options, Report, Running, start};
 use squall::service::http::metrics::Exporter;
 use squall::service::{
-    GraphFormat, GuardWatch, SkipWatch, run_beside, run_until_signal, skip_deleted, watch_guards, watch_lag,
-    watch_load,
+    GraphFormat, GuardWatch, SeekWatch, SkipWatch, run_beside, run_until_signal, skip_deleted, watch_guards,
+    watch_lag, watch_load, watch_seeks,
 };
 use squall::{Settings, Topology};
 
@@ -124,18 +124,21 @@ fn watched(running: Running, name: &str, exporter: &Exporter) -> Result<Running,
     Ok(running)
 }
 
-/// Has the spout skip ahead when it is too far behind, if the configuration says so.
+/// Has the spout skip ahead when it is too far behind, if the configuration says so, and seeks be said to be made.
 fn watch_source(config: &Config, parts: &Parts, control: &Control) {
-    let source = &config.source;
-    let (spout, topic, group) = (SPOUT.to_owned(), source.topic.clone(), source.group.clone());
+    let (settings, clock) = (config.source.auto_skip(), Clock::wall());
+    let (spout, topic, group) = (SPOUT.to_owned(), config.source.topic.clone(), config.source.group.clone());
+    let (broker, topology, control) = (parts.broker.clone(), config.name.clone(), control.clone());
+    let source = SpoutSource { spout, topic, group };
     watch_lag(SkipWatch {
-        broker: parts.broker.clone(),
-        topology: config.name.clone(),
-        source: SpoutSource { spout, topic, group },
-        settings: source.auto_skip(),
+        broker: broker.clone(),
+        topology: topology.clone(),
+        source: source.clone(),
+        settings,
         control: control.clone(),
-        clock: Clock::wall(),
+        clock,
     });
+    watch_seeks(SeekWatch { broker, topology, source, control, clock });
 }
 
 /// Has the guards watched until the process ends: they hear of the lag, and of how busy the server of the rows is where

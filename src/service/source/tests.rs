@@ -1,0 +1,120 @@
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{SeekWatch, SkipWatch, watch_lag, watch_seeks};
+use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
+use crate::broker::{Append, Broker, GroupSettings, LogSpout, LogSpoutSettings, TopicSpec};
+use crate::control::backfill::Backfills;
+use crate::control::{Control, ControlSettings, Names, Operator, Running, SeekTo, SpoutSource, ensure};
+use crate::guard::{AutoSkipSettings, Clock};
+use crate::runtime::{Options, Running as Run, start};
+use crate::testing::Capture;
+use crate::topology::{Settings, Topology};
+
+/// A log with a topic `source` of two partitions, and a worker whose spout `lines` can be held.
+struct Stage {
+    _dir: tempfile::TempDir,
+    broker: Arc<dyn Broker>,
+    control: Control,
+    clock: Clock,
+    run: Run,
+}
+
+fn source() -> SpoutSource {
+    SpoutSource { spout: "lines".into(), topic: "source".into(), group: "g".into() }
+}
+
+impl Stage {
+    async fn open(reads: bool) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let log = EmbeddedBroker::open(&dir.path().join("log"), EmbeddedSettings::for_tests()).unwrap();
+        let (broker, clock): (Arc<dyn Broker>, _) = (Arc::new(log), Clock::new());
+        ensure(&*broker, "words", 1).await.unwrap();
+        broker.create_topic(&TopicSpec::new("source", 2)).await.unwrap();
+        append(&broker, 1_000).await;
+        let settings = ControlSettings { clock, ..ControlSettings::new(dir.path(), "worker") };
+        let control = Control::start(broker.clone(), "words", settings).await;
+        let spout = LogSpout::new(broker.clone(), LogSpoutSettings::new("source", GroupSettings::new("g")))
+            .gated(Arc::new(Running::new(reads)))
+            .steered(control.seeks("lines", "source", "g"));
+        let t = Topology::new("words");
+        t.spout("lines", spout).sink("out", Capture::default());
+        let run = start(t, &Settings::default(), Options::default()).unwrap();
+        Self { _dir: dir, broker, control, clock, run }
+    }
+
+    /// Whether some seek is said to be made.
+    async fn is_said_to_be_made(&self) -> bool {
+        let (names, mut over) = (Names::of("words").control, false);
+        let mut cursor = self.broker.cursor(&names, &[(0, 0)]).unwrap();
+        while let Some(fetched) = cursor.fetch(100, Duration::ZERO).await.unwrap() {
+            over |= fetched.records.iter().any(|record| {
+                let value = record.value.as_deref().unwrap_or_default();
+                record.key.as_deref().is_some_and(|key| key.starts_with(b"seek/"))
+                    && serde_json::from_slice::<serde_json::Value>(value).unwrap()["offsets"]
+                        == serde_json::json!({})
+            });
+        }
+        over
+    }
+
+    async fn stop(self) {
+        self.run.stopper().stop();
+        assert_eq!(self.run.wait().await.exit_code(), 0);
+    }
+}
+
+async fn append(broker: &Arc<dyn Broker>, records: u32) {
+    let record = |at| Append { partition: Some(at % 2), value: Some("x".into()), ..Append::default() };
+    broker.producer().unwrap().append("source", (0..records).map(record).collect()).await.unwrap();
+}
+
+/// A paused spout falls behind; with the bound it is sent ahead, once, and the job has what it stood before.
+#[tokio::test(start_paused = true)]
+async fn a_spout_that_is_too_far_behind_skips_ahead_by_itself() {
+    let stage = Stage::open(false).await;
+    let (broker, control, clock) = (stage.broker.clone(), stage.control.clone(), stage.clock);
+    let settings = AutoSkipSettings { records: Some(900), ..AutoSkipSettings::default() };
+    let topology = "words".to_owned();
+    let watch = SkipWatch { broker: broker.clone(), topology, source: source(), settings, control, clock };
+    let watching = watch_lag(watch).expect("a bound is given");
+    let backfills = Backfills::new(broker.clone(), "words", clock);
+
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    assert!(backfills.list().await.unwrap().is_empty(), "not before the dwell is over");
+    while broker.committed("g", "source").await.unwrap() != [Some(500), Some(500)] {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    append(&broker, 2_000).await;
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    let jobs = backfills.list().await.unwrap();
+    assert_eq!(jobs.len(), 1, "not again so soon");
+    let job = &jobs[0].job;
+    assert_eq!((job.total(), job.skip.as_deref()), (1_000, Some("lines")));
+    assert!(job.reason.starts_with("1000 records behind, more than 900 for "), "{}", job.reason);
+    assert!(job.who.starts_with("process "), "{}", job.who);
+    // It is done with: a group that has lost what its commits said is not sent by it.
+    assert!(stage.is_said_to_be_made().await, "nothing says that it stands everywhere");
+    watching.abort();
+    stage.stop().await;
+}
+
+/// Nobody waits for the seek, as after Ctrl-C.
+#[tokio::test(start_paused = true)]
+async fn a_seek_that_nobody_waits_for_is_said_to_be_made_all_the_same() {
+    let stage = Stage::open(true).await;
+    let (broker, control, clock) = (stage.broker.clone(), stage.control.clone(), stage.clock);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let operator = Operator::new(broker.clone(), "words", clock);
+    let plan = operator.plan_seek(&source(), &SeekTo::Earliest).await.unwrap();
+    operator.seek(plan, "ann@desk", "").await.unwrap();
+    assert!(!stage.is_said_to_be_made().await);
+    let watching = watch_seeks(SeekWatch { broker, topology: "words".into(), source: source(), control, clock });
+    tokio::time::sleep(Duration::from_secs(150)).await;
+    assert!(stage.is_said_to_be_made().await);
+    assert_eq!(operator.retire_seeks(&source()).await.unwrap(), 0, "it is said once");
+    watching.abort();
+    stage.stop().await;
+}
