@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
+use super::silence::Silence;
 use super::spout::{BackfillSpout, takes};
 use super::work::Work;
 use super::{Chunk, Entry, Event, Job, Ledger, State};
@@ -46,12 +47,15 @@ impl BackfillSpout {
         if self.work.is_some() {
             self.step_at_work()
         } else {
-            self.desk().look(|ledger| self.step_without(ledger))
+            let mut silence = std::mem::take(&mut self.silence);
+            let step = self.desk().look(|ledger| self.step_without(ledger, &mut silence));
+            self.silence = silence;
+            step
         }
     }
 
     /// Without a chunk: one that is ours by the ledger, or one to be claimed.
-    fn step_without(&self, ledger: &Ledger) -> Step {
+    fn step_without(&self, ledger: &Ledger, silence: &mut Silence) -> Step {
         if let Some(only) = &self.settings.only {
             match ledger.job(only) {
                 None => return Step::Unknown(only.clone()),
@@ -64,13 +68,15 @@ impl BackfillSpout {
             let chunk = entry.held_by(&self.me)?;
             Some(Step::Begin(entry.job().clone(), chunk, entry.chunk(chunk)?))
         };
-        let at_ms = self.settings.clock.unix_ms();
+        let (now, at_ms) = (Instant::now(), self.settings.clock.unix_ms());
+        silence.listen(open(), now);
         let wanted = |entry: &Entry| {
             let (job, worker) = (entry.job().id.clone(), self.me.clone());
             if entry.is_done() {
                 return Some(Step::Write(Event::Finished { job, worker, at_ms }));
             }
-            entry.offer(at_ms).map(|chunk| Step::Write(Event::Claim { job, chunk, worker, at_ms }))
+            let offer = entry.offer(at_ms).map(|chunk| (chunk, at_ms)).or_else(|| silence.offer(entry, now));
+            offer.map(|(chunk, at_ms)| Step::Write(Event::Claim { job, chunk, worker, at_ms }))
         };
         open().find_map(ours).or_else(|| open().find_map(wanted)).unwrap_or(Step::Wait)
     }

@@ -17,7 +17,7 @@
 //! with the token of an earlier lease changes nothing.
 //!
 //! - A lease is over when its worker has said nothing for [`Job::lease_ms`], judged by the clock of whoever claims the
-//!   chunk next. Clocks that differ may take a chunk from a living worker. Then records are emitted twice, which the
+//!   chunk next; or when nothing was heard of it for as long, for which no two clocks are compared. Clocks that differ may take a chunk from a living worker. Then records are emitted twice, which the
 //!   versions of the stores make harmless; none is left out, and none outside the range is ever emitted.
 //! - Never more leases than [`Job::workers`] are held. One that is over is held until another worker takes that very
 //!   chunk; such chunks are taken first.
@@ -57,6 +57,7 @@ mod ledger;
 mod operate;
 mod pull;
 mod settings;
+mod silence;
 mod skip;
 mod spout;
 mod status;

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::desk::Desk;
 use super::lease::{Slip, Step};
+use super::silence::Silence;
 use super::work::Work;
 use super::{BackfillSettings, Budget, Job};
 use crate::broker::addressed::{ONLY_SINKS, mean_for_all, only_sinks};
@@ -33,6 +34,8 @@ pub struct BackfillSpout {
     pub(super) me: String,
     pub(super) news: Option<watch::Receiver<u64>>,
     pub(super) work: Option<Work>,
+    /// Of the leases of others, while this task has none.
+    pub(super) silence: Silence,
     /// What is being written, whose outcome is waited for.
     pub(super) slip: Option<Slip>,
     /// Nothing is asked of the log before.
@@ -82,6 +85,7 @@ impl BackfillSpout {
             desk,
             news: None,
             work: None,
+            silence: Silence::default(),
             slip: None,
             quiet_until: Instant::now(),
             epoch: 0,

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::cut::{Cut, LONG};
-use super::world::{World, open};
+use super::world::{BEGAN_MS, World, open};
 use crate::broker::LogRecord;
 use crate::broker::addressed::ONLY_SINKS;
 use crate::broker::{Append, Broker, dead_letter};
 use crate::control::backfill::{BackfillSettings, Bound, Draft, Job, State};
 use crate::control::{Names, Operator};
+use crate::guard::Clock;
 use crate::runtime::{Ended, Options};
 use crate::testing::Faults;
 use crate::topology::Class;
@@ -205,6 +206,27 @@ async fn records_say_where_they_come_from_and_for_whom_they_are_meant() {
     let letter = &cursor.fetch(10, Duration::ZERO).await.unwrap().unwrap().records[0];
     assert_eq!(letter.headers.last(dead_letter::ORIGIN_TOPIC).unwrap(), "only-in");
     assert_eq!(letter.headers.last(ONLY_SINKS).unwrap(), "rows,views");
+}
+
+/// What it says of the time is an hour ahead.
+#[tokio::test(start_paused = true)]
+async fn a_dead_worker_whose_clock_was_ahead_keeps_its_chunk_no_longer_than_any_other() {
+    let (_dir, log) = open();
+    let mut world = World::new(&log, "ahead", 1, false).await;
+    world.store.takes = Duration::from_millis(400);
+    world.fill(0, 90, 1_000).await;
+    let job = create(&world, |draft| draft).await;
+    let clock = Clock::at(BEGAN_MS + 3_600_000);
+    let dead = world.start(BackfillSettings { clock, ..only(&world, &job, "a") }, 1, Options::default());
+    while world.show(&job.id).await.done == 0 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    drop(dead);
+    assert!(world.show(&job.id).await.done < 90);
+    let heir = world.start(only(&world, &job, "b"), 1, Options::default());
+    let lease = Duration::from_millis(job.lease_ms);
+    let report = tokio::time::timeout(4 * lease, heir.wait()).await.expect("it does not wait for an hour");
+    assert_eq!((report.exit_code(), world.stored()), (0, all(90)));
 }
 
 /// The worker ends, and nothing says that the record is done with: not its last words either.
