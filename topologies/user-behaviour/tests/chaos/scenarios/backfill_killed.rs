@@ -69,6 +69,8 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     let hurried = Turns::take(&stage, &job, Phase::Hurried, form.pick(1, 12), &mut outcome).await;
     let shares = [Job::SHARE, share.parse().expect("`backfill create` took it")];
     judge_slowness([(&turns, shares[0]), (&hurried, shares[1])], form, &mut outcome);
+    // The rest may take hours: what is known by now is told.
+    eprintln!("so far: {}", outcome.to_json());
     for kill in 0..form.pick(2, 5) {
         let done = done(&stage, &job).unwrap_or(total);
         let victim = kill % stage.crew.len();
@@ -88,7 +90,6 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     );
     outcome.demand(status["lost"].as_array().is_some_and(Vec::is_empty), "the job has lost records");
     judge_freshness(&stage, form, &mut outcome);
-    // The reckoning over millions of records takes long: what is known by now is told.
     eprintln!("so far: {}", outcome.to_json());
     stage.conclude(&mut outcome).await;
     outcome

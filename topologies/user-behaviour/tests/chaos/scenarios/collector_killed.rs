@@ -15,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use user_behaviour::open::{create_data_dir, open_rows};
 use user_behaviour::topology::now_ms;
 
+use crate::args::Form;
 use crate::outcome::Outcome;
 use crate::servers::Lab;
 use crate::support::cluster::{args, config};
@@ -24,6 +25,9 @@ use crate::workers::Crew;
 const NAME: &str = "chaos15";
 /// Those who post, each one after the other.
 const CALLERS: u64 = 64;
+/// What share of the wanted posts must be made in the full form: callers wait for their answers, also while the collector
+/// starts.
+const POSTED: f64 = 0.75;
 /// Keys of one question.
 const KEYS: usize = 500;
 /// How long the stores may take for what is left.
@@ -43,7 +47,8 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     rows.migrate().await.unwrap();
     let mut crew = Crew::start(&dir, 1, overrides.clone());
     let mut collector = Collector::start(&dir.join("collector"), &overrides, None);
-    let posts = Posts::start(&collector.url, form.pick(200, 2_000));
+    let rate = form.pick(200, 2_000);
+    let (posts, started) = (Posts::start(&collector.url, rate), Instant::now());
     let part = form.pick(Duration::from_secs(2), Duration::from_secs(20));
     sleep(part).await;
     lab.servers().await.kafka.kill().unwrap();
@@ -70,6 +75,11 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     let (promised, failed) = posts.stop().await;
     outcome.set("promised", promised.len());
     outcome.set("not_promised", failed);
+    let posted_per_s = (promised.len() as u64 + failed) as f64 / started.elapsed().as_secs_f64();
+    outcome.set("posted_per_s", posted_per_s.round());
+    // A collector that takes each post half a second is no collector under load.
+    let loaded = form == Form::Short || posted_per_s >= rate as f64 * POSTED;
+    outcome.demand(loaded, format!("{posted_per_s:.0} posts a second, not {rate}"));
     outcome.demand(!promised.is_empty(), "nothing was accepted");
     let began = Instant::now();
     let mut missing = promised.clone();
