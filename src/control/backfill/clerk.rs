@@ -8,9 +8,9 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::Event;
 use super::desk::{Order, Post, Shared};
-use super::{Event, Ledger};
-use crate::broker::{Append, BrokerError, Gap};
+use crate::broker::{Append, BrokerError};
 use crate::control::AuditRecord;
 
 /// A lease whose floor stands still is renewed this often in its length.
@@ -26,8 +26,12 @@ pub(super) async fn clerk(shared: Arc<Shared>, mut orders: mpsc::Receiver<Order>
         tokio::select! {
             biased;
             order = orders.recv() => {
-                let Some(Order { event, reply }) = order else { return };
-                let offset = if clerk.audit(&event).await { clerk.write(vec![event]).await } else { None };
+                let Some(Order { event, audit, reply }) = order else { return };
+                let audited = match audit {
+                    Some(record) => clerk.audit(&record).await,
+                    None => true,
+                };
+                let offset = if audited { clerk.write(vec![event]).await } else { None };
                 // Who ordered may be gone.
                 let _gone = reply.send(offset);
             }
@@ -73,19 +77,10 @@ impl Clerk {
         }
     }
 
-    /// Has what is lost in the list of lost ranges before the job is said to go on without it. `false` when it may not
-    /// be there.
-    async fn audit(&mut self, event: &Event) -> bool {
-        let Event::Lost { job, chunk, from, to, at_ms, .. } = event else { return true };
-        let entry = |ledger: &Ledger| {
-            let entry = ledger.job(job)?;
-            Some((entry.job().topic.clone(), entry.chunk(*chunk)?.range.partition))
-        };
-        let Some((topic, partition)) = self.shared.look(entry) else { return true };
-        let gap = Gap { from: *from, to: *to };
-        let record = AuditRecord::lost(&topic, partition, gap, &format!("backfill {job}"), *at_ms);
-        let audit = self.shared.names.audit.clone();
-        self.append(&audit, vec![record.encode()]).await.is_some()
+    /// `false` when it may not be there.
+    async fn audit(&mut self, record: &AuditRecord) -> bool {
+        let topic = self.shared.names.audit.clone();
+        self.append(&topic, vec![record.encode()]).await.is_some()
     }
 
     /// The offset of the first event; `None` when it is unknown whether they were written.

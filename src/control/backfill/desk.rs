@@ -10,7 +10,7 @@ use super::clerk::clerk;
 use super::follow::follow;
 use super::{BackfillSettings, Event, Ledger};
 use crate::broker::Broker;
-use crate::control::Names;
+use crate::control::{AuditRecord, Names};
 
 /// Events that wait to be written.
 const OUTBOX: usize = 64;
@@ -47,6 +47,8 @@ pub(super) struct Post {
 /// An event to be written, and who wants to know at which offset; `None` when it is unknown whether it was.
 pub(super) struct Order {
     pub(super) event: Event,
+    /// What is to be in the audit before.
+    pub(super) audit: Option<AuditRecord>,
     pub(super) reply: oneshot::Sender<Option<u64>>,
 }
 
@@ -87,9 +89,18 @@ impl Desk {
 
     /// Has an event written. The answer is its offset; none when it is unknown whether it was written.
     pub(super) fn write(&self, event: Event) -> oneshot::Receiver<Option<u64>> {
+        self.write_audited(event, None)
+    }
+
+    /// The same, after this is in the audit.
+    pub(super) fn write_audited(
+        &self,
+        event: Event,
+        audit: Option<AuditRecord>,
+    ) -> oneshot::Receiver<Option<u64>> {
         let (reply, answer) = oneshot::channel();
         // With a full outbox the reply is dropped, which says the same as a failure.
-        let _full = self.outbox.try_send(Order { event, reply });
+        let _full = self.outbox.try_send(Order { event, audit, reply });
         answer
     }
 

@@ -33,6 +33,8 @@ pub struct Lease {
     pub token: u64,
     /// When the worker was last heard of, in milliseconds since the Unix epoch, by its own clock.
     pub renewed_ms: i64,
+    /// Offset of what it said last.
+    pub heard: u64,
 }
 
 /// A job and where it stands.
@@ -210,21 +212,21 @@ impl Entry {
             return;
         }
         match event {
-            Event::Claim { chunk, worker, at_ms, .. } => self.claim(*chunk, worker, offset, *at_ms),
+            Event::Claim { chunk, worker, at_ms, after, .. } => self.claim(*chunk, worker, offset, *at_ms, *after),
             Event::Progress { chunk, token, next, at_ms, .. } => {
-                self.progress(*chunk, *token, *next, *at_ms);
+                self.progress(offset, *chunk, *token, *next, *at_ms);
             }
             Event::Lost { chunk, token, from, to, at_ms, .. } => {
-                self.lose(*chunk, *token, (*from, *to), *at_ms);
+                self.lose(offset, *chunk, *token, (*from, *to), *at_ms);
             }
             Event::Done { chunk, token, next, at_ms, .. } => {
                 let end = self.chunk(*chunk).map(|chunk| chunk.range.to);
-                if end == Some(*next) && self.progress(*chunk, *token, *next, *at_ms) {
+                if end == Some(*next) && self.progress(offset, *chunk, *token, *next, *at_ms) {
                     self.leases.remove(chunk);
                 }
             }
             Event::Release { chunk, token, next, at_ms, .. } => {
-                if self.progress(*chunk, *token, *next, *at_ms) {
+                if self.progress(offset, *chunk, *token, *next, *at_ms) {
                     self.leases.remove(chunk);
                     self.free.insert(*chunk);
                 }
@@ -246,35 +248,36 @@ impl Entry {
         }
     }
 
-    fn claim(&mut self, chunk: u32, worker: &str, token: u64, at_ms: i64) {
+    fn claim(&mut self, chunk: u32, worker: &str, token: u64, at_ms: i64, after: Option<u64>) {
         let valid = match self.leases.get(&chunk) {
             // The others are as many as before.
-            Some(lease) => lease.worker == worker || self.is_stale(lease, at_ms),
+            Some(lease) => lease.worker == worker || self.is_stale(lease, at_ms) || after == Some(lease.heard),
             None => self.free.contains(&chunk) && self.leases.len() < self.most(),
         };
         if valid && self.state() == State::Running {
             self.free.remove(&chunk);
-            self.leases.insert(chunk, Lease { worker: worker.to_owned(), token, renewed_ms: at_ms });
+            self.leases.insert(chunk, Lease { worker: worker.to_owned(), token, renewed_ms: at_ms, heard: token });
         }
     }
 
     /// Whether the token is that of the lease and `next` lies in the chunk.
-    fn progress(&mut self, chunk: u32, token: u64, next: u64, at_ms: i64) -> bool {
+    fn progress(&mut self, offset: u64, chunk: u32, token: u64, next: u64, at_ms: i64) -> bool {
         let held = self.leases.get_mut(&chunk).filter(|lease| lease.token == token);
         let (Some(lease), Some(known)) = (held, self.chunks.get_mut(chunk as usize)) else { return false };
         if !(known.range.from..=known.range.to).contains(&next) {
             return false;
         }
         lease.renewed_ms = lease.renewed_ms.max(at_ms);
+        lease.heard = offset;
         self.settled += next.saturating_sub(known.next);
         known.next = known.next.max(next);
         self.sample(at_ms);
         true
     }
 
-    fn lose(&mut self, chunk: u32, token: u64, (from, to): (u64, u64), at_ms: i64) {
+    fn lose(&mut self, offset: u64, chunk: u32, token: u64, (from, to): (u64, u64), at_ms: i64) {
         let Some(Chunk { range, next }) = self.chunk(chunk) else { return };
-        if self.progress(chunk, token, next, at_ms) {
+        if self.progress(offset, chunk, token, next, at_ms) {
             let lost = Range { partition: range.partition, from: from.max(range.from), to: to.min(range.to) };
             if !lost.is_empty() {
                 self.lost.insert(lost);

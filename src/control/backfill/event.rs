@@ -9,8 +9,16 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are said above, for all kinds at once")]
 pub enum Event {
-    /// A worker wants a chunk. Its offset is the token, if it is valid.
-    Claim { job: String, chunk: u32, worker: String, at_ms: i64 },
+    /// A worker wants a chunk. Its offset is the token, if it is valid. Of a chunk that is held it may say which event of the
+    /// holder was the last, for longer than a lease lasts.
+    Claim {
+        job: String,
+        chunk: u32,
+        worker: String,
+        at_ms: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<u64>,
+    },
     /// Everything of the chunk below `next` is settled, and its worker lives.
     Progress { job: String, chunk: u32, token: u64, next: u64, at_ms: i64 },
     /// Records `from..to` were deleted before they were read.

@@ -9,6 +9,8 @@ use super::silence::Silence;
 use super::spout::{BackfillSpout, takes};
 use super::work::Work;
 use super::{Chunk, Entry, Event, Job, Ledger, State};
+use crate::broker::Gap;
+use crate::control::AuditRecord;
 use crate::topology::Result;
 
 /// What is to be done next, as the ledger stands.
@@ -75,8 +77,9 @@ impl BackfillSpout {
             if entry.is_done() {
                 return Some(Step::Write(Event::Finished { job, worker, at_ms }));
             }
-            let offer = entry.offer(at_ms).map(|chunk| (chunk, at_ms)).or_else(|| silence.offer(entry, now));
-            offer.map(|(chunk, at_ms)| Step::Write(Event::Claim { job, chunk, worker, at_ms }))
+            let silent = || silence.offer(entry, now).map(|(chunk, last)| (chunk, Some(last)));
+            let offer = entry.offer(at_ms).map(|chunk| (chunk, None)).or_else(silent);
+            offer.map(|(chunk, after)| Step::Write(Event::Claim { job, chunk, worker, at_ms, after }))
         };
         open().find_map(ours).or_else(|| open().find_map(wanted)).unwrap_or(Step::Wait)
     }
@@ -132,21 +135,29 @@ impl BackfillSpout {
         }
     }
 
-    /// Everything of the chunk below `to` that was not read is gone: said before anything after it goes on.
-    pub(super) fn lose(&mut self, to: u64) -> Result<()> {
+    /// Everything of the chunk below `to` that was not read is gone: said before anything after it goes on. What the log has
+    /// `deleted` is in the list of lost ranges first; of a log that was begun anew there may be others at these places.
+    pub(super) fn lose(&mut self, to: u64, deleted: bool) -> Result<()> {
         let Some(work) = &mut self.work else { return Ok(()) };
         work.cursor = None;
         let (job, chunk, from) = (work.job.id.clone(), work.chunk, work.next);
+        let (topic, partition) = (work.job.topic.clone(), work.range.partition);
         tracing::error!(job, range = %work.range, from, to, "records were deleted before they were read");
         let lease = |ledger: &Ledger| Some(ledger.job(&job)?.lease(chunk)?.token);
         let Some(token) = self.desk().look(lease) else { return Ok(()) };
         let at_ms = self.settings.clock.unix_ms();
-        self.write(Event::Lost { job, chunk, token, from, to, at_ms });
+        let who = format!("backfill {job}");
+        let audit = deleted.then(|| AuditRecord::lost(&topic, partition, Gap { from, to }, &who, at_ms));
+        self.write_audited(Event::Lost { job, chunk, token, from, to, at_ms }, audit);
         Ok(())
     }
 
     pub(super) fn write(&mut self, event: Event) {
-        let answer = self.desk().write(event.clone());
+        self.write_audited(event, None);
+    }
+
+    fn write_audited(&mut self, event: Event, audit: Option<AuditRecord>) {
+        let answer = self.desk().write_audited(event.clone(), audit);
         let until = Instant::now() + self.settings.patience;
         self.slip = Some(Slip { event, answer, offset: None, until });
     }

@@ -83,7 +83,8 @@ impl BackfillSpout {
             Err(BrokerError::OutOfRange { earliest, .. }) => {
                 // A log that ends before the chunk does was begun anew: nothing of the rest will come.
                 let gone = if earliest > work.next { earliest.min(to) } else { to };
-                return self.lose(gone).map(|()| None);
+                let deleted = earliest > work.next;
+                return self.lose(gone, deleted).map(|()| None);
             }
             Err(error) => return self.log_failed(error).map(|()| None),
         };

@@ -19,6 +19,8 @@ impl Backfills {
         to: &SeekTo,
         draft: &Draft,
     ) -> Result<(SeekPlan, Option<Job>), BackfillError> {
+        // First: one that is made meanwhile must not go unnoticed.
+        let unmade = self.operator.unmade(source).await?;
         let plan = self.operator.plan_seek(source, to).await?;
         if let Some(back) = plan.moves.iter().find(|m| m.repeated > 0) {
             let (partition, from, to) = (back.partition, back.from, back.to);
@@ -39,7 +41,8 @@ impl Backfills {
             ..draft.clone()
         };
         let job = self.plan(&draft).await?;
-        if let Some((partition, Seek { number, offset })) = self.operator.unmade(&plan).await? {
+        let moved = |partition: &u32| plan.moves.iter().any(|m| m.partition == *partition);
+        if let Some((partition, Seek { number, offset })) = unmade.into_iter().find(|(at, _)| moved(at)) {
             return Err(BackfillError::Unmade { spout: source.spout.clone(), partition, number, offset });
         }
         Ok((plan, Some(job)))

@@ -214,20 +214,19 @@ impl Operator {
         Ok(SeekRecord { spout, topic, group, number, offsets, who, when_ms, reason })
     }
 
-    /// A seek of one of the plan's partitions that is wanted, and not known to be made by a live worker: where the
-    /// partition stands is not where it will.
+    /// The seeks that are wanted, by partition, and not known to be made by a live worker: where the partition stands is
+    /// not where it will.
     ///
     /// # Errors
     /// What the log says.
-    pub(in crate::control) async fn unmade(&self, plan: &SeekPlan) -> Result<Option<(u32, Seek)>, ControlError> {
-        let SpoutSource { spout, topic, group } = &plan.source;
-        let mut wanted = self.read_state().await?.sought.of(spout, topic, group);
-        let stands = self.stands(&plan.source).await?;
-        wanted.retain(|partition, seek| {
-            let meant = plan.moves.iter().any(|m| m.partition == *partition);
-            meant && stands.get(partition).is_none_or(|number| seek.number > *number)
-        });
-        Ok(wanted.into_iter().next())
+    pub(in crate::control) async fn unmade(
+        &self,
+        source: &SpoutSource,
+    ) -> Result<BTreeMap<u32, Seek>, ControlError> {
+        let mut wanted = self.read_state().await?.sought.of(&source.spout, &source.topic, &source.group);
+        let stands = self.stands(source).await?;
+        wanted.retain(|partition, seek| stands.get(partition).is_none_or(|number| seek.number > *number));
+        Ok(wanted)
     }
 
     /// Says of each seek of a spout by which all its partitions stand, in live workers, that it is made: a group that has

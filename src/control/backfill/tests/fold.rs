@@ -27,7 +27,7 @@ pub(super) fn job(id: &str, ranges: &[(u32, u64, u64)], chunk: u64) -> Job {
 }
 
 fn claim(chunk: u32, worker: &str, at_ms: i64) -> Event {
-    Event::Claim { job: "b".into(), chunk, worker: worker.into(), at_ms }
+    Event::Claim { job: "b".into(), chunk, worker: worker.into(), at_ms, after: None }
 }
 
 fn progress(chunk: u32, token: u64, next: u64, at_ms: i64) -> Event {
@@ -87,6 +87,20 @@ fn a_lease_that_is_over_is_taken_and_its_token_is_dead() {
     assert_eq!((ledger.job("b").unwrap().settled(), ledger.job("b").unwrap().is_done()), (10, true));
 }
 
+/// Whatever its clock says; but not when it was heard of after all.
+#[test]
+fn a_lease_that_is_silent_is_taken_by_who_names_its_last_word() {
+    let silent =
+        |after| Event::Claim { job: "b".into(), chunk: 0, worker: "b".into(), at_ms: 0, after: Some(after) };
+    let ahead = [claim(0, "a", 9_000_000), progress(0, 0, 0, 9_000_001), progress(0, 7, 5, 0)];
+    for (after, heir) in [(0, "a"), (1, "b"), (2, "a"), (3, "a")] {
+        let ledger = folded(job("b", &[(0, 0, 10)], 10), &[&ahead[..], &[silent(after)]].concat());
+        let lease = ledger.job("b").unwrap().lease(0).unwrap();
+        assert_eq!(lease.worker, heir, "after {after}");
+        assert_eq!(lease.renewed_ms, if heir == "b" { 0 } else { 9_000_001 });
+    }
+}
+
 #[test]
 fn no_more_are_at_it_than_may_be() {
     let limited = Job { workers: Some(1), ..job("b", &[(0, 0, 20)], 10) };
@@ -123,7 +137,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         let job = if kind == 13 { "other".to_owned() } else { "b".to_owned() };
         let (who, reason) = (String::new(), String::new());
         match kind {
-            0..4 => Event::Claim { job, chunk, worker, at_ms },
+            0..3 => Event::Claim { job, chunk, worker, at_ms, after: None },
+            3 => Event::Claim { job, chunk, worker, at_ms, after: Some(token) },
             4..7 => Event::Progress { job, chunk, token, next, at_ms },
             7 | 8 => Event::Done { job, chunk, token, next: (u64::from(chunk) + 1) * 10, at_ms },
             9 => Event::Release { job, chunk, token, next, at_ms },
@@ -169,8 +184,9 @@ proptest! {
                     && then.token != now.token
                 {
                     prop_assert_eq!(now.token, offset as u64, "a token is the offset of its claim");
-                    let Event::Claim { at_ms, .. } = &event else { panic!("only a claim takes a chunk") };
-                    prop_assert!(then.worker == now.worker || *at_ms > then.renewed_ms + 1_000);
+                    let Event::Claim { at_ms, after, .. } = &event else { panic!("only a claim takes a chunk") };
+                    let is_over = *at_ms > then.renewed_ms + 1_000 || *after == Some(then.heard);
+                    prop_assert!(then.worker == now.worker || is_over);
                 }
             }
             let mut again = ledger.clone();

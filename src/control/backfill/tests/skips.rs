@@ -73,6 +73,8 @@ async fn check_rest(world: &World, dir: &std::path::Path, live: &Store) -> bool 
         worker.stopper().stop();
         assert_eq!(worker.wait().await.exit_code(), 0);
         assert_eq!(world.stored(), places(ranges[0].from..ranges[0].to), "{}: exactly what it is for", world.name);
+        let is_skipped = !live.stored.lock().unwrap().contains_key(&(0, RECORDS - 1));
+        assert!(is_skipped, "{}: the spout has read what it was to skip", world.name);
     }
     for _ in 0..1_000 {
         if world.log.committed("g", &world.topic()).await.unwrap() == [Some(RECORDS)] {
