@@ -1,12 +1,13 @@
 //! A call to a store: whether it may go, how long it may take, and what its outcome says of the store.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
-use crate::guard::{BreakerSettings, BreakerStatus, Clock, Refusal, SharedBreaker, Verdict};
+use crate::guard::{BreakerSettings, BreakerState, BreakerStatus, Clock, Refusal, SharedBreaker, Verdict};
 use crate::service::http::Deadline;
 use crate::store::StoreError;
 use crate::topology::{Class, Classify};
@@ -91,6 +92,8 @@ pub struct ReadGate {
     settings: GateSettings,
     permits: Arc<Semaphore>,
     breaker: SharedBreaker,
+    /// When the store last gave an answer here, in nanoseconds by the clock; 0 = never.
+    answered: Arc<AtomicU64>,
     clock: Clock,
 }
 
@@ -98,13 +101,15 @@ impl ReadGate {
     /// The first way to a store.
     pub fn new(store: &'static str, settings: GateSettings) -> Self {
         let permits = Arc::new(Semaphore::new(settings.max_in_flight.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { store, settings, permits, breaker: SharedBreaker::new(settings.breaker), clock: Clock::new() }
+        let breaker = SharedBreaker::new(settings.breaker);
+        Self { store, settings, permits, breaker, answered: Arc::default(), clock: Clock::new() }
     }
 
     /// The way of another interface, each call of which may take `step`.
     pub fn beside(&self, step: Duration) -> Self {
         let settings = GateSettings { step, ..self.settings };
-        Self { settings, breaker: SharedBreaker::new(settings.breaker), ..self.clone() }
+        let breaker = SharedBreaker::new(settings.breaker);
+        Self { settings, breaker, answered: Arc::default(), ..self.clone() }
     }
 
     /// The same way for calls that may wait `max_wait` for others to end: what nobody waits for.
@@ -123,8 +128,8 @@ impl ReadGate {
     }
 
     /// Makes a call, within its step and `deadline`. What fails by the call itself (a row that cannot be read, a key out of
-    /// bounds) counts for nothing, and so does what ends with the request's own time, unless it had half a step or 50 ms:
-    /// only the store's own failures open the breaker. Cancel-safe: a call that is dropped counts for nothing.
+    /// bounds) counts for nothing, and so does what ends with the request's own time, unless it had half a step or 50 ms and
+    /// nobody had an answer for a step: only the store's own failures open the breaker. Cancel-safe: a call that is dropped counts for nothing.
     ///
     /// # Errors
     /// Why there is no answer.
@@ -144,10 +149,15 @@ impl ReadGate {
         let _one = permit.expect("the semaphore is never closed");
         let started = self.clock.now();
         let leave = self.breaker.acquire(started).map_err(|refusal| Unread::Refused { store, refusal })?;
-        // A request that has hardly any time left says nothing of the store by giving up. If none with less than a whole
-        // step did, callers that all are in a hurry would wait for a store that hangs again and again.
+        // A request that has less time left than a call may take says little of the store by giving up: nothing while others
+        // have answers, nor as the probe. If it never did, callers that all are in a hurry would wait for a store that
+        // hangs again and again.
         let (left, step) = (deadline.left(), self.settings.step);
-        let hasty = if left < ENOUGH.min(step / 2) { Verdict::Ignored } else { Verdict::Failure };
+        let probes = self.breaker.status(started).state != BreakerState::Closed;
+        let answered = Duration::from_nanos(self.answered.load(Ordering::Relaxed));
+        let works = !answered.is_zero() && started.saturating_sub(answered) <= step;
+        let says_nothing = left < ENOUGH.min(step / 2) || probes || works;
+        let hasty = if says_nothing { Verdict::Ignored } else { Verdict::Failure };
         let ended = timeout_at(deadline.within(step).at(), work).await;
         let (verdict, result) = match ended {
             Ok(Ok(answer)) => (Verdict::Success, Ok(answer)),
@@ -162,6 +172,9 @@ impl ReadGate {
             }
         };
         let now = self.clock.now();
+        if verdict == Verdict::Success {
+            self.answered.fetch_max(now.as_nanos() as u64, Ordering::Relaxed);
+        }
         leave.record(verdict, now.saturating_sub(started), now);
         result
     }
