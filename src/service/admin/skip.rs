@@ -35,7 +35,7 @@ impl SkipArgs {
         } else {
             say(&skipped.text(colours()));
             if skipped.job.is_some() {
-                warn_if_nobody_brings(context).await?;
+                warn_if_nobody_brings(context).await;
             }
         }
         Ok(ExitCode::from(skipped.seek.status()))

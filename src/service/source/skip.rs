@@ -57,7 +57,7 @@ pub fn watch_lag(watch: SkipWatch) -> Option<JoinHandle<()>> {
             {
                 // How old it is could not be read, which is no reading.
                 unread += 1;
-                if unread % UNREAD == 0 {
+                if unread.is_multiple_of(UNREAD) {
                     let spout = &watch.source.spout;
                     tracing::warn!(
                         spout,
@@ -109,7 +109,8 @@ impl SkipWatch {
         let Some(job) = job else { return Ok(None) };
         let (seeking, job) = backfills.skip(plan, job).await?;
         let operator = Operator::new(self.broker.clone(), &self.topology, self.clock);
-        if !operator.workers().await?.iter().any(Worker::takes_backfills) {
+        // It is made, whatever is known of the workers.
+        if operator.workers().await.is_ok_and(|workers| !workers.iter().any(Worker::takes_backfills)) {
             tracing::warn!(
                 job = job.id,
                 "no live worker has the role all or backup: what is skipped waits for one"

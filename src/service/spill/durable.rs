@@ -109,9 +109,18 @@ impl DurableProducer {
             return Err(DurableError::Late);
         }
         let count = records.len() as u64;
-        if inner.append_to_log(topic, &records, deadline).await? {
-            inner.to_log.fetch_add(count, Ordering::Relaxed);
-            return Ok(Durable::Log);
+        match inner.append_to_log(topic, &records, deadline).await {
+            Ok(true) => {
+                inner.to_log.fetch_add(count, Ordering::Relaxed);
+                return Ok(Durable::Log);
+            }
+            Ok(false) => {}
+            Err(error) => {
+                if let DurableError::Late = error {
+                    inner.unavailable.fetch_add(count, Ordering::Relaxed);
+                }
+                return Err(error);
+            }
         }
         let spilled = match deadline.bound(inner.spill.append(topic, records)).await {
             Ok(spilled) => spilled.map_err(|error| inner.refused(error)),

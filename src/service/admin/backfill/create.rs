@@ -93,7 +93,7 @@ impl CreateArgs {
             return Ok(conclude(&status, self.json, true));
         }
         if !self.json {
-            warn_if_nobody_brings(context).await?;
+            warn_if_nobody_brings(context).await;
         }
         match (self.watch, self.json) {
             (true, _) => Ok(conclude(&watch(&backfills, &job.id).await?, self.json, true)),
@@ -129,12 +129,11 @@ impl CreateArgs {
     }
 }
 
-/// Says so on standard error when no live worker takes chunks.
-pub(in crate::service::admin) async fn warn_if_nobody_brings(context: &AdminContext) -> Result<(), AdminError> {
-    if !context.operator().workers().await?.iter().any(Worker::takes_backfills) {
+/// Says so on standard error when no live worker takes chunks. The job is made, whatever is known of them.
+pub(in crate::service::admin) async fn warn_if_nobody_brings(context: &AdminContext) {
+    if context.operator().workers().await.is_ok_and(|workers| !workers.iter().any(Worker::takes_backfills)) {
         eprintln!("no live worker has the role all or backup: it waits until one is started");
     }
-    Ok(())
 }
 
 /// Refuses sinks that the topology does not have, so far as its retry topics tell: nothing would be stored, silently.
