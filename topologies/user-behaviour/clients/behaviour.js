@@ -74,6 +74,7 @@ export class Behaviour {
         this.#batch = Math.ceil(batch.length / 2);
       } else if ([202, 400, 413, 415].includes(answer.status)) {
         this.#drop(batch);
+        this.#batch = Math.min(BATCH, this.#batch * 2);
         this.#failures = 0;
         const { rejected, detail } = await answer.json().catch(() => ({}));
         // Without a verdict on each of them none was taken.
