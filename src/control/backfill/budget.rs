@@ -43,8 +43,8 @@ pub enum Turn {
 /// whatever it is that keeps them busy, also other processes: the share is one of that. `mean / best` counts as 4 at most,
 /// so that a job always goes on; call it `y` so. Runs that a rate or the end of a chunk makes shorter tell nothing of either.
 ///
-/// By the same formula what others write takes `1 / (1 − share / y)` times as long beside the job: a ninth longer at the
-/// [default](super::Job::SHARE) where the stores are idle otherwise, a fortieth where they are busy.
+/// By the same formula what others write takes `1 / (1 − share / y)` times as long beside the job: a nineteenth longer at the
+/// [default](super::Job::SHARE) where the stores are idle otherwise, an eightieth where they are busy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Budget {
     rate: Option<u64>,

@@ -112,9 +112,9 @@ pub struct Job {
 impl Job {
     /// Records of a chunk, if nothing else is asked for.
     pub const CHUNK: u64 = 50_000;
-    /// Share of the stores' time, if nothing else is asked for: what others write takes a ninth longer at most on average,
-    /// by the formula at [`Budget`](super::Budget).
-    pub const SHARE: f64 = 0.1;
+    /// Share of the stores' time, if nothing else is asked for: what others write takes a nineteenth longer at most on
+    /// average, by the formula at [`Budget`](super::Budget): half of what fresh records may be slower.
+    pub const SHARE: f64 = 0.05;
     /// How long a lease lasts without a word, if nothing else is asked for, in milliseconds.
     pub const LEASE_MS: u64 = 15_000;
 
