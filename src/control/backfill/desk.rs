@@ -82,6 +82,11 @@ impl Desk {
         self.shared.look(look)
     }
 
+    /// Now, in milliseconds since the Unix epoch.
+    pub(super) fn now_ms(&self) -> i64 {
+        self.shared.settings.clock.unix_ms()
+    }
+
     /// Tells of changes. Its value is 0 while the topics were not read to their ends yet.
     pub(super) fn watch(&self) -> watch::Receiver<u64> {
         self.shared.version.subscribe()

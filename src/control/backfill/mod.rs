@@ -7,6 +7,7 @@
 //! | [`Budget`] | when the next run may go: a rate, and a share of the stores' time; pure |
 //! | [`BackfillSpout`] | a spout that leases chunks of jobs and emits exactly their records |
 //! | [`Backfills`] | the operator's side: create, look, pause, resume, cancel |
+//! | [`BackfillMetrics`] | how jobs stand, as a worker knows it |
 //!
 //! # How a job is shared out
 //!
@@ -17,8 +18,9 @@
 //! with the token of an earlier lease changes nothing.
 //!
 //! - A lease is over when its worker has said nothing for [`Job::lease_ms`], judged by the clock of whoever claims the
-//!   chunk next; or when nothing was heard of it for as long, for which no two clocks are compared. Clocks that differ may take a chunk from a living worker. Then records are emitted twice, which the
-//!   versions of the stores make harmless; none is left out, and none outside the range is ever emitted.
+//!   chunk next; or when nothing was heard of it for as long, for which no two clocks are compared. Clocks that differ may
+//!   take a chunk from a living worker. Then records are emitted twice, which the versions of the stores make harmless;
+//!   none is left out, and none outside the range is ever emitted.
 //! - Never more leases than [`Job::workers`] are held. One that is over is held until another worker takes that very
 //!   chunk; such chunks are taken first.
 //! - Progress is what is settled, never what was emitted, so what a dead worker had under way is emitted again.
@@ -54,6 +56,7 @@ mod id;
 mod job;
 mod lease;
 mod ledger;
+mod metrics;
 mod operate;
 mod pull;
 mod settings;
@@ -74,6 +77,7 @@ pub use event::Event;
 pub(super) use job::PREFIX;
 pub use job::{Job, Over, Range};
 pub use ledger::Ledger;
+pub use metrics::BackfillMetrics;
 pub use operate::Backfills;
 pub use settings::BackfillSettings;
 pub use spout::BackfillSpout;

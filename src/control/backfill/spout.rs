@@ -11,7 +11,7 @@ use super::desk::Desk;
 use super::lease::{Slip, Step};
 use super::silence::Silence;
 use super::work::Work;
-use super::{BackfillSettings, Budget, Job};
+use super::{BackfillMetrics, BackfillSettings, Budget, Job};
 use crate::broker::addressed::{ONLY_SINKS, mean_for_all, only_sinks};
 use crate::broker::dead_letter::dead_letter;
 use crate::broker::spout::{Gates, Letters};
@@ -67,6 +67,11 @@ impl BackfillSpout {
     pub fn lettered(mut self, letter: impl Fn(&LogRecord, &str) -> Append + Send + Sync + 'static) -> Self {
         self.letters = Arc::new(letter);
         self
+    }
+
+    /// How the jobs stand, once it runs.
+    pub fn metrics(&self) -> BackfillMetrics {
+        BackfillMetrics::of(&self.desk)
     }
 
     fn with(

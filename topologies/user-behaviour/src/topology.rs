@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use squall::broker::dead_letter::dead_letter;
 use squall::broker::{Broker, BrokerError, LogRecord, LogSpout, LogSpoutSettings, Seeks, TopicSink};
-use squall::control::backfill::{BackfillSettings, BackfillSpout};
+use squall::control::backfill::{BackfillMetrics, BackfillSettings, BackfillSpout};
 use squall::control::{Control, Running};
 use squall::delivery::{Codec, Delivery, DeliverySettings, Parcel, Pending, Retry, SinkSettings, SinkState};
 use squall::guard::{Clock, Mode, Switch};
@@ -123,6 +123,8 @@ pub struct Built {
     pub retry: Topology,
     /// Processes ranges of the log that an operator wants processed (again).
     pub backfill: Topology,
+    /// How those jobs stand.
+    pub jobs: BackfillMetrics,
     /// What waits to be brought back.
     pub pending: Pending,
     /// The states of both stores' guards.
@@ -194,12 +196,13 @@ pub fn build(parts: &Parts, wiring: Wiring) -> Result<Built, BrokerError> {
     let (retry, pending) = retry.sink(&rows, to_rows.clone()).topology();
     // The stacks are the same, so that switches, breakers and pressure hold for backfills too.
     let of_ranges = BackfillSpout::new(parts.broker.clone(), backfill).gated(timelines.gate()).gated(rows.gate());
+    let jobs = of_ranges.metrics();
     let backfill_name = format!("{name}-backfill");
     let (letters_too, timelines_too, rows_too) = (letters.clone(), to_timelines.clone(), to_rows.clone());
     let backfill = wire_as(&backfill_name, BACKFILL, format, of_ranges, letters_too, timelines_too, rows_too);
     let main = wire(format, spout, letters, to_timelines, to_rows);
     let guards = [timelines.state().clone(), rows.state().clone()];
-    Ok(Built { main, retry, backfill, pending, guards })
+    Ok(Built { main, retry, backfill, jobs, pending, guards })
 }
 
 /// The topology over nothing: for its graph.

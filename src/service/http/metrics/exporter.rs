@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
+use super::backfills::Jobs;
 use super::http::Families;
 use super::runs::Runs;
 use super::{HttpMetrics, names};
+use crate::control::backfill::BackfillMetrics;
 use crate::runtime::Metrics;
 
 /// Of what [`Exporter::text`] gives.
@@ -20,6 +22,7 @@ pub struct Exporter {
     registry: Arc<Mutex<Registry>>,
     http: Families,
     runs: Runs,
+    jobs: Jobs,
 }
 
 impl Exporter {
@@ -30,7 +33,9 @@ impl Exporter {
         http.register(&mut registry);
         let runs = Runs::default();
         registry.register_collector(Box::new(runs.clone()));
-        Self { registry: Arc::new(Mutex::new(registry)), http, runs }
+        let jobs = Jobs::default();
+        registry.register_collector(Box::new(jobs.clone()));
+        Self { registry: Arc::new(Mutex::new(registry)), http, runs, jobs }
     }
 
     /// For the server of this name, the same for every server of one name.
@@ -41,6 +46,11 @@ impl Exporter {
     /// Reads this run with every scrape, until it has ended and is let go elsewhere.
     pub fn watch_run(&self, topology: &str, metrics: &Arc<Metrics>) {
         self.runs.watch(topology, metrics);
+    }
+
+    /// Reads these jobs with every scrape, while their spout lives.
+    pub fn watch_backfills(&self, topology: &str, metrics: BackfillMetrics) {
+        self.jobs.watch(topology, metrics);
     }
 
     /// Registers series of one's own, under the prefix `squall`: counters, gauges and histograms of `prometheus_client`,

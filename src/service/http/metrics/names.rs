@@ -27,6 +27,13 @@
 //! | `squall_spout_complete_seconds` | `topology`, `spout`, `quantile` | from pull to settled |
 //! | `squall_spout_lag` | `topology`, `spout`, `partition` | records behind the last one pulled |
 //! | `squall_spout_watermark` | `topology`, `spout`, `partition` | position below which everything is settled: what is committed |
+//! | `squall_backfill_offsets` | `topology`, `job` | offsets of the ranges of a backfill, holes included; of those that go on, and until an hour after the end. Every worker says the same of a job: take the greatest |
+//! | `squall_backfill_done_offsets` | `topology`, `job` | those of them that are settled |
+//! | `squall_backfill_lost_offsets` | `topology`, `job` | those that were deleted before they were read |
+//! | `squall_backfill_rate` | `topology`, `job` | offsets settled a second, over the last minute of progress; none while nobody works at it |
+//! | `squall_backfill_remaining_seconds` | `topology`, `job` | until the end at that rate |
+//! | `squall_backfill_paused` | `topology`, `job` | 1 while it is paused, by an operator or by a worker that could not go on |
+//! | `squall_backfill_chunks` | `topology`, `job`, `state` | its chunks that are `done`, `held` by a worker, or `free` |
 
 /// Before every name.
 pub const PREFIX: &str = "squall";
@@ -74,6 +81,13 @@ names! {
     SPOUT_COMPLETE = "spout_complete_seconds", "From pull to settled, quantiles since the start";
     SPOUT_LAG = "spout_lag", "Records behind the last one pulled";
     SPOUT_WATERMARK = "spout_watermark", "Position below which everything is settled";
+    BACKFILL_OFFSETS = "backfill_offsets", "Offsets of the ranges of a backfill, holes included";
+    BACKFILL_DONE = "backfill_done_offsets", "Offsets of a backfill that are settled";
+    BACKFILL_LOST = "backfill_lost_offsets", "Offsets of a backfill that were deleted before they were read";
+    BACKFILL_RATE = "backfill_rate", "Offsets of a backfill settled a second, over the last minute of progress";
+    BACKFILL_REMAINING = "backfill_remaining_seconds", "Until the end of a backfill at its rate";
+    BACKFILL_PAUSED = "backfill_paused", "1 while the backfill is paused";
+    BACKFILL_CHUNKS = "backfill_chunks", "Chunks of a backfill that are done, held by a worker, or free";
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::encoding::DescriptorEncoder;
 
-use super::names::{self, Name};
-use crate::runtime::{Latency, Metrics, OperatorSnapshot, Snapshot, SpoutSnapshot};
+use super::names;
+use super::page::{Labels, Page, with};
+use crate::runtime::{Metrics, OperatorSnapshot, Snapshot, SpoutSnapshot};
 
 /// Runs that are read, by the name of their topology; those that were let go are forgotten.
 #[derive(Clone, Default)]
@@ -19,8 +19,6 @@ struct Run {
     topology: String,
     metrics: Weak<Metrics>,
 }
-
-type Labels = Vec<(&'static str, String)>;
 
 impl Runs {
     pub(super) fn watch(&self, topology: &str, metrics: &Arc<Metrics>) {
@@ -90,57 +88,6 @@ fn spout_series(page: &mut Page<'_>, spouts: &[(Labels, &SpoutSnapshot)]) -> fmt
     }
     page.gauges_if(names::SPOUT_LAG, &partitions, |it| it.lag.map(|lag| lag as f64))?;
     page.gauges_if(names::SPOUT_WATERMARK, &partitions, |it| it.watermark.map(|offset| offset as f64))
-}
-
-fn with(labels: &Labels, key: &'static str, value: impl ToString) -> Labels {
-    let mut labels = labels.clone();
-    labels.push((key, value.to_string()));
-    labels
-}
-
-/// Writes series of one name after the other.
-struct Page<'a>(DescriptorEncoder<'a>);
-
-impl Page<'_> {
-    fn counters<T>(&mut self, name: Name, rows: &[(Labels, T)], read: impl Fn(&T) -> u64) -> fmt::Result {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let mut series = self.0.encode_descriptor(name.name, name.help, None, MetricType::Counter)?;
-        for (labels, row) in rows {
-            series.encode_family(labels)?.encode_counter::<NoLabelSet, u64, u64>(&read(row), None)?;
-        }
-        Ok(())
-    }
-
-    fn gauges<T>(&mut self, name: Name, rows: &[(Labels, T)], read: impl Fn(&T) -> f64) -> fmt::Result {
-        self.gauges_if(name, rows, |row| Some(read(row)))
-    }
-
-    fn gauges_if<T>(&mut self, name: Name, rows: &[(Labels, T)], read: impl Fn(&T) -> Option<f64>) -> fmt::Result {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let mut series = self.0.encode_descriptor(name.name, name.help, None, MetricType::Gauge)?;
-        for (labels, row) in rows {
-            if let Some(value) = read(row) {
-                series.encode_family(labels)?.encode_gauge(&value)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Nothing while nothing was measured.
-    fn quantiles<T>(&mut self, name: Name, rows: &[(Labels, T)], read: impl Fn(&T) -> Latency) -> fmt::Result {
-        let mut all = Vec::new();
-        for (labels, row) in rows {
-            let latency = read(row);
-            let values = [("0.5", latency.p50_ns), ("0.99", latency.p99_ns), ("1", latency.max_ns)];
-            let values = values.into_iter().filter(|_| latency.count > 0);
-            all.extend(values.map(|(quantile, ns)| (with(labels, "quantile", quantile), ns as f64 / 1e9)));
-        }
-        self.gauges(name, &all, |seconds| *seconds)
-    }
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ pub(super) async fn run(config: &Config, data_dir: &Path, args: &RunArgs) -> Res
     let stores = (parts.timelines.clone(), parts.rows.clone());
     let mut services = shared.start(roles, parts.broker.clone(), Some(stores)).await.map_err(plain)?;
     let exporter = &shared.around.exporter;
+    exporter.watch_backfills(&config.name, built.jobs.clone());
     let reports = match role {
         Role::Backup => vec![run_until_signal(start_backfill(config, built.backfill, exporter)?).await?],
         Role::Worker => vec![run_until_signal(begin(config, built.main, exporter)?).await?],

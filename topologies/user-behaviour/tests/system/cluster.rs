@@ -20,13 +20,13 @@ use super::support::verify::verify;
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// The three servers, and the overrides that point a binary at them.
-struct Cluster {
+pub(crate) struct Cluster {
     _servers: (Kafka, Redis, MariaDb),
-    overrides: Vec<String>,
+    pub(crate) overrides: Vec<String>,
 }
 
 impl Cluster {
-    async fn start(topic: &str) -> Self {
+    pub(crate) async fn start(topic: &str) -> Self {
         let (kafka, redis, mariadb) =
             (Kafka::start().await.unwrap(), Redis::start().await.unwrap(), MariaDb::start().await.unwrap());
         let database = mariadb.database(topic).await.unwrap();
@@ -34,11 +34,11 @@ impl Cluster {
         Self { _servers: (kafka, redis, mariadb), overrides }
     }
 
-    fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         config("cluster", &self.overrides)
     }
 
-    fn args<'a>(&'a self, command: &[&'a str]) -> Vec<&'a str> {
+    pub(crate) fn args<'a>(&'a self, command: &[&'a str]) -> Vec<&'a str> {
         args(command, &self.overrides)
     }
 
@@ -63,7 +63,7 @@ async fn reach(broker: &dyn Broker, config: &Config, records: u64) {
 }
 
 /// Waits until all is committed, and nothing waits for a store that was slow or away.
-async fn settle(broker: &dyn Broker, config: &Config, records: u64) {
+pub(crate) async fn settle(broker: &dyn Broker, config: &Config, records: u64) {
     reach(broker, config, records).await;
     let deadline = Instant::now() + LIMIT;
     loop {
