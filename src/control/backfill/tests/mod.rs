@@ -6,6 +6,7 @@ mod cut;
 mod fold;
 mod life;
 mod operate;
+mod overlap;
 mod schedules;
 mod skips;
 mod world;

@@ -17,17 +17,22 @@ const BEGUN: u64 = 10;
 const RECORDS: u64 = 90;
 
 /// A worker of the live stream, which takes its time, and what it has stored.
-struct Live {
+pub(super) struct Live {
     control: Control,
     running: Running,
 }
 
-fn source(world: &World) -> SpoutSource {
+pub(super) fn source(world: &World) -> SpoutSource {
     SpoutSource { spout: "lines".into(), topic: world.topic(), group: "g".into() }
 }
 
 impl Live {
-    async fn start(world: &World, broker: Arc<dyn Broker>, dir: &std::path::Path, store: &Store) -> Self {
+    pub(super) async fn start(
+        world: &World,
+        broker: Arc<dyn Broker>,
+        dir: &std::path::Path,
+        store: &Store,
+    ) -> Self {
         let settings = ControlSettings { clock: world.clock, ..ControlSettings::new(dir, "worker") };
         let control = Control::start(broker.clone(), &world.name, settings).await;
         let spout = LogSpout::new(broker, LogSpoutSettings::new(world.topic(), GroupSettings::new("g")))
@@ -39,7 +44,7 @@ impl Live {
         Self { control, running }
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.running.stopper().stop();
         let report = self.running.wait().await;
         assert_eq!(report.exit_code(), 0, "{report:?}");
