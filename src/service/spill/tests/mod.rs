@@ -4,6 +4,7 @@
 mod kill;
 mod outages;
 mod spilled;
+mod synced;
 
 use std::collections::VecDeque;
 use std::path::Path;
