@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use utoipa::{IntoResponses, OpenApi, ToSchema};
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::handlers;
 
@@ -13,12 +15,27 @@ use super::handlers;
     info(
         title = "User behaviour: query",
         description = "What users did, newest first, within a moment after it arrived. Errors are problem documents \
-                       (RFC 9457) whose `code` does not change."
+                       (RFC 9457) whose `code` does not change. A caller who has no use for an answer after a while says \
+                       so: `x-request-timeout-ms: 200` has the work dropped and `504` answered by then, or when the \
+                       service's own deadline is nearer, at that."
     ),
     paths(handlers::behaviours, handlers::profile, handlers::many, handlers::openapi),
-    components(schemas(Record, ProblemDocument))
+    components(schemas(Record, ProblemDocument)),
+    modifiers(&AppKey),
+    security((), ("app_key" = []))
 )]
 pub struct ApiDocument;
+
+/// How an application says who it is.
+struct AppKey;
+
+impl Modify for AppKey {
+    fn modify(&self, document: &mut Document) {
+        let what = "The key of an application; needed where the configuration names applications (`[query.apps]`)";
+        let scheme = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("x-app-key", what)));
+        document.components.get_or_insert_default().add_security_scheme("app_key", scheme);
+    }
+}
 
 /// A record, as it was accepted.
 #[derive(Serialize, ToSchema)]

@@ -50,6 +50,9 @@ async fn it_names_all_routes_and_whatever_they_may_answer() {
         }
         assert!(responses["200"]["content"]["application/json"].is_object());
     }
+    let scheme = &document["components"]["securitySchemes"]["app_key"];
+    assert_eq!((&scheme["in"], &scheme["name"]), (&"header".into(), &"x-app-key".into()));
+    assert_eq!(document["security"], serde_json::json!([{}, { "app_key": [] }]), "by configuration");
     let mut found = BTreeSet::new();
     references(&document, &mut found);
     assert!(found.len() > 5);
