@@ -1,21 +1,28 @@
 //! Says of traced records that they reach their store.
 
+use std::collections::hash_map::RandomState;
 use std::fmt::Write as _;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use super::Parcel;
 use crate::broker::LogRecord;
-use crate::topology::{Layer, Rejected, Result, Sink, TRACEPARENT, TaskInfo, TraceContext};
+use crate::topology::{
+    EndedSpan, Layer, Rejected, Result, Sink, SpanKind, TRACEPARENT, TaskInfo, TraceContext, exports_spans,
+    span_ended,
+};
 
 /// Traces of one write that are named; of the others only how many there are is said.
 const NAMED: usize = 16;
 
 /// Puts a write with records whose senders keep their traces into a span `sink.write`, with the sink, how many rows there
-/// are, and the `traceparent` of those records. Writes without any have none: what is not asked for costs a look at
-/// the headers, and nothing where spans of that level are switched off.
+/// are, and the `traceparent` of those records; and where [spans are exported](crate::topology::export_spans) into one of
+/// each of those traces. Writes without any have none: what is not asked for costs a look at the headers, and nothing
+/// where spans of that level are switched off.
 #[derive(Debug, Clone)]
 pub(super) struct TracedLayer(pub(super) Arc<str>);
 
@@ -50,14 +57,22 @@ where
     }
 
     async fn write(&mut self, rows: &[&Arc<Parcel<T>>]) -> Result<Rejected> {
-        let span = span(&self.name, rows.iter().map(|row| &row.record));
-        if span.is_none() {
+        let logged = tracing::enabled!(tracing::Level::INFO);
+        let kept = match logged || exports_spans() {
+            true => Kept::of(rows.iter().map(|row| &row.record)),
+            false => Kept::default(),
+        };
+        if kept.all == 0 {
             return self.inner.write(rows).await;
         }
+        let span = if logged { kept.span(&self.name, rows.len()) } else { Span::none() };
         let began = Instant::now();
         let result = self.inner.write(rows).instrument(span.clone()).await;
-        let (took_ms, stored) = (began.elapsed().as_millis() as u64, result.is_ok());
-        span.in_scope(|| tracing::info!(took_ms, stored, "written"));
+        let (took, stored) = (began.elapsed(), result.is_ok());
+        if logged {
+            span.in_scope(|| tracing::info!(took_ms = took.as_millis() as u64, stored, "written"));
+        }
+        kept.export(&self.name, rows.len(), took, stored);
         result
     }
 
@@ -70,28 +85,56 @@ where
     }
 }
 
-/// The span of a write of these records; none when no sender keeps its trace, or nobody listens.
-fn span<'a>(sink: &str, records: impl ExactSizeIterator<Item = &'a LogRecord>) -> Span {
-    if !tracing::enabled!(tracing::Level::INFO) {
-        return Span::none();
+/// The traces in a write that their senders keep.
+#[derive(Default)]
+struct Kept {
+    all: usize,
+    named: Vec<TraceContext>,
+}
+
+impl Kept {
+    fn of<'a>(records: impl Iterator<Item = &'a LogRecord>) -> Self {
+        let mut kept = Self::default();
+        for context in records.filter_map(kept_by) {
+            kept.all += 1;
+            if kept.named.len() < NAMED {
+                kept.named.push(context);
+            }
+        }
+        kept
     }
-    let (rows, mut traced, mut traces) = (records.len(), 0, String::new());
-    for context in records.filter_map(kept) {
-        traced += 1;
-        if traced <= NAMED {
+
+    /// For logs.
+    fn span(&self, sink: &str, rows: usize) -> Span {
+        let mut traces = String::new();
+        for context in &self.named {
             let comma = if traces.is_empty() { "" } else { "," };
             // Writing to a string cannot fail.
             let _infallible = write!(traces, "{comma}{context}");
         }
+        tracing::info_span!("sink.write", sink, rows, traced = self.all, traces)
     }
-    match traced {
-        0 => Span::none(),
-        _ => tracing::info_span!("sink.write", sink, rows, traced, traces),
+
+    /// For whoever exports spans: one in each trace that is named.
+    fn export(&self, sink: &str, rows: usize, took: Duration, stored: bool) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        for context in &self.named {
+            span_ended(|| EndedSpan {
+                name: format!("sink.write {sink}"),
+                kind: SpanKind::Client,
+                context: context.child(RandomState::new().build_hasher().finish()),
+                parent: Some(context.parent_id),
+                began: now.saturating_sub(took),
+                took,
+                attributes: vec![("sink", sink.into()), ("rows", (rows as i64).into())],
+                failure: (!stored).then_some("the write failed".into()),
+            });
+        }
     }
 }
 
 /// The trace of a record whose sender keeps it.
-fn kept(record: &LogRecord) -> Option<TraceContext> {
+fn kept_by(record: &LogRecord) -> Option<TraceContext> {
     let header = std::str::from_utf8(record.headers.last(TRACEPARENT)?).ok()?;
     TraceContext::parse(header).filter(|context| context.sampled)
 }

@@ -10,7 +10,7 @@
 //! | `stream` `grouped` `flow` `grouping` | typed streams, closures fused into edges, exchanges |
 //! | `builder` `shape` `port` `settings` `graph` | the topology, how it is held while it is built, its bounds, its shape as data |
 //! | `plan` | operators compiled into tasks: the seam to a runtime |
-//! | `error` `record` `trace` | classes of errors; a value with its origin, and with its place in a trace |
+//! | `error` `record` `trace` `span` | classes of errors; a value with its origin, and with its place in a trace; what a trace is made of |
 
 mod ack;
 mod batch;
@@ -29,6 +29,7 @@ mod record;
 mod settings;
 mod shape;
 mod sink;
+mod span;
 mod spout;
 mod stream;
 mod sync;
@@ -51,6 +52,7 @@ pub use record::{Headers, Origin, Record};
 pub use settings::{Bounds, Settings, Tuning};
 pub use shape::BuildError;
 pub use sink::{BoxSink, Layer, Rejected, Sink, SinkExt};
+pub use span::{EndedSpan, SpanKind, SpanValue, export_spans, exports_spans, span_ended};
 pub use spout::{Outcome, Pulled, Spout};
 pub use stream::{Either, Merged, RejectedTuple, Stream};
 pub use trace::{TRACEPARENT, TraceContext};

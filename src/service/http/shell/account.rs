@@ -1,11 +1,12 @@
 //! The outermost part: where a request belongs, who calls, how long it may take, and what became of it.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
 use axum::extract::{MatchedPath, Request};
@@ -21,6 +22,7 @@ use super::forwarded::peer;
 use super::timing::deadline;
 use crate::service::http::metrics::{HttpMetrics, RequestInFlight, method_label};
 use crate::service::http::{Code, HttpSettings, Network, Peer, Remote, TRACEPARENT, TraceContext};
+use crate::topology::{EndedSpan, SpanKind, span_ended};
 
 /// What a request is called in answers and logs: the id of its trace.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -48,6 +50,8 @@ struct Open {
     route: Option<MatchedPath>,
     peer: Peer,
     trace: TraceContext,
+    /// The span of the caller.
+    caller: Option<u64>,
     began: Instant,
     answered: bool,
     _in_flight: RequestInFlight,
@@ -65,16 +69,19 @@ impl Account {
         }
     }
 
-    /// The caller's trace with a span of this request's own; whether it is kept is the caller's choice. One that begins
-    /// here is kept with the share of the access log.
-    fn trace(&self, headers: &HeaderMap) -> TraceContext {
+    /// The caller's trace with a span of this request's own, and the caller's span; whether it is kept is the caller's
+    /// choice. One that begins here is kept with the share of the access log.
+    fn trace(&self, headers: &HeaderMap) -> (TraceContext, Option<u64>) {
         let given = headers.get(TRACE).and_then(|header| header.to_str().ok()).and_then(TraceContext::parse);
-        given.map(|given| given.child(random())).unwrap_or_else(|| {
-            let end = random();
-            let trace_id = (u128::from(random()) << 64 | u128::from(end)).max(1);
-            let sampled = ((end & ((1 << 53) - 1)) as f64 / (1_u64 << 53) as f64) < self.sample;
-            TraceContext { trace_id, parent_id: random().max(1), sampled }
-        })
+        match given {
+            Some(given) => (given.child(random()), Some(given.parent_id)),
+            None => {
+                let end = random();
+                let trace_id = (u128::from(random()) << 64 | u128::from(end)).max(1);
+                let sampled = ((end & ((1 << 53) - 1)) as f64 / (1_u64 << 53) as f64) < self.sample;
+                (TraceContext { trace_id, parent_id: random().max(1), sampled }, None)
+            }
+        }
     }
 }
 
@@ -144,11 +151,13 @@ impl Open {
     fn begin(account: Arc<Account>, request: &Request) -> Self {
         let extensions = request.extensions();
         let connection = extensions.get::<Remote>().map(|remote| remote.0.ip());
+        let (trace, caller) = account.trace(request.headers());
         Self {
             method: request.method().clone(),
             route: extensions.get::<MatchedPath>().cloned(),
             peer: peer(connection, request.headers(), &account.trusted),
-            trace: account.trace(request.headers()),
+            trace,
+            caller,
             began: Instant::now(),
             answered: false,
             _in_flight: account.metrics.in_flight(),
@@ -185,7 +194,36 @@ impl Open {
             account.metrics.problem(code);
         }
         let (server, method, peer, trace) = (&account.server, method_label(&self.method), self.peer, self.trace);
+        if trace.sampled {
+            span_ended(|| self.span(method, status, code, took));
+        }
         account.log.write(&Line { server, method, route, status, code, took, peer, trace });
+    }
+}
+
+impl Open {
+    /// The request as a part of its trace. A caller that left is no failure of ours.
+    fn span(&self, method: &str, status: Option<StatusCode>, code: Option<Code>, took: Duration) -> EndedSpan {
+        let route = self.route();
+        let mut attributes = vec![
+            ("server", self.account.server.as_str().into()),
+            ("http.request.method", method.into()),
+            ("http.route", route.into()),
+        ];
+        attributes.extend(status.map(|status| ("http.response.status_code", i64::from(status.as_u16()).into())));
+        attributes.extend(code.map(|code| ("error.type", code.as_str().into())));
+        let failed = status.filter(StatusCode::is_server_error);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        EndedSpan {
+            name: format!("{method} {route}"),
+            kind: SpanKind::Server,
+            context: self.trace,
+            parent: self.caller,
+            began: now.saturating_sub(took),
+            took,
+            attributes,
+            failure: failed.map(|status| code.map_or(Cow::Owned(status.to_string()), |code| code.as_str().into())),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use squall::service::admin::{AdminCommand, VerifyArgs};
-use squall::service::{CommonArgs, GraphFormat, LogArgs};
+use squall::service::{CommonArgs, GraphFormat, LogArgs, OtlpArgs};
 
 use super::locate::WhereArgs;
 use super::role::Role;
@@ -17,6 +17,8 @@ pub struct Cli {
     pub(crate) common: CommonArgs,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) otlp: OtlpArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

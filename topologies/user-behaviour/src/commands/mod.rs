@@ -46,7 +46,12 @@ fn print_line(line: std::fmt::Arguments<'_>) {
 
 /// Carries out a command line; errors become one line on standard error and status 1.
 pub fn execute(cli: Cli) -> ExitCode {
-    let result = init_logging(&cli.log).map_err(Failure::from).and_then(|()| dispatch(cli));
+    let started = init_logging(&cli.log).and_then(|()| cli.otlp.start("user-behaviour")).map_err(Failure::from);
+    let result = started.and_then(|otlp| {
+        let result = dispatch(cli);
+        otlp.close();
+        result
+    });
     result.unwrap_or_else(|error| {
         eprintln!("error: {error}");
         ExitCode::FAILURE

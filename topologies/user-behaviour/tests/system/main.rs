@@ -10,6 +10,7 @@ mod collector;
 mod embedded;
 mod openapi;
 mod operate;
+mod traces;
 mod verify;
 
 #[path = "../oracle/data.rs"]
