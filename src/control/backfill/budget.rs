@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-/// Records of a run of a job that takes its share from others, times that share. A fresh record behind them waits until a
-/// store is through with them: a few milliseconds where a record takes a tenth of one.
+/// Records of a run of a job that takes as much of the stores' time as it leaves. A fresh record behind them waits until a
+/// store is through with them: a few milliseconds where a record takes a tenth of one. Beside a job that leaves less, fresh
+/// records wait as much longer anyway, and larger runs cost the stores much less: what a batch costs by itself, 500 records
+/// share.
 const SMALL: f64 = 64.0;
 /// Records that a run may have, however small the share: it is split among the lanes of a sink, and a batch of a few records
 /// costs a store, and the threads that are woken for it, more each.
@@ -33,15 +35,16 @@ pub enum Turn {
 ///
 /// - *rate*: a task has the job's rate divided by the leases that the job holds now. Over any time `t` it lets at most
 ///   `rate / leases · t` records and one run go. A run has at most a second's worth.
-/// - *share*: below 1 a task has one run in flight, of at most `max(64 · share, 32)` records, and one that took `d` is
-///   followed by a rest of `d · (leases / share · mean / best − 1)`, at most 30 s. So the tasks together take at most that
+/// - *share*: below 1 a task has one run in flight, of at most `max(64 · share / (1 − share), 32)` records, and one that took
+///   `d` is followed by a rest of `d · (leases / share · mean / best − 1)`, at most 30 s. So the tasks together take at most that
 ///   share of the stores' time, and never more of it at once than fresh records can wait for. With all of their time for its
 ///   share a task pulls as much as it is asked for.
 ///
 /// `mean` is what such a run takes of late, `best` the least that one took. In a queue that is served at random the mean
 /// time in it is `best / (1 − ρ)` where `ρ` is how busy it is (M/M/1), so `best / mean` is what of the stores is left,
 /// whatever it is that keeps them busy, also other processes: the share is one of that. `mean / best` counts as 4 at most,
-/// so that a job always goes on; call it `y` so. Runs that a rate or the end of a chunk makes shorter tell nothing of either.
+/// so that a job always goes on; call it `y` so. Runs that are shorter than others were, as at the end of a chunk, tell nothing
+/// of either.
 ///
 /// By the same formula what others write takes `1 / (1 − share / y)` times as long beside the job: a nineteenth longer at the
 /// [default](super::Job::SHARE) where the stores are idle otherwise, an eightieth where they are busy.
@@ -54,7 +57,9 @@ pub struct Budget {
     busy_since: Option<Duration>,
     /// When nothing was in flight any more, and how long something had been.
     idle: Option<(Duration, Duration)>,
-    /// The mean and the least time of a run that had all the records that it might.
+    /// Records of the largest run so far: a batch may hold fewer than the share lets a run have.
+    largest: u64,
+    /// The mean and the least time of a run that had as many.
     full: Option<(Duration, Duration)>,
 }
 
@@ -62,7 +67,7 @@ impl Budget {
     /// Of `rate` records a second, and a share above 0 of the stores' time, for the whole job.
     pub fn new(rate: Option<u64>, share: f64) -> Self {
         let share = share.clamp(f64::MIN_POSITIVE, 1.0);
-        Self { rate, share, last: None, busy_since: None, idle: None, full: None }
+        Self { rate, share, last: None, busy_since: None, idle: None, largest: 0, full: None }
     }
 
     /// What may be done now, by one of `leases` tasks that are at the job.
@@ -79,8 +84,12 @@ impl Budget {
 
     /// A run of so many records went.
     pub fn pulled(&mut self, now: Duration, records: usize) {
-        self.last = Some((now, records as u64));
+        let records = records as u64;
+        self.last = Some((now, records));
         self.busy_since.get_or_insert(now);
+        if records > self.largest {
+            (self.largest, self.full) = (records, None);
+        }
     }
 
     /// Nothing is in flight any more.
@@ -88,7 +97,7 @@ impl Budget {
         let Some(since) = self.busy_since.take() else { return };
         let busy = now.saturating_sub(since);
         self.idle = Some((now, busy));
-        if self.last.is_some_and(|(_, records)| records >= self.small() as u64) {
+        if self.last.is_some_and(|(_, records)| records >= self.largest) {
             let (mean, best) = self.full.unwrap_or((busy, busy));
             let mean = times(mean, 1.0 - NEWS).saturating_add(times(busy, NEWS));
             self.full = Some((mean, times(best, FORGET).min(busy)));
@@ -115,7 +124,10 @@ impl Budget {
 
     /// Records that a run may have at most for the share's sake.
     fn small(&self) -> usize {
-        if self.share < 1.0 { ((SMALL * self.share).ceil() as usize).max(SMALLEST) } else { usize::MAX }
+        if self.share >= 1.0 {
+            return usize::MAX;
+        }
+        ((SMALL * self.share / (1.0 - self.share)).round() as usize).max(SMALLEST)
     }
 
     fn most(&self, leases: usize, max: usize) -> usize {

@@ -18,7 +18,7 @@ fn a_rest_is_as_long_as_the_share_says() {
     assert_eq!(budget.turn(200 * MS, 1, 512), Turn::Rest(600 * MS));
     assert_eq!(budget.turn(200 * MS, 3, 512), Turn::Rest(2200 * MS), "three take a third of it each");
     assert_eq!(budget.turn(800 * MS, 1, 7), Turn::Pull(7));
-    for (share, run) in [(0.01, 32), (0.5, 32), (0.9, 58), (1.0, 512)] {
+    for (share, run) in [(0.01, 32), (0.5, 64), (0.75, 192), (0.9, 512), (1.0, 512)] {
         assert_eq!(Budget::new(None, share).turn(Duration::ZERO, 1, 512), Turn::Pull(run), "{share}");
     }
 }
@@ -52,7 +52,7 @@ fn a_rest_is_longer_while_others_keep_the_stores_busy() {
 fn the_last_records_of_a_chunk_do_not_count_as_quick() {
     let mut budget = Budget::new(None, 0.5);
     for n in 0..50 {
-        let (ms, records) = if n % 2 == 0 { (1, 3) } else { (10, 32) };
+        let (ms, records) = if n % 2 == 0 { (1, 3) } else { (10, 50) };
         let rest = rest_after(&mut budget, Duration::from_secs(n), ms, records);
         assert_eq!(rest, ms * MS, "nobody else is there");
     }

@@ -22,7 +22,7 @@ pub(crate) struct Args {
     /// Records of the backlog of scenario 11; 12,000, in full size five million, and 500,000 at least.
     #[arg(long, value_name = "RECORDS")]
     pub(crate) backlog: Option<u64>,
-    /// The share that its second backfill takes in full size, below 1; 0.9.
+    /// The share that its third backfill takes in full size, below 1; 0.9.
     #[arg(long)]
     pub(crate) share: Option<String>,
     /// Names the scenarios and runs none.

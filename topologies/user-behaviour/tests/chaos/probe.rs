@@ -35,14 +35,16 @@ const LINE: &str = "probe";
 pub(crate) enum Phase {
     Before,
     During,
-    /// While a scenario demands more of the stores than what it has measured until then.
+    /// While a scenario demands so much of the stores that it can be seen.
+    Seen,
+    /// While it demands as much as they give.
     Hurried,
     After,
 }
 
 impl Phase {
     /// All of them, each at the place that it is as a number.
-    pub(crate) const ALL: [Self; 4] = [Self::Before, Self::During, Self::Hurried, Self::After];
+    pub(crate) const ALL: [Self; 5] = [Self::Before, Self::During, Self::Seen, Self::Hurried, Self::After];
 }
 
 /// A store that is asked.

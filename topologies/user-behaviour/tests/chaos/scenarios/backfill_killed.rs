@@ -1,10 +1,10 @@
 //! 11: a backlog is skipped, and brought by a backfill beside live traffic, while the workers that do both are killed.
 //! Fresh records stay fresh, the job comes to its end by itself, and everything is stored in its newest version.
 //!
-//! A first job has the share that `skip` gives it: live traffic must hardly notice. Then it is cancelled, and a second job,
-//! over the same ranges and in a hurry, is the one that must come to its end. How fresh records are without either is
-//! measured while it is paused, by turns with while it runs: what stores hold grows by the minute, and with it what a
-//! write costs, so that a minute before the backlog tells of other stores.
+//! A first job has the share that `skip` gives it: live traffic must hardly notice. A second one, over the same ranges, has a
+//! share that makes a difference which can be seen. How fresh records are without either is measured while it is paused, by
+//! turns with while it runs: what stores hold grows by the minute, and with it what a write costs, so that a minute before the
+//! backlog tells of other stores. A third one, in a hurry, is the one that must come to its end.
 
 use std::time::Duration;
 
@@ -27,7 +27,8 @@ const SLOWER: f64 = 1.1;
 const CATCH_UP: Duration = Duration::from_secs(20);
 /// How often the job is looked at.
 const LOOK: Duration = Duration::from_millis(500);
-/// The share of the second job.
+/// The share of the second job, and that of the third.
+const SEEN: &str = "0.5";
 const HURRIED: &str = "0.9";
 const SPOUT: &str = "behaviour";
 
@@ -57,20 +58,22 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     outcome.set_seconds("caught_up_s", caught_up);
     outcome.demand(caught_up.is_some(), "what arrived since the skip was not caught up with");
     let turns = Turns::take(&stage, &first, Phase::During, form.pick(1, 6), &mut outcome).await;
-    let share = lab.share.as_deref().unwrap_or(HURRIED);
-    let hurried = ["--share", share];
     // In the short form so that the kills find it at work.
-    let budget = form.pick(["--rate", "800", "--chunk", "500", "--share", "1"].as_slice(), &hurried);
-    let began = Instant::now();
-    let Some(job) = begin_anew(&stage, &skipped["backfill"], budget) else {
+    let short = ["--rate", "800", "--chunk", "500", "--share", "1"].as_slice();
+    let Some(job) = begin_anew(&stage, &skipped["backfill"], &first, form.pick(short, &["--share", SEEN])) else {
         outcome.demand(false, "no second job could take the place of the first");
         return outcome;
     };
-    let hurried = Turns::take(&stage, &job, Phase::Hurried, form.pick(1, 12), &mut outcome).await;
-    let shares = [Job::SHARE, share.parse().expect("`backfill create` took it")];
-    judge_slowness([(&turns, shares[0]), (&hurried, shares[1])], form, &mut outcome);
+    let seen = Turns::take(&stage, &job, Phase::Seen, form.pick(1, 12), &mut outcome).await;
+    judge_slowness([(&turns, Job::SHARE), (&seen, SEEN.parse().expect("a number"))], form, &mut outcome);
     // The rest may take hours: what is known by now is told.
     eprintln!("so far: {}", outcome.to_json());
+    let share = lab.share.as_deref().unwrap_or(HURRIED);
+    let began = Instant::now();
+    let Some(job) = begin_anew(&stage, &skipped["backfill"], &job, form.pick(short, &["--share", share])) else {
+        outcome.demand(false, "no third job could take the place of the second");
+        return outcome;
+    };
     for kill in 0..form.pick(2, 5) {
         let done = done(&stage, &job).unwrap_or(total);
         let victim = kill % stage.crew.len();
@@ -80,7 +83,10 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
         stage.crew.spawn(victim);
         sleep(form.pick(Duration::from_secs(1), Duration::from_secs(15))).await;
     }
+    // What is under way at a death waits for the next owner of its partition.
+    stage.probe.phase(Phase::Hurried);
     let finished = until_finished(&stage, &job, limit(total)).await;
+    stage.probe.phase(Phase::After);
     outcome.demand(finished.is_some(), "the job does not come to its end");
     outcome.set_seconds("backfill_s", finished.as_ref().map(|_| began.elapsed()));
     let status = finished.unwrap_or_default();
@@ -118,15 +124,15 @@ async fn pile_up(stage: &Stage, records: u64, outcome: &mut Outcome) -> u64 {
 /// part: what a queue costs grows faster than what is put into it, so that of a part of the records, or of the runs where
 /// that is more, is at most that part of the whole cost. Taken is the high end of the range of the second job.
 fn judge_slowness(jobs: [(&Turns, f64); 2], form: Form, outcome: &mut Outcome) {
-    let [(first, _), (hurried, _)] = jobs;
+    let [(first, _), (seen, _)] = jobs;
     outcome.set("default", first.to_json());
-    outcome.set("hurried", hurried.to_json());
+    outcome.set("seen", seen.to_json());
     let [records, runs] = [(|_| 1.0) as fn(f64) -> f64, run_of].map(|size| {
-        let [first, hurried] = jobs.map(|(turns, share)| turns.brought_per_s / size(share));
-        first / hurried
+        let [first, seen] = jobs.map(|(turns, share)| turns.brought_per_s / size(share));
+        first / seen
     });
     for (at, name) in ["timelines", "rows"].into_iter().enumerate() {
-        let slower = hurried.ratios[at].as_ref().map(|range| slowness(range.high, records.max(runs)));
+        let slower = seen.ratios[at].as_ref().map(|range| slowness(range.high, records.max(runs)));
         outcome.set(&format!("{name}_p99_ratio_at_most"), slower);
         let shown = first.ratios[at].as_ref().is_some_and(|range| range.low > SLOWER);
         let kept = form == Form::Short || (!shown && slower.is_some_and(|slower| slower <= SLOWER));
@@ -153,9 +159,9 @@ fn slowness(ratio: f64, part: f64) -> f64 {
     ((1.0 + (ratio - 1.0).max(0.0) * part) * 1e3).ceil() / 1e3
 }
 
-/// Cancels a job and has another, with this budget, do the same; its name.
-fn begin_anew(stage: &Stage, job: &Value, budget: &[&str]) -> Option<String> {
-    stage.ask(&["backfill", "cancel", job["id"].as_str()?, "--json"])?;
+/// Cancels the job of this name and has another one, with this budget, bring what `job` is for; its name.
+fn begin_anew(stage: &Stage, job: &Value, cancelled: &str, budget: &[&str]) -> Option<String> {
+    stage.ask(&["backfill", "cancel", cancelled, "--json"])?;
     let bound = |end: &str| {
         let offsets =
             job["ranges"].as_array()?.iter().map(|range| format!("{}:{}", range["partition"], range[end]));
@@ -180,8 +186,10 @@ async fn until_finished(stage: &Stage, job: &str, limit: Duration) -> Option<Val
 
 /// In the full form records must be fresh beside any job.
 fn judge_freshness(stage: &Stage, form: Form, outcome: &mut Outcome) {
+    outcome.set("fresh_p99_ms_seen", stage.probe.figure(Phase::Seen));
     outcome.set("fresh_p99_ms_hurried", stage.probe.figure(Phase::Hurried));
-    for (store, phase) in STORES.iter().flat_map(|store| [(*store, Phase::During), (*store, Phase::Hurried)]) {
+    let phases = [Phase::During, Phase::Seen, Phase::Hurried];
+    for (store, phase) in STORES.iter().flat_map(|store| phases.map(|phase| (*store, phase))) {
         let p99 = stage.probe.p99_ms(phase, store);
         let fresh = form == Form::Short || p99.is_some_and(|ms| ms <= FRESH_MS);
         outcome.demand(fresh, format!("{store:?}: fresh records took {p99:?} ms ({phase:?})"));
