@@ -16,6 +16,10 @@ const LONGEST_REST: Duration = Duration::from_secs(30);
 const MOST_YIELDED: f64 = 4.0;
 /// What a run counts in the mean time of one.
 const NEWS: f64 = 0.1;
+/// By how much runs differ at most that tell the same: what a batch costs by itself makes short ones look slow.
+const SIMILAR: f64 = 2.0;
+/// What a usual run becomes with each that is smaller: half of it after 23.
+const SHRINK: f64 = 0.97;
 /// By how much the least time of a run is taken to have grown with each run, so that one that was by chance quick, or was so
 /// long ago, is forgotten: twice as much after 700.
 const FORGET: f64 = 1.001;
@@ -40,10 +44,10 @@ pub enum Turn {
 ///   share of the stores' time, and never more of it at once than fresh records can wait for. With all of their time for its
 ///   share a task pulls as much as it is asked for.
 ///
-/// `mean` is what such a run takes of late, `best` the least that one took. In a queue that is served at random the mean
-/// time in it is `best / (1 − ρ)` where `ρ` is how busy it is (M/M/1), so `best / mean` is what of the stores is left,
+/// `mean` is what a record of a run takes of late, `best` the least that one took. In a queue that is served at random the
+/// mean time in it is `best / (1 − ρ)` where `ρ` is how busy it is (M/M/1), so `best / mean` is what of the stores is left,
 /// whatever it is that keeps them busy, also other processes: the share is one of that. `mean / best` counts as 4 at most,
-/// so that a job always goes on; call it `y` so. Runs that are shorter than others were, as at the end of a chunk, tell nothing
+/// so that a job always goes on; call it `y` so. Runs of less than half a usual one, as at the end of a chunk, tell nothing
 /// of either.
 ///
 /// By the same formula what others write takes `1 / (1 − share / y)` times as long beside the job: a nineteenth longer at the
@@ -57,17 +61,17 @@ pub struct Budget {
     busy_since: Option<Duration>,
     /// When nothing was in flight any more, and how long something had been.
     idle: Option<(Duration, Duration)>,
-    /// Records of the largest run so far: a batch may hold fewer than the share lets a run have.
-    largest: u64,
-    /// The mean and the least time of a run that had as many.
-    full: Option<(Duration, Duration)>,
+    /// Records of a usual run: larger ones decide at once, smaller ones in time.
+    usual: f64,
+    /// The mean and the least time of a record in runs that were about as large, in seconds.
+    pace: Option<(f64, f64)>,
 }
 
 impl Budget {
     /// Of `rate` records a second, and a share above 0 of the stores' time, for the whole job.
     pub fn new(rate: Option<u64>, share: f64) -> Self {
         let share = share.clamp(f64::MIN_POSITIVE, 1.0);
-        Self { rate, share, last: None, busy_since: None, idle: None, largest: 0, full: None }
+        Self { rate, share, last: None, busy_since: None, idle: None, usual: 0.0, pace: None }
     }
 
     /// What may be done now, by one of `leases` tasks that are at the job.
@@ -84,12 +88,13 @@ impl Budget {
 
     /// A run of so many records went.
     pub fn pulled(&mut self, now: Duration, records: usize) {
-        let records = records as u64;
-        self.last = Some((now, records));
+        self.last = Some((now, records as u64));
         self.busy_since.get_or_insert(now);
-        if records > self.largest {
-            (self.largest, self.full) = (records, None);
+        let records = records as f64;
+        if records > SIMILAR * self.usual {
+            self.pace = None;
         }
+        self.usual = records.max(self.usual * SHRINK);
     }
 
     /// Nothing is in flight any more.
@@ -97,19 +102,20 @@ impl Budget {
         let Some(since) = self.busy_since.take() else { return };
         let busy = now.saturating_sub(since);
         self.idle = Some((now, busy));
-        if self.last.is_some_and(|(_, records)| records >= self.largest) {
-            let (mean, best) = self.full.unwrap_or((busy, busy));
-            let mean = times(mean, 1.0 - NEWS).saturating_add(times(busy, NEWS));
-            self.full = Some((mean, times(best, FORGET).min(busy)));
+        if let Some((_, records)) = self.last
+            && records as f64 * SIMILAR >= self.usual
+        {
+            let pace = busy.as_secs_f64() / records.max(1) as f64;
+            let (mean, best) = self.pace.unwrap_or((pace, pace));
+            self.pace = Some((mean * (1.0 - NEWS) + pace * NEWS, (best * FORGET).min(pace)));
         }
     }
 
     /// When the share lets the next run go: once the last one is made up for, by the number of leases that there are now.
     fn share_due(&self, leases: usize) -> Duration {
         let (Some((at, busy)), true) = (self.idle, self.share < 1.0) else { return Duration::ZERO };
-        let crowded =
-            |(mean, best): (Duration, Duration)| mean.as_secs_f64() / best.as_secs_f64().max(f64::MIN_POSITIVE);
-        let yielded = self.full.map_or(1.0, crowded).clamp(1.0, MOST_YIELDED);
+        let crowded = |(mean, best): (f64, f64)| mean / best.max(f64::MIN_POSITIVE);
+        let yielded = self.pace.map_or(1.0, crowded).clamp(1.0, MOST_YIELDED);
         let rest = times(busy, leases.max(1) as f64 / self.share * yielded - 1.0).min(LONGEST_REST);
         at.saturating_add(rest)
     }

@@ -278,10 +278,19 @@ impl Entry {
     fn lose(&mut self, offset: u64, chunk: u32, token: u64, (from, to): (u64, u64), at_ms: i64) {
         let Some(Chunk { range, next }) = self.chunk(chunk) else { return };
         if self.progress(offset, chunk, token, next, at_ms) {
-            let lost = Range { partition: range.partition, from: from.max(range.from), to: to.min(range.to) };
-            if !lost.is_empty() {
-                self.lost.insert(lost);
+            let mut lost = Range { partition: range.partition, from: from.max(range.from), to: to.min(range.to) };
+            if lost.is_empty() {
+                return;
             }
+            // A worker that begins anew finds as lost what the one before it did, and perhaps more.
+            let touches =
+                |known: &Lost| known.partition == lost.partition && known.from <= lost.to && lost.from <= known.to;
+            let met: Vec<Lost> = self.lost.iter().copied().filter(touches).collect();
+            for known in met {
+                self.lost.remove(&known);
+                (lost.from, lost.to) = (lost.from.min(known.from), lost.to.max(known.to));
+            }
+            self.lost.insert(lost);
         }
     }
 

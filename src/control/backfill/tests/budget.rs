@@ -68,6 +68,24 @@ fn the_quickest_run_is_forgotten_in_time() {
     assert_eq!(rests.last(), Some(10 * MS), "ten is what a run takes");
 }
 
+/// A rate that more tasks share makes runs smaller, and larger again: they tell all the same.
+#[test]
+fn runs_of_other_sizes_still_tell_how_busy_the_stores_are() {
+    let mut budget = Budget::new(None, 0.9);
+    let mut runs = |from: u32, records: usize, ms: u32| {
+        let run = |n| rest_after(&mut budget, Duration::from_secs(100) * n, ms, records);
+        (from..from + 100).map(run).last().unwrap()
+    };
+    let alone = |ms: u32| f64::from(ms) / 1e3 * (1.0 / 0.9 - 1.0);
+    let near = |rest: Duration, seconds: f64| (rest.as_secs_f64() / seconds - 1.0).abs() < 0.05;
+    assert!(near(runs(0, 500, 50), alone(50)));
+    assert!(near(runs(100, 300, 30), alone(30)), "the same, in smaller runs");
+    assert!(runs(200, 300, 90).as_secs_f64() > 10.0 * alone(90), "busy now");
+    assert!(runs(300, 400, 120).as_secs_f64() > 10.0 * alone(120), "and still, in larger runs");
+    assert!(runs(400, 60, 18).as_secs_f64() > 10.0 * alone(18), "and in much smaller ones");
+    assert!(near(runs(500, 60, 6), alone(6)), "and no more");
+}
+
 #[test]
 fn a_task_alone_with_all_of_the_time_never_rests() {
     let mut budget = Budget::new(None, 1.0);

@@ -109,6 +109,17 @@ fn no_more_are_at_it_than_may_be() {
     assert_eq!((entry.counts(), entry.offer(0), entry.offer(1_001)), ((2, 1, 1), None, Some(0)));
 }
 
+/// What a dead worker had found to be lost, its heir finds again, and more.
+#[test]
+fn what_is_lost_counts_once() {
+    let lost = |token, from, to| Event::Lost { job: "b".into(), chunk: 0, token, from, to, at_ms: 0 };
+    let events =
+        [claim(0, "a", 0), lost(0, 2, 4), lost(0, 7, 8), claim(0, "b", 9_999), lost(3, 0, 5), lost(3, 5, 6)];
+    let ledger = folded(job("b", &[(0, 0, 10)], 10), &events);
+    let lost: Vec<_> = ledger.job("b").unwrap().lost().map(|range| (range.from, range.to)).collect();
+    assert_eq!(lost, [(0, 6), (7, 8)]);
+}
+
 #[test]
 fn a_job_that_is_paused_or_over_gives_nothing_out() {
     let (who, reason) = (String::new(), String::new());

@@ -58,9 +58,10 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     outcome.set_seconds("caught_up_s", caught_up);
     outcome.demand(caught_up.is_some(), "what arrived since the skip was not caught up with");
     let turns = Turns::take(&stage, &first, Phase::During, form.pick(1, 6), &mut outcome).await;
-    // In the short form so that the kills find it at work.
-    let short = ["--rate", "800", "--chunk", "500", "--share", "1"].as_slice();
-    let Some(job) = begin_anew(&stage, &skipped["backfill"], &first, form.pick(short, &["--share", SEEN])) else {
+    // In the short form so slowly that it is at work to the end of its turn, and that the kills find the third at work.
+    let slow = |rate| ["--rate", rate, "--chunk", "500", "--share", "1"];
+    let seen = form.pick(slow("200").as_slice(), &["--share", SEEN]).to_vec();
+    let Some(job) = begin_anew(&stage, &skipped["backfill"], &first, &seen) else {
         outcome.demand(false, "no second job could take the place of the first");
         return outcome;
     };
@@ -69,8 +70,9 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     // The rest may take hours: what is known by now is told.
     eprintln!("so far: {}", outcome.to_json());
     let share = lab.share.as_deref().unwrap_or(HURRIED);
+    let hurried = form.pick(slow("800").as_slice(), &["--share", share]).to_vec();
     let began = Instant::now();
-    let Some(job) = begin_anew(&stage, &skipped["backfill"], &job, form.pick(short, &["--share", share])) else {
+    let Some(job) = begin_anew(&stage, &skipped["backfill"], &job, &hurried) else {
         outcome.demand(false, "no third job could take the place of the second");
         return outcome;
     };
