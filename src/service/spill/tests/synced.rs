@@ -1,13 +1,14 @@
 //! What was promised is on the disk, not only with the kernel: `kill -9` does not tell the two apart, a power cut does.
-//! So a process promises one record after the other, and `strace` sees whether each was synced before.
+//! So a process promises one record after the other, and `strace` sees whether before each a file was written and then synced.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use super::super::{DurableProducer, DurableSettings, SpillSettings};
+use super::super::{Durable, DurableProducer, DurableSettings, SpillSettings};
 use super::{Log, ToLog, record, soon};
 use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use crate::broker::{Broker, Producer, TopicSpec};
@@ -27,58 +28,91 @@ fn child() {
     runtime.block_on(promise(Path::new(&dir), &place));
 }
 
+/// Promises records whose place is the log or the spill, synced or not.
 async fn promise(dir: &Path, place: &str) {
-    let log = Arc::new(Log::default());
-    log.away(true);
-    let (embedded, producer): (_, Arc<dyn Producer>) = match place {
-        "log" => {
-            let embedded = EmbeddedBroker::open(&dir.join("log"), EmbeddedSettings::default()).unwrap();
-            embedded.create_topic(&TopicSpec::new("t", 1)).await.unwrap();
-            let producer = embedded.producer().unwrap();
-            (Some(embedded), producer)
-        }
-        _ => (None, Arc::new(ToLog(log))),
+    let sync = !place.starts_with("unsynced ");
+    let (expected, producer): (_, Arc<dyn Producer>) = if place.ends_with("log") {
+        let settings = EmbeddedSettings { sync, ..EmbeddedSettings::default() };
+        let log = EmbeddedBroker::open(&dir.join("log"), settings).unwrap();
+        log.create_topic(&TopicSpec::new("t", 1)).await.unwrap();
+        (Durable::Log, log.producer().unwrap())
+    } else {
+        let log = Arc::new(Log::default());
+        log.away(true);
+        (Durable::Spill, Arc::new(ToLog(log)))
     };
-    let spill = SpillSettings { sync: place != "nowhere", ..SpillSettings::new(dir.join("spill")) };
+    let spill = SpillSettings { sync, ..SpillSettings::new(dir.join("spill")) };
     let producer = DurableProducer::open(producer, DurableSettings::new(spill), Clock::new()).await.unwrap();
     for n in 0..RECORDS {
-        producer.append("t", vec![record(n.to_string())], soon()).await.unwrap();
+        assert_eq!(producer.append("t", vec![record(n.to_string())], soon()).await.unwrap(), expected);
         // In one call, which is what is looked for.
         std::io::stdout().write_all(format!("{PROMISE} {n}\n").as_bytes()).unwrap();
     }
-    drop((producer, embedded));
 }
 
-/// How many files were synced before each promise and after the one before it.
-fn syncs(place: &str) -> Vec<usize> {
+/// Of each promise, whether a file was written and then synced after the one before it.
+fn synced(place: &str) -> Vec<bool> {
     let dir = tempfile::tempdir().unwrap();
     let trace = dir.path().join("trace");
     let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-s", "16", "-e", "trace=fsync,fdatasync,write", "-o"]).arg(&trace);
-    command.arg(std::env::current_exe().unwrap());
+    command.args(["-f", "-y", "-qq", "-s", "16", "-e", "trace=fsync,fdatasync,write,writev,pwrite64", "-o"]);
+    command.arg(&trace).arg(std::env::current_exe().unwrap());
     command.args(["--exact", "--nocapture", "--test-threads=1", "service::spill::tests::synced::child"]);
     command.env(DIR, dir.path()).env(WHERE, place).stdout(Stdio::null());
     assert!(command.status().expect("`scripts/install.sh test` installs strace").success());
-    let (mut syncs, mut synced) = (Vec::new(), 0);
-    for line in std::fs::read_to_string(&trace).unwrap().lines() {
-        // The line of a call that has ended, whole or resumed.
-        if line.contains("sync") && line.ends_with("= 0") {
-            synced += 1;
-        } else if line.contains(&format!("write(1, \"{PROMISE}")) {
-            syncs.push(std::mem::take(&mut synced));
+    promises(&std::fs::read_to_string(&trace).unwrap(), dir.path().to_str().unwrap())
+}
+
+/// A line is `<thread> fdatasync(5</the/path>) = 0`; a call during which others are seen has two, of which the second,
+/// `<thread> <... fdatasync resumed>) = 0`, does not name the file.
+fn promises(trace: &str, dir: &str) -> Vec<bool> {
+    let (mut promises, mut written, mut synced) = (Vec::new(), BTreeSet::new(), false);
+    let mut under_way: BTreeMap<&str, &str> = BTreeMap::new();
+    for line in trace.lines() {
+        let (thread, call) = line.split_once(' ').unwrap();
+        let call = call.trim_start();
+        let file = call.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(file, _)| file);
+        let has_ended = call.ends_with("= 0");
+        if call.starts_with("write") && call.contains(&format!("\"{PROMISE} ")) {
+            promises.push(std::mem::take(&mut synced));
+            written.clear();
+        } else if (call.starts_with("write") || call.starts_with("pwrite")) && file.starts_with(dir) {
+            written.insert(file);
+        } else if call.starts_with("fdatasync(") || call.starts_with("fsync(") {
+            synced |= has_ended && written.contains(file);
+            if !has_ended && written.contains(file) {
+                under_way.insert(thread, file);
+            }
+        } else if call.contains("sync resumed>") {
+            synced |= under_way.remove(thread).is_some() && has_ended;
         }
     }
-    syncs
+    promises
 }
 
 #[test]
 fn nothing_is_promised_before_it_is_synced() {
     for place in ["log", "spill"] {
-        let syncs = syncs(place);
-        assert_eq!(syncs.len(), RECORDS);
-        assert!(syncs.iter().all(|synced| *synced > 0), "{place}: {syncs:?}");
+        assert_eq!(synced(place), [true; RECORDS], "{place}");
+        // Does it see what is missing?
+        assert_eq!(synced(&format!("unsynced {place}"))[1..], [false; RECORDS - 1], "{place}");
     }
-    // Does it see what is missing?
-    let without = syncs("nowhere");
-    assert!(without.len() == RECORDS && without[1..].iter().all(|synced| *synced == 0), "{without:?}");
+}
+
+#[test]
+fn a_sync_of_another_file_and_one_before_the_write_count_for_nothing() {
+    let trace = r#"7 write(3</d/a>, "x"..., 9) = 9
+7 fdatasync(3</d/a>) = 0
+7 write(1</dev/null>, "promised 0\n", 11) = 11
+7 fdatasync(3</d/a>) = 0
+7 write(3</d/a>, "x"..., 9) = 9
+8 fdatasync(4</d/b>) = 0
+7 write(1</dev/null>, "promised 1\n", 11) = 11
+7 write(3</d/a>, "x"..., 9) = 9
+8 fdatasync(3</d/a> <unfinished ...>
+7 write(2</dev/null>, "y", 1) = 1
+8 <... fdatasync resumed>) = 0
+7 write(1</dev/null>, "promised 2\n", 11) = 11
+"#;
+    assert_eq!(promises(trace, "/d/"), [true, false, true]);
 }
