@@ -4,13 +4,14 @@ use std::collections::hash_map::RandomState;
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use super::Parcel;
 use crate::broker::LogRecord;
+use crate::guard::Clock;
 use crate::topology::{
     EndedSpan, Layer, Rejected, Result, Sink, SpanKind, TRACEPARENT, TaskInfo, TraceContext, exports_spans,
     span_ended,
@@ -19,10 +20,15 @@ use crate::topology::{
 /// Traces of one write that are named; of the others only how many there are is said.
 const NAMED: usize = 16;
 
+/// Why a write failed.
+const FAILED: &str = "the write failed";
+/// Why a write has no end: its time-out has passed, or the process stops.
+const GIVEN_UP: &str = "the write was given up";
+
 /// Puts a write with records whose senders keep their traces into a span `sink.write`, with the sink, how many rows there
 /// are, and the `traceparent` of those records; and where [spans are exported](crate::topology::export_spans) into one of
-/// each of those traces. Writes without any have none: what is not asked for costs a look at the headers, and nothing
-/// where spans of that level are switched off.
+/// each of the first 16 of those traces. Writes without any have none: what is not asked for costs a look at the headers, and
+/// nothing where spans of that level are switched off.
 #[derive(Debug, Clone)]
 pub(super) struct TracedLayer(pub(super) Arc<str>);
 
@@ -66,13 +72,14 @@ where
             return self.inner.write(rows).await;
         }
         let span = if logged { kept.span(&self.name, rows.len()) } else { Span::none() };
-        let began = Instant::now();
+        let mut open =
+            Open { kept, sink: &self.name, rows: rows.len(), began: Instant::now(), failure: Some(GIVEN_UP) };
         let result = self.inner.write(rows).instrument(span.clone()).await;
-        let (took, stored) = (began.elapsed(), result.is_ok());
+        open.failure = result.is_err().then_some(FAILED);
         if logged {
-            span.in_scope(|| tracing::info!(took_ms = took.as_millis() as u64, stored, "written"));
+            let (took_ms, stored) = (open.began.elapsed().as_millis() as u64, result.is_ok());
+            span.in_scope(|| tracing::info!(took_ms, stored, "written"));
         }
-        kept.export(&self.name, rows.len(), took, stored);
         result
     }
 
@@ -97,7 +104,8 @@ impl Kept {
         let mut kept = Self::default();
         for context in records.filter_map(kept_by) {
             kept.all += 1;
-            if kept.named.len() < NAMED {
+            // The records of one request have the same.
+            if kept.named.len() < NAMED && !kept.named.contains(&context) {
                 kept.named.push(context);
             }
         }
@@ -114,20 +122,31 @@ impl Kept {
         }
         tracing::info_span!("sink.write", sink, rows, traced = self.all, traces)
     }
+}
 
-    /// For whoever exports spans: one in each trace that is named.
-    fn export(&self, sink: &str, rows: usize, took: Duration, stored: bool) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        for context in &self.named {
+/// A write until it has ended, or is given up: that is when its traces are asked for.
+struct Open<'a> {
+    kept: Kept,
+    sink: &'a str,
+    rows: usize,
+    began: Instant,
+    failure: Option<&'static str>,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let took = self.began.elapsed();
+        let now = Duration::from_millis(u64::try_from(Clock::wall().unix_ms()).unwrap_or_default());
+        for context in &self.kept.named {
             span_ended(|| EndedSpan {
-                name: format!("sink.write {sink}"),
+                name: format!("sink.write {}", self.sink),
                 kind: SpanKind::Client,
                 context: context.child(RandomState::new().build_hasher().finish()),
                 parent: Some(context.parent_id),
                 began: now.saturating_sub(took),
                 took,
-                attributes: vec![("sink", sink.into()), ("rows", (rows as i64).into())],
-                failure: (!stored).then_some("the write failed".into()),
+                attributes: vec![("sink", self.sink.into()), ("rows", (self.rows as i64).into())],
+                failure: self.failure.map(Into::into),
             });
         }
     }

@@ -67,6 +67,26 @@ static EXPORT: OnceLock<Export> = OnceLock::new();
 
 /// Gives every span that ends from now on to `export`, which must not wait. Only the first call of a process has an effect;
 /// whether this was it.
+///
+/// ```
+/// use std::sync::mpsc::channel;
+/// use std::time::Duration;
+/// use squall::topology::{EndedSpan, SpanKind, TraceContext, export_spans, span_ended};
+///
+/// let (sender, spans) = channel();
+/// assert!(export_spans(move |span| drop(sender.send(span))));
+/// span_ended(|| EndedSpan {
+///     name: "sink.write rows".into(),
+///     kind: SpanKind::Client,
+///     context: TraceContext { trace_id: 1, parent_id: 3, sampled: true },
+///     parent: Some(2),
+///     began: Duration::from_secs(1_700_000_000),
+///     took: Duration::from_millis(4),
+///     attributes: vec![("sink", "rows".into()), ("rows", 25.into())],
+///     failure: None,
+/// });
+/// assert_eq!(spans.recv().unwrap().took.as_millis(), 4);
+/// ```
 pub fn export_spans(export: impl Fn(EndedSpan) + Send + Sync + 'static) -> bool {
     EXPORT.set(Box::new(export)).is_ok()
 }

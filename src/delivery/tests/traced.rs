@@ -31,12 +31,12 @@ async fn a_write_names_the_traces_that_their_senders_keep_and_no_others() {
     let quiet = [row(1, None), row(2, Some(dropped)), row(3, Some("no trace"))];
     sink.write(&quiet.iter().collect::<Vec<_>>()).await.unwrap();
     assert!(!lines.text().contains("sink.write"), "{}", lines.text());
-    let rows = [row(4, None), row(5, Some(KEPT)), row(6, Some(dropped))];
+    let rows = [row(4, None), row(5, Some(KEPT)), row(6, Some(dropped)), row(7, Some(KEPT))];
     sink.write(&rows.iter().collect::<Vec<_>>()).await.unwrap();
     let said = lines.parsed();
     let line = said.iter().find(|line| line["span"]["name"] == "sink.write").unwrap_or_else(|| panic!("{said:?}"));
     let span = &line["span"];
-    assert_eq!((&span["sink"], &span["rows"], &span["traced"]), (&"first".into(), &3.into(), &1.into()));
+    assert_eq!((&span["sink"], &span["rows"], &span["traced"]), (&"first".into(), &4.into(), &2.into()));
     assert_eq!((&span["traces"], &line["fields"]["stored"]), (&KEPT.into(), &true.into()));
     assert!(!lines.text().contains("1af7651916cd43dd"), "{}", lines.text());
 }

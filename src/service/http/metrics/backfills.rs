@@ -43,7 +43,7 @@ impl Collector for Jobs {
 }
 
 fn labels(topology: &str, status: &Status) -> Labels {
-    vec![("topology", topology.to_owned()), ("job", status.job.id.clone())]
+    vec![("topology", topology.to_owned()), ("backfill", status.job.id.clone())]
 }
 
 fn write(encoder: DescriptorEncoder, jobs: &[(Labels, Status)]) -> fmt::Result {

@@ -27,13 +27,13 @@
 //! | `squall_spout_complete_seconds` | `topology`, `spout`, `quantile` | from pull to settled |
 //! | `squall_spout_lag` | `topology`, `spout`, `partition` | records behind the last one pulled |
 //! | `squall_spout_watermark` | `topology`, `spout`, `partition` | position below which everything is settled: what is committed |
-//! | `squall_backfill_offsets` | `topology`, `job` | offsets of the ranges of a backfill, holes included; of those that go on, and until an hour after the end. Every worker says the same of a job: take the greatest |
-//! | `squall_backfill_done_offsets` | `topology`, `job` | those of them that are settled |
-//! | `squall_backfill_lost_offsets` | `topology`, `job` | those that were deleted before they were read |
-//! | `squall_backfill_rate` | `topology`, `job` | offsets settled a second, over the last minute of progress; none while nobody works at it |
-//! | `squall_backfill_remaining_seconds` | `topology`, `job` | until the end at that rate |
-//! | `squall_backfill_paused` | `topology`, `job` | 1 while it is paused, by an operator or by a worker that could not go on |
-//! | `squall_backfill_chunks` | `topology`, `job`, `state` | its chunks that are `done`, `held` by a worker, or `free` |
+//! | `squall_backfill_offsets` | `topology`, `backfill` | offsets of the ranges of a backfill, holes included; of those that go on, and of a finished one for an hour. Every process that takes jobs (roles `all` and `backup`) says the same: take the greatest by `topology` and `backfill` |
+//! | `squall_backfill_done_offsets` | `topology`, `backfill` | those of them that are settled |
+//! | `squall_backfill_lost_offsets` | `topology`, `backfill` | those that were deleted before they were read |
+//! | `squall_backfill_rate` | `topology`, `backfill` | offsets settled a second, over the last minute of progress; none while nobody works at it |
+//! | `squall_backfill_remaining_seconds` | `topology`, `backfill` | until the end at that rate |
+//! | `squall_backfill_paused` | `topology`, `backfill` | 1 while it is paused, by an operator or by a worker that could not go on |
+//! | `squall_backfill_chunks` | `topology`, `backfill`, `state` | its chunks that are `done`, `held` by a worker, alive or dead, or `free` |
 
 /// Before every name.
 pub const PREFIX: &str = "squall";

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{MatchedPath, Request};
@@ -20,6 +20,7 @@ use tracing::Instrument;
 use super::access::{AccessLog, Line};
 use super::forwarded::peer;
 use super::timing::deadline;
+use crate::guard::Clock;
 use crate::service::http::metrics::{HttpMetrics, RequestInFlight, method_label};
 use crate::service::http::{Code, HttpSettings, Network, Peer, Remote, TRACEPARENT, TraceContext};
 use crate::topology::{EndedSpan, SpanKind, span_ended};
@@ -213,7 +214,7 @@ impl Open {
         attributes.extend(status.map(|status| ("http.response.status_code", i64::from(status.as_u16()).into())));
         attributes.extend(code.map(|code| ("error.type", code.as_str().into())));
         let failed = status.filter(StatusCode::is_server_error);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = Duration::from_millis(u64::try_from(Clock::wall().unix_ms()).unwrap_or_default());
         EndedSpan {
             name: format!("{method} {route}"),
             kind: SpanKind::Server,

@@ -29,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 use cli::Command;
-use squall::service::init_logging;
+use squall::service::{Otlp, init_logging};
 
 use crate::settings::{Config, PROFILES};
 use crate::topology;
@@ -46,7 +46,11 @@ fn print_line(line: std::fmt::Arguments<'_>) {
 
 /// Carries out a command line; errors become one line on standard error and status 1.
 pub fn execute(cli: Cli) -> ExitCode {
-    let started = init_logging(&cli.log).and_then(|()| cli.otlp.start("user-behaviour")).map_err(Failure::from);
+    let started = init_logging(&cli.log).and_then(|()| match cli.command {
+        Command::Run(_) | Command::Demo(_) => cli.otlp.start("user-behaviour"),
+        _ => Ok(Otlp::default()),
+    });
+    let started = started.map_err(Failure::from);
     let result = started.and_then(|otlp| {
         let result = dispatch(cli);
         otlp.close();

@@ -47,7 +47,7 @@ async fn another_program_brings_history_into_a_table_of_its_own() {
     let id = status["job"]["id"].as_str().unwrap();
 
     let figure = |name: &str, label: &str, value: u64| {
-        format!("squall_backfill_{name}{{topology=\"{}\",job=\"{id}\"{label}}} {value}.0\n", first.name)
+        format!("squall_backfill_{name}{{topology=\"{}\",backfill=\"{id}\"{label}}} {value}.0\n", first.name)
     };
     let chunks = status["chunks"].as_u64().unwrap();
     let figures = [
