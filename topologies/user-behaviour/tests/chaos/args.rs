@@ -25,6 +25,10 @@ pub(crate) struct Args {
     /// The share that its third backfill takes in full size, below 1; 0.9.
     #[arg(long)]
     pub(crate) share: Option<String>,
+    /// Has scenario 11 not measure how much slower fresh records are beside a backfill, which takes ten minutes in full size:
+    /// what stores hold has grown by then, and with it what a write costs.
+    #[arg(long)]
+    pub(crate) no_turns: bool,
     /// Names the scenarios and runs none.
     #[arg(long)]
     pub(crate) list: bool,

@@ -20,6 +20,8 @@ pub(crate) struct Lab {
     pub(crate) backlog: Option<u64>,
     /// The share of a backfill, where that is not the scenario's own.
     pub(crate) share: Option<String>,
+    /// Whether it is left out how much slower fresh records are beside a backfill.
+    pub(crate) no_turns: bool,
     dir: TempDir,
     servers: Option<Servers>,
 }
@@ -27,7 +29,8 @@ pub(crate) struct Lab {
 impl Lab {
     pub(crate) fn new(args: &Args) -> Self {
         let (form, seed, backlog, share) = (args.form(), args.seed(), args.backlog, args.share.clone());
-        Self { form, seed, backlog, share, dir: tempfile::tempdir().unwrap(), servers: None }
+        let no_turns = args.no_turns;
+        Self { form, seed, backlog, share, no_turns, dir: tempfile::tempdir().unwrap(), servers: None }
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -59,7 +62,7 @@ impl Servers {
         eprintln!("starting Kafka, Redis and MariaDB");
         // In the full form they have the room that servers for one have: with less, millions of records make them write
         // pages and logs anew all the time. 3 GiB of pages were full after 17 million rows, and fresh ones fell behind.
-        let (pool_mib, log, rewrite) = form.pick((256, "64M", "64mb"), (8192, "2G", "8gb"));
+        let (pool_mib, log, rewrite) = form.pick((256, "64M", "64mb"), (8192, "8G", "8gb"));
         let mariadb = MariaDbOptions {
             flush_log_at_commit: 2,
             buffer_pool_mib: pool_mib,

@@ -25,8 +25,8 @@ const FRESH_MS: u64 = 1_000;
 const SLOWER: f64 = 1.1;
 /// How long the live stream may need for what arrived between the skip and its going on.
 const CATCH_UP: Duration = Duration::from_secs(20);
-/// How often the job is looked at.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often the job is looked at: each look reads all that was ever said of jobs.
+const LOOK: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
 /// The share of the second job, and that of the third.
 const SEEN: &str = "0.5";
 const HURRIED: &str = "0.9";
@@ -57,23 +57,16 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     let caught_up = stage.watch.until(CATCH_UP, |sample| sample.lag() < rate).await;
     outcome.set_seconds("caught_up_s", caught_up);
     outcome.demand(caught_up.is_some(), "what arrived since the skip was not caught up with");
-    let turns = Turns::take(&stage, &first, Phase::During, form.pick(1, 6), &mut outcome).await;
-    // In the short form so slowly that it is at work to the end of its turn, and that the kills find the third at work.
-    let slow = |rate| ["--rate", rate, "--chunk", "500", "--share", "1"];
-    let seen = form.pick(slow("200").as_slice(), &["--share", SEEN]).to_vec();
-    let Some(job) = begin_anew(&stage, &skipped["backfill"], &first, &seen) else {
-        outcome.demand(false, "no second job could take the place of the first");
-        return outcome;
+    let last = match lab.no_turns {
+        true => Some(first),
+        false => compare(&stage, &skipped["backfill"], &first, form, &mut outcome).await,
     };
-    let seen = Turns::take(&stage, &job, Phase::Seen, form.pick(1, 12), &mut outcome).await;
-    judge_slowness([(&turns, Job::SHARE), (&seen, SEEN.parse().expect("a number"))], form, &mut outcome);
-    // The rest may take hours: what is known by now is told.
-    eprintln!("so far: {}", outcome.to_json());
+    let Some(last) = last else { return outcome };
     let share = lab.share.as_deref().unwrap_or(HURRIED);
-    let hurried = form.pick(slow("800").as_slice(), &["--share", share]).to_vec();
+    let hurried = form.pick(slowly("800").as_slice(), &["--share", share]).to_vec();
     let began = Instant::now();
-    let Some(job) = begin_anew(&stage, &skipped["backfill"], &job, &hurried) else {
-        outcome.demand(false, "no third job could take the place of the second");
+    let Some(job) = begin_anew(&stage, &skipped["backfill"], &last, &hurried) else {
+        outcome.demand(false, "no last job could take the place of the one before it");
         return outcome;
     };
     for kill in 0..form.pick(2, 5) {
@@ -87,7 +80,7 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     }
     // What is under way at a death waits for the next owner of its partition.
     stage.probe.phase(Phase::Hurried);
-    let finished = until_finished(&stage, &job, limit(total)).await;
+    let finished = until_finished(&stage, &job, form, limit(total)).await;
     stage.probe.phase(Phase::After);
     outcome.demand(finished.is_some(), "the job does not come to its end");
     outcome.set_seconds("backfill_s", finished.as_ref().map(|_| began.elapsed()));
@@ -97,10 +90,38 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
         format!("the job says that it has done {}", status["done"]),
     );
     outcome.demand(status["lost"].as_array().is_some_and(Vec::is_empty), "the job has lost records");
-    judge_freshness(&stage, form, &mut outcome);
+    let measured: &[Phase] = if lab.no_turns { &[] } else { &[Phase::During, Phase::Seen] };
+    judge_freshness(&stage, &[measured, &[Phase::Hurried]].concat(), form, &mut outcome);
     eprintln!("so far: {}", outcome.to_json());
     stage.conclude(&mut outcome).await;
     outcome
+}
+
+/// Measures how much slower fresh records are beside the first job, and beside a second one that takes its place; that one's
+/// name.
+async fn compare(
+    stage: &Stage,
+    skipped: &Value,
+    first: &str,
+    form: Form,
+    outcome: &mut Outcome,
+) -> Option<String> {
+    let turns = Turns::take(stage, first, Phase::During, form.pick(1, 6), outcome).await;
+    // In the short form so slowly that it is at work to the end of its turn.
+    let budget = form.pick(slowly("200").as_slice(), &["--share", SEEN]).to_vec();
+    let second = begin_anew(stage, skipped, first, &budget);
+    outcome.demand(second.is_some(), "no second job could take the place of the first");
+    let second = second?;
+    let seen = Turns::take(stage, &second, Phase::Seen, form.pick(1, 12), outcome).await;
+    judge_slowness([(&turns, Job::SHARE), (&seen, SEEN.parse().expect("a number"))], form, outcome);
+    // The rest may take hours: what is known by now is told.
+    eprintln!("so far: {}", outcome.to_json());
+    Some(second)
+}
+
+/// The budget of a job of the short form, by its rate.
+fn slowly(rate: &str) -> [&str; 6] {
+    ["--rate", rate, "--chunk", "500", "--share", "1"]
 }
 
 /// How long so many records may take to get into the log, and a job to bring them: at 500 a second, and a hundred seconds besides.
@@ -175,23 +196,22 @@ fn begin_anew(stage: &Stage, job: &Value, cancelled: &str, budget: &[&str]) -> O
 }
 
 /// Waits for the end of the job; how it stands then.
-async fn until_finished(stage: &Stage, job: &str, limit: Duration) -> Option<Value> {
+async fn until_finished(stage: &Stage, job: &str, form: Form, limit: Duration) -> Option<Value> {
     let began = Instant::now();
     while began.elapsed() < limit {
         match stage.ask(&["backfill", "show", job, "--json"]) {
             Some(status) if !status["finished_ms"].is_null() => return Some(status),
-            _ => sleep(LOOK).await,
+            _ => sleep(form.pick(LOOK[0], LOOK[1])).await,
         }
     }
     None
 }
 
 /// In the full form records must be fresh beside any job.
-fn judge_freshness(stage: &Stage, form: Form, outcome: &mut Outcome) {
+fn judge_freshness(stage: &Stage, phases: &[Phase], form: Form, outcome: &mut Outcome) {
     outcome.set("fresh_p99_ms_seen", stage.probe.figure(Phase::Seen));
     outcome.set("fresh_p99_ms_hurried", stage.probe.figure(Phase::Hurried));
-    let phases = [Phase::During, Phase::Seen, Phase::Hurried];
-    for (store, phase) in STORES.iter().flat_map(|store| phases.map(|phase| (*store, phase))) {
+    for (store, phase) in STORES.iter().flat_map(|store| phases.iter().map(|phase| (*store, *phase))) {
         let p99 = stage.probe.p99_ms(phase, store);
         let fresh = form == Form::Short || p99.is_some_and(|ms| ms <= FRESH_MS);
         outcome.demand(fresh, format!("{store:?}: fresh records took {p99:?} ms ({phase:?})"));
