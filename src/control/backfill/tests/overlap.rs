@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::schedules::Draw;
+use tokio::runtime::Runtime;
+
+use super::schedules::{Draw, each_seed};
 use super::skips::{Live, source};
-use super::world::{Store, World, open};
+use super::world::{Store, World};
 use crate::broker::Broker;
 use crate::broker::embedded::EmbeddedBroker;
 use crate::control::SeekTo;
@@ -252,25 +254,12 @@ async fn schedule(log: &Arc<EmbeddedBroker>, dir: &Path, seed: u64, tally: &mut 
     scene.check(tally).await;
 }
 
-/// All schedules of a part, or the one of `SQUALL_SEED`.
 fn run(part: u64) {
-    let only: Option<u64> = std::env::var("SQUALL_SEED").ok().and_then(|seed| seed.parse().ok());
     let mut tally = Tally::default();
-    for batch in 0..SEEDS / 10 {
-        let (dir, log) = open();
-        for seed in batch * 10..(batch + 1) * 10 {
-            let seed = part * SEEDS + seed + 1;
-            if only.is_some_and(|only| only != seed) {
-                continue;
-            }
-            eprintln!("seed {seed}");
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-            runtime.block_on(schedule(&log, dir.path(), seed, &mut tally));
-        }
-    }
+    let play = |runtime: &Runtime, log: &_, dir: &_, seed| runtime.block_on(schedule(log, dir, seed, &mut tally));
+    let all = each_seed(part, SEEDS, 10, play);
     eprintln!("{tally:?}");
-    if only.is_some() {
+    if !all {
         return;
     }
     let Tally { stream_crashes, worker_crashes, jobs, refused, skips, both, only_by_jobs, exact } = tally;

@@ -1,8 +1,11 @@
 //! Any failures, crashes, pauses, clocks and holes: exactly the range.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
 
 use super::world::{BEGAN_MS, World, open};
 use crate::broker::Broker;
@@ -158,25 +161,34 @@ async fn live(log: &Arc<EmbeddedBroker>, seed: u64, tally: &mut Tally) {
     tally.lost += status.lost.len();
 }
 
-/// All schedules of a part, or the one of `SQUALL_SEED`.
-fn run(part: u64) {
+/// Plays the schedules of a part, so many over one log, or the one of `SQUALL_SEED` alone; whether all of them were.
+pub(super) fn each_seed(
+    part: u64,
+    seeds: u64,
+    of_a_log: u64,
+    mut play: impl FnMut(&Runtime, &Arc<EmbeddedBroker>, &Path, u64),
+) -> bool {
     let only: Option<u64> = std::env::var("SQUALL_SEED").ok().and_then(|seed| seed.parse().ok());
-    let mut tally = Tally::default();
-    for batch in 0..SEEDS / 20 {
-        let (_dir, log) = open();
-        for seed in batch * 20..(batch + 1) * 20 {
-            let seed = part * SEEDS + seed + 1;
+    for batch in 0..seeds / of_a_log {
+        let (dir, log) = open();
+        for seed in batch * of_a_log..(batch + 1) * of_a_log {
+            let seed = part * seeds + seed + 1;
             if only.is_some_and(|only| only != seed) {
                 continue;
             }
             eprintln!("seed {seed}");
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-            runtime.block_on(live(&log, seed, &mut tally));
+            let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+            play(&runtime, &log, dir.path(), seed);
         }
     }
+    only.is_none()
+}
+
+fn run(part: u64) {
+    let mut tally = Tally::default();
+    let all = each_seed(part, SEEDS, 20, |runtime, log, _, seed| runtime.block_on(live(log, seed, &mut tally)));
     eprintln!("{tally:?}");
-    if only.is_some() {
+    if !all {
         return;
     }
     assert!(tally.crashes > SEEDS / 4 && tally.repeated > 0 && tally.holes > SEEDS / 4, "{tally:?}");
