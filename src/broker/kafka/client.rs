@@ -1,6 +1,8 @@
 //! A producing client of librdkafka, and who waits for what it delivers.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -8,6 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{NoCustomPartitioner, ProducerContext, ThreadedProducer};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
 
 use super::config;
 use super::context::trace_log;
@@ -19,7 +22,7 @@ pub(super) struct Client(Option<ThreadedProducer<Deliveries>>);
 
 impl Client {
     /// One that tells `room` of each delivery, which makes some.
-    pub(super) fn open(settings: &KafkaSettings, room: &Arc<Notify>) -> Result<Arc<Self>, BrokerError> {
+    pub(super) fn open(settings: &KafkaSettings, room: &Arc<Room>) -> Result<Arc<Self>, BrokerError> {
         let deliveries = Deliveries { room: Arc::clone(room) };
         Ok(Arc::new(Self(Some(config::create(&config::producer(settings)?, deliveries)?))))
     }
@@ -52,6 +55,39 @@ impl Drop for Client {
             Ok(runtime) => _ = runtime.spawn_blocking(move || drop(client)),
             Err(_) => drop(client),
         }
+    }
+}
+
+/// Room in the queue, for those that found it full.
+#[derive(Default)]
+pub(super) struct Room {
+    waiting: AtomicUsize,
+    made: Notify,
+}
+
+impl Room {
+    /// Waits until some was made, so long at most. What is made just before goes unnoticed.
+    pub(super) async fn wait(&self, at_most: Duration) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let waits = Waits(self);
+        let _made_or_not = timeout(at_most, self.made.notified()).await;
+        drop(waits);
+    }
+
+    /// Says that some was made: of each record, so it costs next to nothing while nobody waits.
+    fn made(&self) {
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.made.notify_waiters();
+        }
+    }
+}
+
+/// One that waits, until it is dropped.
+struct Waits<'a>(&'a Room);
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -111,7 +147,7 @@ impl Ticket {
 
 /// Answers the calls, on the producer's polling thread.
 pub(super) struct Deliveries {
-    room: Arc<Notify>,
+    room: Arc<Room>,
 }
 
 impl ClientContext for Deliveries {
@@ -136,6 +172,6 @@ impl ProducerContext<NoCustomPartitioner> for Deliveries {
             Err((error, _)) => Err(error.clone()),
         };
         ticket.call.settle(ticket.index, result);
-        self.room.notify_waiters();
+        self.room.made();
     }
 }

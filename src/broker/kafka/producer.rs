@@ -13,11 +13,10 @@ use bytes::Bytes;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
-use tokio::sync::Notify;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::blocking::blocking;
-use super::client::{Call, Client, Ticket};
+use super::client::{Call, Client, Room, Ticket};
 use super::error;
 use super::lookup::{Lookup, signed};
 use super::settings::KafkaSettings;
@@ -29,7 +28,7 @@ const FULL_RETRY: Duration = Duration::from_millis(20);
 
 pub(super) struct KafkaProducer {
     client: Mutex<Arc<Client>>,
-    room: Arc<Notify>,
+    room: Arc<Room>,
     lookup: Arc<Lookup>,
     settings: Arc<KafkaSettings>,
     /// Number of partitions of the topics that were written to.
@@ -40,7 +39,7 @@ pub(super) struct KafkaProducer {
 
 impl KafkaProducer {
     pub(super) fn start(settings: &Arc<KafkaSettings>, lookup: &Arc<Lookup>) -> Result<Self, BrokerError> {
-        let room = Arc::new(Notify::new());
+        let room = Arc::new(Room::default());
         Ok(Self {
             client: Mutex::new(Client::open(settings, &room)?),
             room,
@@ -131,7 +130,7 @@ impl KafkaProducer {
                 return Err(error::timeout("room in the producer's queue", self.settings.delivery_timeout));
             }
             message = back;
-            let _room_or_not = timeout(FULL_RETRY, self.room.notified()).await;
+            self.room.wait(FULL_RETRY).await;
         }
     }
 

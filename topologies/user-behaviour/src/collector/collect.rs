@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use compact_str::CompactString;
 use squall::Headers;
 use squall::broker::Append;
 use squall::guard::Clock;
@@ -17,7 +18,7 @@ use super::split::{Framing, split};
 use super::verdict::{Caller, Verdict, judge};
 use super::{Accepted, CollectorSettings};
 use crate::format::{BehaviourJson, Format, VERSION_HEADER};
-use crate::record::Decoded;
+use crate::record::{Behaviour, Decoded};
 use crate::topology::{FORMAT_HEADER, format_header};
 
 /// Where the user stands in the canonical JSON of a record, but for the event id before it.
@@ -95,27 +96,29 @@ impl Collector {
         if taken.is_empty() {
             return Err(none_accepted(&rejected));
         }
-        let ids = taken.iter().map(|decoded| decoded.record().event_id.clone()).collect();
-        let accepted = taken.len();
-        self.make_durable(taken, sender).await?;
+        let ids = self.make_durable(taken, sender).await?;
+        let accepted = ids.len();
         inner.accepted.fetch_add(accepted as u64, Ordering::Relaxed);
         Ok(Accepted { accepted, ids, rejected })
     }
 
-    async fn make_durable(&self, taken: Vec<Decoded>, sender: &Sender) -> Result<(), Problem> {
+    /// The ids of all of them, once they are durable.
+    async fn make_durable(&self, taken: Vec<Decoded>, sender: &Sender) -> Result<Vec<CompactString>, Problem> {
         let inner = &*self.0;
         let own = Deadline::after(inner.settings.deadline);
         let deadline = sender.deadline.map_or(own, |given| given.min(own));
         let headers = headers(sender.trace);
         let count = taken.len();
-        let (mut appends, mut keys) =
-            (Vec::with_capacity(count), Keys::with_capacity_and_hasher(count, Default::default()));
+        let (mut ids, mut appends) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut keys = Keys::with_capacity_and_hasher(count, Default::default());
         for decoded in taken {
             let key = Key::of(&decoded);
+            let (record, body) = decoded.into_parts();
             // One that is in the body twice becomes durable once.
             if !inner.dedup.has(&key) && keys.insert(key) {
-                appends.push(append(decoded, &headers));
+                appends.push(append(&record, body, &headers));
             }
+            ids.push(record.event_id);
         }
         let repeated = (count - appends.len()) as u64;
         if !appends.is_empty() {
@@ -124,7 +127,7 @@ impl Collector {
             inner.dedup.note(keys);
         }
         inner.repeated.fetch_add(repeated, Ordering::Relaxed);
-        Ok(())
+        Ok(ids)
     }
 }
 
@@ -139,9 +142,8 @@ fn headers(trace: Option<TraceContext>) -> Headers {
     headers
 }
 
-fn append(decoded: Decoded, headers: &Headers) -> Append {
-    let (user, at) = (decoded.record().user_id.clone(), BEFORE_USER + decoded.record().event_id.len());
-    let value = decoded.into_body();
+fn append(record: &Behaviour, value: Bytes, headers: &Headers) -> Append {
+    let (user, at) = (&record.user_id, BEFORE_USER + record.event_id.len());
     // Both texts stand there as they are unless they had to be escaped: then no copy is needed.
     let key = match value.get(at..at + user.len()) {
         Some(there) if there == user.as_bytes() => value.slice(at..at + user.len()),

@@ -26,10 +26,8 @@ impl Decoded {
             record.event_id = record.derive_event_id();
         }
         record.check_fields(now_ms)?;
-        let mut body = Vec::with_capacity(256);
-        let attributes_at = record.write_json(&mut body);
+        let (body, attributes_at) = record.json();
         check_attributes_length(body.len() - 1 - attributes_at)?;
-        let body = String::from_utf8(body).expect("JSON of UTF-8 texts is UTF-8");
         Ok(Self { record, body, attributes_at })
     }
 
@@ -55,6 +53,11 @@ impl Decoded {
 
     /// The canonical JSON alone, without copying it.
     pub fn into_body(self) -> Bytes {
-        Bytes::from(self.body)
+        self.into_parts().1
+    }
+
+    /// The record, and its canonical JSON without copying it.
+    pub fn into_parts(self) -> (Behaviour, Bytes) {
+        (self.record, Bytes::from(self.body))
     }
 }

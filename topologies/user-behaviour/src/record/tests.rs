@@ -182,6 +182,19 @@ fn versions_order_by_time_then_id() {
     assert!(older.version() > newer.version());
 }
 
+#[test]
+fn each_character_is_written_as_serde_writes_it() {
+    for character in '\0'..='\u{2100}' {
+        for text in [format!("{character}"), format!("0123456789abcdef{character}x")] {
+            let mut attributes = Attributes::default();
+            attributes.insert(text.as_str(), text.as_str());
+            let mut json = Vec::new();
+            attributes.to_json(&mut json);
+            assert_eq!(json, serde_json::to_vec(&attributes).unwrap(), "{character:?}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn the_canonical_json_is_what_serde_says(record in valid()) {
