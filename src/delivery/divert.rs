@@ -24,6 +24,8 @@ use crate::topology::{Class, Data, Error, Origin, Rejected, Result, Sink, TaskIn
 pub(super) struct Routes {
     pub(super) topics: Topics,
     pub(super) dead_letters: String,
+    /// Whether rows may wait elsewhere; see [`DeliverySettings::divert`](super::DeliverySettings::divert).
+    pub(super) divert: bool,
     pub(super) levels: Levels,
     pub(super) producer: Arc<dyn Producer>,
 }
@@ -142,7 +144,7 @@ where
         }
     }
 
-    /// Writes rows elsewhere, and returns once all of them are durable.
+    /// Writes rows elsewhere, and returns once all of them are durable; fails before, when some may not wait there.
     async fn divert(&mut self, rows: &[&Arc<Parcel<T>>], failed: impl Iterator<Item = Failed<'_>>) -> Result<()> {
         let mut targets: BTreeMap<Target, Vec<Append>> = BTreeMap::new();
         let now = self.state.clock().unix_ms();
@@ -150,6 +152,9 @@ where
         for failed in failed {
             let node = self.codec.node_of(&rows[failed.row].value);
             let (target, parked) = self.route(rows[failed.row], &failed, now, (node, left_alone[node]));
+            if !self.routes.divert && failed.class != Class::Poison {
+                return Err(Error::retryable(failed.reason.to_owned()));
+            }
             targets.entry(target).or_default().push(parked.to_append());
         }
         for (target, appends) in targets {

@@ -53,6 +53,7 @@ impl Delivery {
         let routes = Routes {
             topics,
             dead_letters: self.settings.dead_letters.clone(),
+            divert: self.settings.divert,
             levels: Levels::new(self.settings.levels.clone()),
             producer: self.producer.clone(),
         };

@@ -9,6 +9,10 @@ use crate::guard::{AutoSwitchSettings, BackoffSettings, BreakerSettings, Mode, P
 pub struct DeliverySettings {
     /// Topic for what is given up. Exists already: the spout writes to it too.
     pub dead_letters: String,
+    /// Whether what a store does not take waits in the topics of the retry levels and of parked rows, from where workers of the
+    /// topology bring it back. Otherwise the run that it belongs to fails, as it must where those workers have another
+    /// program, or write to other stores. Poison goes to the dead letters either way.
+    pub divert: bool,
     /// Delays of the retry levels, attempts, jitter.
     pub levels: BackoffSettings,
     /// Partitions of each retry topic.
@@ -28,11 +32,12 @@ pub struct DeliverySettings {
 }
 
 impl DeliverySettings {
-    /// Levels of 1 s, 10 s, 1 min and 10 min; 4 partitions, 1 copy, 30 days; 20 % for retries; 5,000 parked records a
+    /// What is not stored waits: levels of 1 s, 10 s, 1 min and 10 min; 4 partitions, 1 copy, 30 days; 20 % for retries; 5,000 parked records a
     /// second after a ramp of two steps of 10 s; a look each 200 ms.
     pub fn new(dead_letters: impl Into<String>) -> Self {
         Self {
             dead_letters: dead_letters.into(),
+            divert: true,
             levels: BackoffSettings::default(),
             partitions: 4,
             replication: 1,

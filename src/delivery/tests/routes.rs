@@ -72,6 +72,27 @@ async fn each_failure_has_its_place() {
     assert_eq!(guard.state().counts(), Counts { recovered: 0, retried: 1, parked: 0, dead: 1 });
 }
 
+/// Where nobody may bring them back but who has them.
+#[tokio::test(start_paused = true)]
+async fn without_diversion_a_run_fails_and_only_poison_goes_elsewhere() {
+    let log = Log::open();
+    let world = world(&log, "undiverted", &[1]).await;
+    let guard = world.undiverted(0);
+    let mut sink = guard.over(world.store(0, |_| Behaviour::Half));
+    let error = write(&mut sink, &fresh(0..4)).await.unwrap_err();
+    assert_eq!((error.class(), error.to_string()), (Class::Retryable, "this row is locked".to_owned()));
+    assert!(world.dead().await.is_empty(), "all of it comes again");
+    assert_eq!(write(&mut sink, &fresh(0..2)).await.unwrap(), 0);
+    assert_eq!(value_of(&world.dead().await["first"][0].record), Some(1), "poison has its place");
+    world.switches[0].set(Mode::On);
+    let refused = write(&mut sink, &fresh(4..5)).await.unwrap_err();
+    assert_eq!(refused.class(), Class::Retryable, "{refused}");
+    for topic in guard.topics().all() {
+        assert_eq!(world.records(topic).await.len(), 0, "{topic}");
+    }
+    assert_eq!(guard.state().counts(), Counts { recovered: 0, retried: 0, parked: 0, dead: 1 });
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_fails_again_climbs_the_levels_and_ends_as_a_dead_letter() {
     let log = Log::open();

@@ -163,9 +163,19 @@ impl World {
     }
 
     pub(super) fn guard(&self, at: usize) -> Guard<u64> {
+        self.guard_of(&self.delivery(), at)
+    }
+
+    /// A guard whose rows may wait nowhere.
+    pub(super) fn undiverted(&self, at: usize) -> Guard<u64> {
+        let settings = DeliverySettings { divert: false, ..self.settings() };
+        self.guard_of(&Delivery::new(&self.name, self.broker.clone(), self.clock, settings).unwrap(), at)
+    }
+
+    fn guard_of(&self, delivery: &Delivery, at: usize) -> Guard<u64> {
         let breaker = BreakerSettings { minimum_calls: 4, ..BreakerSettings::default() };
         let settings = SinkSettings { timeout: Duration::from_secs(3), breaker, ..SinkSettings::default() };
-        self.delivery().guard(SINKS[at], self.switches[at].clone(), codec(), settings)
+        delivery.guard(SINKS[at], self.switches[at].clone(), codec(), settings)
     }
 
     pub(super) fn store(&self, at: usize, script: impl Fn(u64) -> Behaviour + Send + Sync + 'static) -> Store {

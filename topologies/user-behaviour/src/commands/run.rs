@@ -33,6 +33,8 @@ pub(super) async fn run(config: &Config, data_dir: &Path, args: &RunArgs) -> Res
     let mut wiring = config.wiring(Handles::of(&control, &config.source)).map_err(plain)?;
     wiring.backfill.worker = control.worker().to_owned();
     (wiring.backfill.only, wiring.backfill.runner) = (args.job.clone(), args.runner.clone());
+    // What it does not get stored is not for the topology's own workers: they may write to other stores.
+    wiring.delivery.divert = args.runner.is_none();
     let built = topology::build(&parts, wiring)?;
     watch(config, &parts, &built);
     watch_source(config, &parts, &control);

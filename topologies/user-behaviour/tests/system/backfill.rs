@@ -1,7 +1,14 @@
 //! Backfills on real Kafka, Redis and MariaDB, as an operator has them done.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use squall::control::backfill::{Backfills, State, Status};
+use squall::delivery::queues;
+use squall::guard::Clock;
+use user_behaviour::settings::Config;
+use user_behaviour::topology::NAME;
 
 use super::cluster::{Cluster, settle};
 use super::support::cluster::config;
@@ -11,6 +18,35 @@ use super::support::verify::verify;
 /// Longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(120);
 const RECORDS: u64 = 20_000;
+
+/// The second version: a table, lists and a data directory of its own.
+struct Second {
+    overrides: Vec<String>,
+    dir: PathBuf,
+}
+
+impl Second {
+    fn of(cluster: &Cluster, prefix: &str, dir: &Path) -> Self {
+        let mut overrides = cluster.overrides.clone();
+        overrides.extend(["rows.table=behaviour_2".to_owned(), format!("timelines.redis.prefix={prefix}:")]);
+        Self { overrides, dir: dir.join("second") }
+    }
+
+    fn config(&self) -> Config {
+        config("cluster", &self.overrides)
+    }
+
+    /// The command that has it bring all of history.
+    fn create(&self, cluster: &Cluster, operator: &Path) -> Command {
+        let program = env!("CARGO_BIN_EXE_user-behaviour");
+        let mut create = Command::new(program);
+        let what = ["backfill", "create", "--from", "earliest", "--to", "latest", "--share", "1", "--json"];
+        create.args(cluster.args(&what)).args(["--reason", "table behaviour_2", "--program", program]);
+        create.arg("--data-dir").arg(operator).args(["--", "--profile", "cluster", "--data-dir"]).arg(&self.dir);
+        create.args(self.overrides.iter().flat_map(|text| ["--set", text.as_str()])).stdin(Stdio::null());
+        create
+    }
+}
 
 /// Another version of the program, with a configuration of its own, brings all of history into a table and lists of its
 /// own, while the first one goes on; whose measurements tell of it.
@@ -26,19 +62,8 @@ async fn another_program_brings_history_into_a_table_of_its_own() {
     let broker = first.broker.open(dir.path()).await.unwrap();
     settle(&*broker, &first, RECORDS).await;
 
-    let mut overrides = cluster.overrides.clone();
-    overrides.extend(["rows.table=behaviour_2", "timelines.redis.prefix=program2:"].map(ToOwned::to_owned));
-    let second = config("cluster", &overrides);
-    let program = env!("CARGO_BIN_EXE_user-behaviour");
-    let dirs = [dir.path().join("operator"), dir.path().join("second")];
-    let mut create = Command::new(program);
-    create.args(
-        cluster.args(&["backfill", "create", "--from", "earliest", "--to", "latest", "--share", "1", "--json"]),
-    );
-    create.args(["--reason", "table behaviour_2", "--program", program]).arg("--data-dir").arg(&dirs[0]);
-    create.args(["--", "--profile", "cluster", "--data-dir"]).arg(&dirs[1]).stdin(Stdio::null());
-    create.args(overrides.iter().flat_map(|text| ["--set", text.as_str()]));
-    let output = create.output().unwrap();
+    let second = Second::of(&cluster, "program2", dir.path());
+    let output = second.create(&cluster, &dir.path().join("operator")).output().unwrap();
     eprintln!("{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}", output.status);
     let status = last_line(&output);
@@ -68,10 +93,54 @@ async fn another_program_brings_history_into_a_table_of_its_own() {
 
     worker.terminate();
     assert!(worker.wait().0.success());
-    for config in [&first, &second] {
+    for config in [&first, &second.config()] {
         let verdict = verify(config, dir.path()).await;
         verdict.assert_complete();
         assert_eq!(verdict.records, RECORDS);
         assert!(verdict.undecodable > 0);
+    }
+}
+
+/// The workers of the topology would bring it into the stores of the first version.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_program_cannot_store_waits_for_nobody_else() {
+    const FEW: u64 = 2_000;
+    let cluster = Cluster::start("undiverted").await;
+    let dir = tempfile::tempdir().unwrap();
+    let (count, first) = (FEW.to_string(), cluster.config());
+    assert!(run(dir.path(), &cluster.args(&["generate", "--count", &count, "--users", "50"])).status.success());
+    let mut worker = Process::start(dir.path(), &cluster.args(&["run"]));
+    worker.wait_until_running();
+    let broker = first.broker.open(dir.path()).await.unwrap();
+    settle(&*broker, &first, FEW).await;
+    let operator = dir.path().join("operator");
+    let tell = |what: &[&str]| assert!(run(&operator, &cluster.args(what)).status.success());
+    tell(&["switch", "on", "rows", "--reason", "test"]);
+
+    let second = Second::of(&cluster, "undiverted2", dir.path());
+    let bringing = second.create(&cluster, &operator).stdout(Stdio::piped()).spawn().unwrap();
+    let (began, backfills) = (Instant::now(), Backfills::new(broker.clone(), NAME, Clock::wall()));
+    let paused: Status = loop {
+        let jobs = backfills.list().await.unwrap();
+        if let Some(job) = jobs.into_iter().find(|job| job.state == State::Paused) {
+            break job;
+        }
+        assert!(began.elapsed() < LIMIT, "nobody pauses it");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    eprintln!("{:?}", paused.paused);
+    for queue in queues(&*broker, NAME).await.unwrap() {
+        assert_eq!(queue.waiting, 0, "{queue:?}");
+    }
+    tell(&["switch", "off", "rows", "--reason", "test"]);
+    tell(&["backfill", "resume", &paused.job.id, "--reason", "test"]);
+    let output = bringing.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", output.status);
+    worker.terminate();
+    assert!(worker.wait().0.success());
+    for config in [&first, &second.config()] {
+        let verdict = verify(config, dir.path()).await;
+        verdict.assert_complete();
+        assert_eq!(verdict.records, FEW);
     }
 }
