@@ -11,7 +11,7 @@ const SMALL: f64 = 64.0;
 /// costs a store, and the threads that are woken for it, more each.
 const SMALLEST: usize = 32;
 /// The longest rest: what took longer was not work but a store, or a machine, that stood still.
-const LONGEST_REST: Duration = Duration::from_secs(30);
+pub(super) const LONGEST_REST: Duration = Duration::from_secs(30);
 /// How much of its share a job gives up at most while others keep the stores busy: it goes on all the same.
 const MOST_YIELDED: f64 = 4.0;
 /// What a run counts in the mean time of one.
@@ -35,14 +35,31 @@ pub enum Turn {
     Settle,
 }
 
+/// How many leases there are now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leases {
+    /// Of the job.
+    pub of_job: usize,
+    /// Of all jobs that go on, this one too.
+    pub of_all: usize,
+}
+
+impl Leases {
+    /// So many of the only job.
+    pub fn alone(leases: usize) -> Self {
+        Self { of_job: leases, of_all: leases }
+    }
+}
+
 /// The budget of one task at one job. Both bounds hold:
 ///
 /// - *rate*: a task has the job's rate divided by the leases that the job holds now. Over any time `t` it lets at most
 ///   `rate / leases · t` records and one run go. A run has at most a second's worth.
 /// - *share*: below 1 a task has one run in flight, of at most `max(64 · share / (1 − share), 32)` records, and one that took
-///   `d` is followed by a rest of `d · (leases / share · mean / best − 1)`, at most 30 s. So the tasks together take at most that
-///   share of the stores' time, and never more of it at once than fresh records can wait for. With all of their time for its
-///   share a task pulls as much as it is asked for.
+///   `d` is followed by a rest of `d · (leases / share · mean / best − 1)`, at most 30 s, where `leases` are those of all jobs. So
+///   all tasks together take at most that share of the stores' time, of jobs with different ones at most the largest, and
+///   never more of it at once than fresh records can wait for. With all of their time for its share a task pulls as much as
+///   it is asked for.
 ///
 /// `mean` is what a record of a run takes of late, `best` the least that one took. In a queue that is served at random the
 /// mean time in it is `best / (1 − ρ)` where `ρ` is how busy it is (M/M/1), so `best / mean` is what of the stores is left,
@@ -74,14 +91,14 @@ impl Budget {
         Self { rate, share, last: None, busy_since: None, idle: None, usual: 0.0, pace: None }
     }
 
-    /// What may be done now, by one of `leases` tasks that are at the job.
-    pub fn turn(&self, now: Duration, leases: usize, max: usize) -> Turn {
+    /// What may be done now by the task, which has one of the leases.
+    pub fn turn(&self, now: Duration, leases: Leases, max: usize) -> Turn {
         if self.share < 1.0 && self.busy_since.is_some() {
             return Turn::Settle;
         }
-        let due = self.share_due(leases).max(self.rate_due(leases));
+        let due = self.share_due(leases.of_all).max(self.rate_due(leases.of_job));
         match due.saturating_sub(now) {
-            Duration::ZERO => Turn::Pull(self.most(leases, max)),
+            Duration::ZERO => Turn::Pull(self.most(leases.of_job, max)),
             wait => Turn::Rest(wait),
         }
     }

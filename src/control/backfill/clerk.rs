@@ -13,8 +13,11 @@ use super::desk::{Order, Post, Shared};
 use crate::broker::{Append, BrokerError};
 use crate::control::AuditRecord;
 
-/// A lease whose floor stands still is renewed this often in its length.
+/// A lease whose floor stands still, or has moved by little, is renewed this often in its length.
 const RENEWALS: u64 = 5;
+/// What part of a chunk is worth a record of the ledger, which keeps them for long and is read as a whole: the progress of a
+/// slow job is said when its lease is renewed.
+const WORTH: u64 = 100;
 
 /// Writes what the tasks order, in order, and between that their progress. Through every outage of the log: what cannot
 /// be written is said to who ordered it, and progress is written anew.
@@ -49,7 +52,7 @@ struct Clerk {
 }
 
 impl Clerk {
-    /// Writes the progress of those whose floor moved, or whose lease wants to be renewed.
+    /// Writes the progress of those whose floor moved by something, or whose lease wants to be renewed.
     async fn report(&mut self) {
         let posts: Vec<(String, Post)> =
             self.shared.posts().iter().map(|(worker, post)| (worker.clone(), post.clone())).collect();
@@ -57,14 +60,15 @@ impl Clerk {
         let (now, at_ms) = (Instant::now(), self.shared.settings.clock.unix_ms());
         let (mut events, mut said) = (Vec::new(), Vec::new());
         for (worker, Post { job, chunk, floor }) in posts {
-            let token = self.shared.look(|ledger| {
+            let lease = self.shared.look(|ledger| {
                 let entry = ledger.job(&job)?;
                 let lease = entry.lease(chunk).filter(|lease| lease.worker == worker)?;
-                Some((lease.token, Duration::from_millis(entry.job().lease_ms / RENEWALS)))
+                let job = entry.job();
+                Some((lease.token, Duration::from_millis(job.lease_ms / RENEWALS), job.chunk / WORTH))
             });
-            let Some((token, renewal)) = token else { continue };
+            let Some((token, renewal, worth)) = lease else { continue };
             let is_known = |(t, f, when): &(u64, u64, Instant)| {
-                (*t, *f) == (token, floor) && now.duration_since(*when) < renewal
+                *t == token && floor <= f.saturating_add(worth) && now.duration_since(*when) < renewal
             };
             if self.said.get(&worker).is_some_and(is_known) {
                 continue;

@@ -1,6 +1,7 @@
 //! A process's access to the jobs.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -8,7 +9,7 @@ use tokio::task::AbortHandle;
 
 use super::clerk::clerk;
 use super::follow::follow;
-use super::{BackfillSettings, Event, Ledger};
+use super::{BackfillSettings, Event, Ledger, live};
 use crate::broker::Broker;
 use crate::control::{AuditRecord, Names};
 
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     /// Grows with each change of the ledger; 0 until both topics were read to their ends.
     version: watch::Sender<u64>,
     posts: Mutex<BTreeMap<String, Post>>,
+    /// Whether the live stream is behind.
+    live_behind: AtomicBool,
 }
 
 /// A chunk that a task of this process works at.
@@ -53,7 +56,7 @@ pub(super) struct Order {
 }
 
 /// Ends the tasks when dropped.
-struct Tasks([AbortHandle; 2]);
+struct Tasks(Vec<AbortHandle>);
 
 impl Drop for Tasks {
     fn drop(&mut self) {
@@ -70,11 +73,17 @@ impl Desk {
             ledger: Mutex::default(),
             version: watch::Sender::new(0),
             posts: Mutex::default(),
+            live_behind: AtomicBool::new(false),
         });
         let (outbox, orders) = mpsc::channel(OUTBOX);
-        let following = tokio::spawn(follow(shared.clone())).abort_handle();
-        let writing = tokio::spawn(clerk(shared.clone(), orders)).abort_handle();
-        Self { shared, outbox, _tasks: Arc::new(Tasks([following, writing])) }
+        let mut tasks = vec![
+            tokio::spawn(follow(shared.clone())).abort_handle(),
+            tokio::spawn(clerk(shared.clone(), orders)).abort_handle(),
+        ];
+        if let Some(stream) = shared.settings.live.clone() {
+            tasks.push(tokio::spawn(live::watch(shared.clone(), stream)).abort_handle());
+        }
+        Self { shared, outbox, _tasks: Arc::new(Tasks(tasks)) }
     }
 
     /// Looks into the ledger.
@@ -90,6 +99,11 @@ impl Desk {
     /// Tells of changes. Its value is 0 while the topics were not read to their ends yet.
     pub(super) fn watch(&self) -> watch::Receiver<u64> {
         self.shared.version.subscribe()
+    }
+
+    /// Whether the live stream is behind, so that it goes first.
+    pub(super) fn is_live_behind(&self) -> bool {
+        self.shared.live_behind.load(Ordering::Relaxed)
     }
 
     /// Has an event written. The answer is its offset; none when it is unknown whether it was written.
@@ -141,6 +155,20 @@ impl Shared {
             *version += u64::from(read);
             read
         });
+    }
+
+    /// Whether the live stream is behind now. Those that wait for it are told when it no longer is.
+    pub(super) fn tell_of_live(&self, behind: bool) {
+        if self.live_behind.swap(behind, Ordering::Relaxed) == behind {
+            return;
+        }
+        let topic = &self.settings.topic;
+        if behind {
+            tracing::info!(topic, "the live stream is behind: backfills rest");
+        } else {
+            tracing::info!(topic, "backfills go on: the live stream is not behind any more");
+            self.changed_since_read();
+        }
     }
 
     pub(super) fn posts(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Post>> {

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::silence::Silence;
 use super::spout::{BackfillSpout, takes};
 use super::work::Work;
-use super::{Chunk, Entry, Event, Job, Ledger, State};
+use super::{Chunk, Entry, Event, Job, Leases, Ledger, State};
 use crate::broker::Gap;
 use crate::control::AuditRecord;
 use crate::topology::Result;
@@ -27,7 +27,7 @@ pub(super) enum Step {
     Drop,
     Wait,
     Pull {
-        leases: usize,
+        leases: Leases,
     },
 }
 
@@ -90,7 +90,9 @@ impl BackfillSpout {
         let standing = self.desk().look(|ledger| {
             let entry = ledger.job(&job)?;
             let lease = entry.lease(chunk).filter(|lease| lease.worker == self.me)?;
-            Some((lease.token, entry.state(), entry.counts().1))
+            let running = ledger.jobs().filter(|entry| entry.state() == State::Running);
+            let of_all = running.map(|entry| entry.counts().1).sum();
+            Some((lease.token, entry.state(), Leases { of_job: entry.counts().1, of_all }))
         });
         let Some((token, state, leases)) = standing else { return Step::Drop };
         let at_ms = self.settings.clock.unix_ms();

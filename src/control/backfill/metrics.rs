@@ -31,6 +31,11 @@ impl BackfillMetrics {
         desk.look(|ledger| ledger.jobs().filter(is_told_of).map(|entry| Status::of(entry, now_ms)).collect())
     }
 
+    /// Whether this process has them rest because the live stream is behind.
+    pub fn rest_for_live(&self) -> bool {
+        self.0.upgrade().is_some_and(|cell| cell.get().is_some_and(Desk::is_live_behind))
+    }
+
     /// Whether its spout is gone.
     pub fn is_over(&self) -> bool {
         self.0.strong_count() == 0

@@ -5,6 +5,7 @@
 //! | [`Job`] | what is to be done: ranges, budget, sinks; written once, never changed |
 //! | [`Event`] [`Ledger`] | what happens to jobs, and what comes of it: a pure fold |
 //! | [`Budget`] | when the next run may go: a rate, and a share of the stores' time; pure |
+//! | [`LiveStream`] | what goes first: jobs rest while it is behind |
 //! | [`BackfillSpout`] | a spout that leases chunks of jobs and emits exactly their records |
 //! | [`Backfills`] | the operator's side: create, look, pause, resume, cancel |
 //! | [`BackfillMetrics`] | how jobs stand, as a worker knows it |
@@ -43,6 +44,7 @@
 //! transactions leave holes. What retention took before it was read is written into the ledger as lost before anything
 //! after it goes on, and the job shows it.
 
+mod abreast;
 mod budget;
 mod clerk;
 mod desk;
@@ -56,6 +58,7 @@ mod id;
 mod job;
 mod lease;
 mod ledger;
+mod live;
 mod metrics;
 mod operate;
 mod pull;
@@ -69,7 +72,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
-pub use budget::{Budget, Turn};
+pub use budget::{Budget, Leases, Turn};
 pub use draft::{Bound, Draft};
 pub use entry::{Chunk, Entry, Lease, Lost};
 pub use error::BackfillError;
@@ -77,6 +80,7 @@ pub use event::Event;
 pub(super) use job::PREFIX;
 pub use job::{Job, Over, Range};
 pub use ledger::Ledger;
+pub use live::LiveStream;
 pub use metrics::BackfillMetrics;
 pub use operate::Backfills;
 pub use settings::BackfillSettings;

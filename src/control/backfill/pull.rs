@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Turn;
+use super::budget::LONGEST_REST;
 use super::spout::BackfillSpout;
+use super::{Leases, Turn};
 use crate::broker::{BrokerError, Fetched, LogRecord};
 use crate::topology::{Class, Classify, Pulled, Result};
 
@@ -13,8 +14,12 @@ use crate::topology::{Class, Classify, Pulled, Result};
 const FETCH: Duration = Duration::from_millis(50);
 
 impl BackfillSpout {
-    /// The next run, as far as the budget lets; `None` when there is something else to look at. Cancel-safe.
-    pub(super) async fn pull(&mut self, leases: usize, max: usize) -> Result<Option<Pulled<LogRecord>>> {
+    /// The next run, as far as the budget and the live stream let; `None` when there is something else to look at.
+    /// Cancel-safe.
+    pub(super) async fn pull(&mut self, leases: Leases, max: usize) -> Result<Option<Pulled<LogRecord>>> {
+        if let Some(rest) = self.rest_for_live() {
+            return self.wait(rest).await.map(|()| None);
+        }
         let now = self.settings.clock.now();
         let turn = self.budget.as_ref().map_or(Turn::Pull(max), |(_, budget)| budget.turn(now, leases, max));
         let max = match turn {
@@ -45,8 +50,15 @@ impl BackfillSpout {
         };
         if let (Some(run), Some((_, budget))) = (&found, &mut self.budget) {
             budget.pulled(self.settings.clock.now(), run.tuples.len());
+            self.went = Some(Instant::now());
         }
         Ok(found)
+    }
+
+    /// How long nothing goes because the live stream is behind, unless it catches up before.
+    fn rest_for_live(&self) -> Option<Duration> {
+        let until = self.went.filter(|_| self.desk().is_live_behind())? + LONGEST_REST;
+        Some(until.saturating_duration_since(Instant::now())).filter(|rest| !rest.is_zero())
     }
 
     /// The next fresh run. Cancel-safe.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::LiveStream;
 use crate::guard::Clock;
 
 /// How a [`BackfillSpout`](super::BackfillSpout) works.
@@ -17,9 +18,11 @@ pub struct BackfillSettings {
     pub runner: Option<String>,
     /// One job, at whose end the spout ends; `None` = all jobs, for ever.
     pub only: Option<String>,
+    /// The stream that goes first when both cannot keep up; `None` = none does.
+    pub live: Option<LiveStream>,
     /// Where a record goes that fails as poison; without it such a record stops the run.
     pub dead_letters: Option<String>,
-    /// How often progress is written.
+    /// How often progress is written; less often where it is less than a hundredth of a chunk.
     pub report: Duration,
     /// How long one look into the log waits, and how often it is looked for leases that are over.
     pub look: Duration,
@@ -39,7 +42,7 @@ pub struct BackfillSettings {
 
 impl BackfillSettings {
     /// All jobs of `topology` over `topic`, for ever; progress and looks every second, 10 s patience, 10 replays after
-    /// 100 ms to 5 s, 500 ms after a failure of the log, no dead letters.
+    /// 100 ms to 5 s, 500 ms after a failure of the log, no dead letters, no live stream.
     pub fn new(topology: impl Into<String>, topic: impl Into<String>, worker: impl Into<String>) -> Self {
         Self {
             topology: topology.into(),
@@ -47,6 +50,7 @@ impl BackfillSettings {
             worker: worker.into(),
             runner: None,
             only: None,
+            live: None,
             dead_letters: None,
             report: Duration::from_secs(1),
             look: Duration::from_secs(1),

@@ -41,6 +41,8 @@ pub struct BackfillSpout {
     /// Nothing is asked of the log before.
     pub(super) quiet_until: Instant,
     pub(super) epoch: u32,
+    /// When the last run went.
+    pub(super) went: Option<Instant>,
     /// Of the job that was worked at last.
     pub(super) budget: Option<(Arc<Job>, Budget)>,
     /// What its records carry.
@@ -94,6 +96,7 @@ impl BackfillSpout {
             slip: None,
             quiet_until: Instant::now(),
             epoch: 0,
+            went: None,
             budget: None,
             only_sinks: None,
             alone: false,

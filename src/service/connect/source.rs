@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::set_ms;
 use crate::broker::{GroupSettings, LogSpoutSettings, OnGap, StartFrom};
+use crate::control::backfill::LiveStream;
 use crate::guard::AutoSkipSettings;
 
 /// Where a topology reads, and how.
@@ -56,11 +57,17 @@ pub struct SourceConfig {
     pub skip_dwell_ms: Option<u64>,
     /// See there.
     pub skip_again_after_ms: Option<u64>,
+    /// Backfills rest while something is not committed that was in the log so long ago, at least twice the time between two
+    /// commits; 0 = they never do. 2,000 if not given.
+    pub backfill_rests_when_behind_ms: Option<u64>,
     /// With how many deaths of its worker in a row a record becomes a dead letter; 0 = never.
     pub max_deaths: Option<u32>,
     /// After a death, how many records of each partition go out with one run in flight at a time.
     pub careful_records: Option<usize>,
 }
+
+/// How far the stream may be behind before backfills rest.
+const BEHIND: Duration = Duration::from_secs(2);
 
 fn default_partitions() -> u32 {
     4
@@ -108,6 +115,13 @@ impl SourceConfig {
         set_ms(&mut settings.dwell, self.skip_dwell_ms);
         set_ms(&mut settings.again_after, self.skip_again_after_ms);
         settings
+    }
+
+    /// The stream that goes before backfills.
+    pub fn live(&self) -> Option<LiveStream> {
+        let behind = self.backfill_rests_when_behind_ms.map_or(BEHIND, Duration::from_millis);
+        let least = self.settings().commit_interval * 2;
+        (!behind.is_zero()).then(|| LiveStream { group: self.group.clone(), behind: behind.max(least) })
     }
 
     /// The spout's settings.

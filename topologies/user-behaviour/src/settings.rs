@@ -141,6 +141,7 @@ impl Config {
     /// An unknown format; a value that is out of range.
     pub fn wiring(&self, handles: Handles) -> squall::Result<Wiring> {
         let backfill = BackfillSettings {
+            live: self.source.live(),
             dead_letters: Some(self.source.dead_letters.clone()),
             ..BackfillSettings::new(&self.name, &self.source.topic, format!("process-{}", std::process::id()))
         };

@@ -4,22 +4,34 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::control::backfill::{Budget, Turn};
+use crate::control::backfill::{Budget, Leases, Turn};
 
 const MS: Duration = Duration::from_millis(1);
 
 #[test]
 fn a_rest_is_as_long_as_the_share_says() {
     let mut budget = Budget::new(None, 0.25);
-    assert_eq!(budget.turn(Duration::ZERO, 1, 512), Turn::Pull(32), "no more than fresh records can wait for");
+    assert_eq!(
+        budget.turn(Duration::ZERO, Leases::alone(1), 512),
+        Turn::Pull(32),
+        "no more than fresh records can wait for"
+    );
     budget.pulled(Duration::ZERO, 32);
-    assert_eq!(budget.turn(MS, 1, 512), Turn::Settle, "one at a time");
+    assert_eq!(budget.turn(MS, Leases::alone(1), 512), Turn::Settle, "one at a time");
     budget.idle(200 * MS);
-    assert_eq!(budget.turn(200 * MS, 1, 512), Turn::Rest(600 * MS));
-    assert_eq!(budget.turn(200 * MS, 3, 512), Turn::Rest(2200 * MS), "three take a third of it each");
-    assert_eq!(budget.turn(800 * MS, 1, 7), Turn::Pull(7));
+    assert_eq!(budget.turn(200 * MS, Leases::alone(1), 512), Turn::Rest(600 * MS));
+    assert_eq!(
+        budget.turn(200 * MS, Leases::alone(3), 512),
+        Turn::Rest(2200 * MS),
+        "three take a third of it each"
+    );
+    assert_eq!(budget.turn(800 * MS, Leases::alone(1), 7), Turn::Pull(7));
     for (share, run) in [(0.01, 32), (0.5, 64), (0.75, 192), (0.9, 512), (1.0, 512)] {
-        assert_eq!(Budget::new(None, share).turn(Duration::ZERO, 1, 512), Turn::Pull(run), "{share}");
+        assert_eq!(
+            Budget::new(None, share).turn(Duration::ZERO, Leases::alone(1), 512),
+            Turn::Pull(run),
+            "{share}"
+        );
     }
 }
 
@@ -28,7 +40,7 @@ fn rest_after(budget: &mut Budget, at: Duration, ms: u32, records: usize) -> Dur
     budget.pulled(at, records);
     let end = at + ms * MS;
     budget.idle(end);
-    match budget.turn(end, 1, 64) {
+    match budget.turn(end, Leases::alone(1), 64) {
         Turn::Rest(rest) => rest,
         Turn::Pull(_) | Turn::Settle => Duration::ZERO,
     }
@@ -90,7 +102,7 @@ fn runs_of_other_sizes_still_tell_how_busy_the_stores_are() {
 fn a_task_alone_with_all_of_the_time_never_rests() {
     let mut budget = Budget::new(None, 1.0);
     for ms in 0..1000 {
-        assert_eq!(budget.turn(ms * MS, 3, 10), Turn::Pull(10));
+        assert_eq!(budget.turn(ms * MS, Leases::alone(3), 10), Turn::Pull(10));
         budget.pulled(ms * MS, 10);
         budget.idle(ms * MS);
     }
@@ -99,11 +111,27 @@ fn a_task_alone_with_all_of_the_time_never_rests() {
 #[test]
 fn the_rate_is_shared_by_those_who_are_at_the_job() {
     let mut budget = Budget::new(Some(100), 1.0);
-    assert_eq!(budget.turn(Duration::ZERO, 4, 512), Turn::Pull(25), "at most a second's worth");
+    assert_eq!(budget.turn(Duration::ZERO, Leases::alone(4), 512), Turn::Pull(25), "at most a second's worth");
     budget.pulled(Duration::ZERO, 25);
-    assert_eq!(budget.turn(Duration::ZERO, 4, 512), Turn::Rest(1000 * MS));
-    assert_eq!(budget.turn(Duration::ZERO, 1, 512), Turn::Rest(250 * MS), "the others have gone");
-    assert_eq!(Budget::new(Some(1), 1.0).turn(Duration::ZERO, 9, 512), Turn::Pull(1), "never none at all");
+    assert_eq!(budget.turn(Duration::ZERO, Leases::alone(4), 512), Turn::Rest(1000 * MS));
+    assert_eq!(budget.turn(Duration::ZERO, Leases::alone(1), 512), Turn::Rest(250 * MS), "the others have gone");
+    assert_eq!(
+        Budget::new(Some(1), 1.0).turn(Duration::ZERO, Leases::alone(9), 512),
+        Turn::Pull(1),
+        "never none at all"
+    );
+}
+
+#[test]
+fn the_share_is_one_of_all_jobs_together_and_the_rate_the_job_s_own() {
+    let leases = Leases { of_job: 1, of_all: 3 };
+    let mut budget = Budget::new(None, 0.5);
+    budget.pulled(Duration::ZERO, 32);
+    budget.idle(100 * MS);
+    assert_eq!(budget.turn(100 * MS, leases, 512), Turn::Rest(500 * MS), "a sixth: half of a third");
+    let mut budget = Budget::new(Some(100), 1.0);
+    budget.pulled(Duration::ZERO, 25);
+    assert_eq!(budget.turn(Duration::ZERO, leases, 512), Turn::Rest(250 * MS));
 }
 
 proptest! {
@@ -125,7 +153,7 @@ proptest! {
                 busy.push((since, until));
                 flight = None;
             }
-            if let Turn::Pull(most) = budget.turn(now, leases, max) {
+            if let Turn::Pull(most) = budget.turn(now, Leases::alone(leases), max) {
                 prop_assert!((1..=max).contains(&most));
                 budget.pulled(now, most);
                 runs.push((now, most as u64));

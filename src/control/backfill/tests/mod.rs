@@ -5,6 +5,7 @@ mod budget;
 mod cut;
 mod fold;
 mod life;
+mod live;
 mod operate;
 mod overlap;
 mod schedules;

@@ -38,7 +38,13 @@ impl Collector for Jobs {
                 metrics.snapshot().into_iter().map(|job| (labels(topology, &job), job))
             })
             .collect();
-        write(encoder, &jobs)
+        let rests: Vec<(Labels, bool)> = watched
+            .iter()
+            .map(|(topology, metrics)| (vec![("topology", topology.clone())], metrics.rest_for_live()))
+            .collect();
+        let mut page = Page(encoder);
+        page.gauges(names::BACKFILL_RESTS, &rests, |rest| f64::from(u8::from(*rest)))?;
+        write(&mut page, &jobs)
     }
 }
 
@@ -46,8 +52,7 @@ fn labels(topology: &str, status: &Status) -> Labels {
     vec![("topology", topology.to_owned()), ("backfill", status.job.id.clone())]
 }
 
-fn write(encoder: DescriptorEncoder, jobs: &[(Labels, Status)]) -> fmt::Result {
-    let mut page = Page(encoder);
+fn write(page: &mut Page<'_>, jobs: &[(Labels, Status)]) -> fmt::Result {
     page.gauges(names::BACKFILL_OFFSETS, jobs, |it| it.total as f64)?;
     page.gauges(names::BACKFILL_DONE, jobs, |it| it.done as f64)?;
     page.gauges(names::BACKFILL_LOST, jobs, |it| it.lost.iter().map(Lost::len).sum::<u64>() as f64)?;

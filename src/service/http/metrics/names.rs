@@ -33,6 +33,7 @@
 //! | `squall_backfill_rate` | `topology`, `backfill` | offsets settled a second, over the last minute of progress; none while nobody works at it |
 //! | `squall_backfill_remaining_seconds` | `topology`, `backfill` | until the end at that rate |
 //! | `squall_backfill_paused` | `topology`, `backfill` | 1 while it is paused, by an operator or by a worker that could not go on |
+//! | `squall_backfill_rests` | `topology` | 1 while this process has backfills rest because the live stream is behind |
 //! | `squall_backfill_chunks` | `topology`, `backfill`, `state` | its chunks that are `done`, `held` by a worker, alive or dead, or `free` |
 
 /// Before every name.
@@ -87,6 +88,7 @@ names! {
     BACKFILL_RATE = "backfill_rate", "Offsets of a backfill settled a second, over the last minute of progress";
     BACKFILL_REMAINING = "backfill_remaining_seconds", "Until the end of a backfill at its rate";
     BACKFILL_PAUSED = "backfill_paused", "1 while the backfill is paused";
+    BACKFILL_RESTS = "backfill_rests", "1 while this process has backfills rest because the live stream is behind";
     BACKFILL_CHUNKS = "backfill_chunks", "Chunks of a backfill that are done, held by a worker, or free";
 }
 

@@ -1,0 +1,57 @@
+//! Live traffic goes first.
+//!
+//! The [`Budget`](super::Budget) of a job keeps fresh records fast while there is room for both. It cannot know when there is
+//! none: what the live stream lacks then shows in no store but in the log. So while a worker has a chunk it also looks, every
+//! now and then, at what the stream's group has committed, on whichever workers it runs, and rests while the stream is
+//! behind. A job never stands still for that: each task lets a run go every 30 s.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::abreast::Abreast;
+use super::desk::Shared;
+use crate::broker::BrokerError;
+
+/// Looks at the log within the time that the stream may be behind.
+const LOOKS: u32 = 2;
+
+/// The live stream over the topic of the jobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveStream {
+    /// Its consumer group.
+    pub group: String,
+    /// Backfills rest while something is not committed that was in the log so long ago, except of partitions whose commit has
+    /// not moved for ten seconds. More than twice the interval at which the stream commits.
+    pub behind: Duration,
+}
+
+/// Keeps what the tasks are told of the stream up to date, while one of them has a chunk. Never ends.
+pub(super) async fn watch(shared: Arc<Shared>, live: LiveStream) {
+    let clock = shared.settings.clock;
+    let mut abreast = Abreast::new(live.behind);
+    loop {
+        sleep((live.behind / LOOKS).max(Duration::from_millis(1))).await;
+        if shared.posts().is_empty() {
+            abreast = Abreast::new(live.behind);
+        } else if let Ok((ends, commits)) = look(&shared, &live.group).await {
+            abreast.look(clock.now(), ends, &commits);
+        }
+        // Where the log cannot be asked, what is known of it grows old: nobody waits for long.
+        shared.tell_of_live(abreast.is_behind(clock.now()));
+    }
+}
+
+type Offsets = BTreeMap<u32, u64>;
+
+/// The ends of the topic, and what the group has committed.
+async fn look(shared: &Shared, group: &str) -> Result<(Offsets, Offsets), BrokerError> {
+    let topic = &shared.settings.topic;
+    let committed = shared.broker.committed(group, topic).await?;
+    let bounds = shared.broker.bounds(topic).await?;
+    let ends = bounds.iter().map(|held| (held.partition, held.latest)).collect();
+    let commits = (0..).zip(committed).filter_map(|(partition, next)| Some((partition, next?)));
+    Ok((ends, commits.collect()))
+}

@@ -1,0 +1,94 @@
+//! Live traffic goes first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::world::{World, open};
+use crate::broker::Broker;
+use crate::broker::embedded::EmbeddedBroker;
+use crate::control::backfill::{BackfillSettings, Bound, Draft, Job, LiveStream};
+use crate::runtime::{Options, Running};
+
+const RECORDS: u64 = 30_000;
+const GROUP: &str = "live";
+const HALF_A_SECOND: Duration = Duration::from_millis(500);
+
+/// A job of 300 s at its rate, and a live stream that gets 100 records a second behind it.
+struct Scene {
+    world: World,
+    job: Job,
+    worker: Running,
+    committed: u64,
+}
+
+impl Scene {
+    async fn open(log: &Arc<EmbeddedBroker>, name: &str, live: Option<LiveStream>) -> Self {
+        let world = World::new(log, name, 1, false).await;
+        world.fill(0, RECORDS, RECORDS).await;
+        log.reset(GROUP, &world.topic(), &[(0, RECORDS)]).await.unwrap();
+        let draft = Draft::new(world.topic(), Bound::Earliest, Bound::Latest, "ann@desk");
+        let draft = Draft { share: 1.0, rate: Some(100), chunk: 5_000, ..draft };
+        let job = world.backfills().create(&draft).await.unwrap();
+        let settings = BackfillSettings { live, ..world.settings("w") };
+        let worker = world.start(settings, 1, Options::default());
+        Self { world, job, worker, committed: RECORDS }
+    }
+
+    /// So many half seconds pass, in each of which 50 records arrive and so many are committed; what the job does meanwhile.
+    async fn pass(&mut self, half_seconds: u64, commits: u64) -> u64 {
+        let before = self.world.show(&self.job.id).await.done;
+        for _ in 0..half_seconds {
+            self.world.fill(0, 50, 50).await;
+            self.committed += commits;
+            let place = [(0, self.committed)];
+            self.world.log.reset(GROUP, &self.world.topic(), &place).await.unwrap();
+            tokio::time::sleep(HALF_A_SECOND).await;
+        }
+        self.world.show(&self.job.id).await.done - before
+    }
+
+    async fn close(self) {
+        self.worker.stopper().stop();
+        assert_eq!(self.worker.wait().await.exit_code(), 0);
+    }
+}
+
+fn live() -> Option<LiveStream> {
+    Some(LiveStream { group: GROUP.into(), behind: Duration::from_secs(2) })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backfill_rests_while_the_live_stream_is_behind_and_goes_on_when_it_is_not() {
+    let (_dir, log) = open();
+    let mut scene = Scene::open(&log, "first", live()).await;
+    assert!(scene.pass(20, 50).await > 700, "beside a stream that is not behind it has its rate");
+    // It falls behind by 40 records each half second, and is 2 s behind after some three.
+    scene.pass(12, 10).await;
+    let rests = scene.pass(100, 10).await;
+    assert!((1..=200).contains(&rests), "a run every 30 s, of 100 at most, but that: {rests}");
+    // All at once, and again as fast as they arrive.
+    let missing = 40 * (12 + 100);
+    scene.pass(1, 50 + missing).await;
+    scene.pass(3, 50).await;
+    assert!(scene.pass(20, 50).await > 700, "it goes on");
+    scene.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_nobody_reads_is_waited_for_ten_seconds() {
+    let (_dir, log) = open();
+    let mut scene = Scene::open(&log, "paused", live()).await;
+    scene.pass(20, 50).await;
+    scene.pass(24, 0).await;
+    assert!(scene.pass(20, 0).await > 700, "there is nobody to make way for");
+    scene.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_live_stream_it_rests_for_none() {
+    let (_dir, log) = open();
+    let mut scene = Scene::open(&log, "none", None).await;
+    scene.pass(32, 10).await;
+    assert!(scene.pass(40, 10).await > 1_500);
+    scene.close().await;
+}
