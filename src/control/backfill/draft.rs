@@ -125,6 +125,10 @@ impl Draft {
         let is_wanted = |range: &&Range| self.partitions.is_empty() || self.partitions.contains(&range.partition);
         let mut ranges: Vec<Range> = self.exactly.iter().filter(is_wanted).copied().collect();
         ranges.sort_unstable();
+        if ranges.is_empty() {
+            let has: BTreeSet<u32> = self.exactly.iter().map(|range| range.partition).collect();
+            return Err(BackfillError::NoRange { asked: named(&self.partitions), has: named(&has) });
+        }
         for range in &ranges {
             let Some(held) = bounds.iter().find(|held| held.partition == range.partition) else {
                 let last = bounds.last().map_or(0, |held| held.partition);
@@ -187,6 +191,10 @@ impl Draft {
             None => Ok(()),
         }
     }
+}
+
+fn named(partitions: &BTreeSet<u32>) -> String {
+    partitions.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn half(partition: u32, has: &'static str, misses: &'static str) -> BackfillError {

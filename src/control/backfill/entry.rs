@@ -44,6 +44,8 @@ pub struct Entry {
     /// Empty once it is finished.
     chunks: Vec<Chunk>,
     count: usize,
+    /// Chunks that were not done when it ended, of one whose record says so: which ones is not known any more.
+    left: usize,
     free: BTreeSet<u32>,
     leases: BTreeMap<u32, Lease>,
     settled: u64,
@@ -64,6 +66,7 @@ impl Entry {
         Self {
             job: Arc::new(job),
             count: chunks.len(),
+            left: 0,
             free: (0..chunks.len() as u32).collect(),
             chunks,
             leases: BTreeMap::new(),
@@ -79,11 +82,12 @@ impl Entry {
     /// One whose record says how it ended.
     fn ended(job: Job, over: Over) -> Self {
         let count = job.chunks().len();
-        let Over { finished, at_ms, done, lost } = over;
+        let Over { finished, at_ms, done, chunks_left, lost } = over;
         Self {
             job: Arc::new(job),
             chunks: Vec::new(),
             count,
+            left: chunks_left,
             free: BTreeSet::new(),
             leases: BTreeMap::new(),
             settled: done,
@@ -101,7 +105,8 @@ impl Entry {
             return None;
         }
         let (finished, lost) = (self.finished_ms.is_some(), self.lost.iter().copied().collect());
-        let over = Over { finished, at_ms: self.finished_ms, done: self.settled, lost };
+        let chunks_left = self.leases.len() + self.free.len();
+        let over = Over { finished, at_ms: self.finished_ms, done: self.settled, chunks_left, lost };
         Some(Job { over: Some(over), ..Job::clone(&self.job) })
     }
 
@@ -157,7 +162,7 @@ impl Entry {
 
     /// How many chunks there are, how many of them are held, and how many free.
     pub fn counts(&self) -> (usize, usize, usize) {
-        (self.count, self.leases.len(), self.free.len())
+        (self.count, self.leases.len(), self.free.len() + self.left)
     }
 
     /// Offsets that are settled, over all chunks.

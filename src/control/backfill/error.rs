@@ -97,6 +97,14 @@ pub enum BackfillError {
         /// What each partition holds.
         held: String,
     },
+    /// Ranges were given one by one, and none of them lies in the partitions that were asked for.
+    #[error("none of the ranges lies in partition {asked}; they have partition {has}")]
+    NoRange {
+        /// The partitions that were asked for.
+        asked: String,
+        /// Those that the ranges have.
+        has: String,
+    },
     /// Another job is at work there.
     #[error(
         "{topic}{range} belongs to backfill `{id}`, which is not over; wait for it, cancel it, or leave this out: \

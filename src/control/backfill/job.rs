@@ -58,6 +58,9 @@ pub struct Over {
     pub at_ms: Option<i64>,
     /// Offsets that were settled.
     pub done: u64,
+    /// Chunks that were not done.
+    #[serde(default)]
+    pub chunks_left: usize,
     /// What was deleted before it was read.
     #[serde(default)]
     pub lost: Vec<Range>,

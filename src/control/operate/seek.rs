@@ -267,14 +267,17 @@ impl Operator {
     /// Waits until every partition of the seek stands by it, or by a later one, in some live worker; at most `timeout`.
     /// Of one that was applied everywhere the control topic says so then.
     ///
-    /// # Errors
-    /// What the log says.
-    pub async fn await_sought(&self, seeking: &Seeking, timeout: Duration) -> Result<SeekAnswers, ControlError> {
+    /// The seek is made, whatever is known of it: while the log does not answer, its partitions are missing.
+    pub async fn await_sought(&self, seeking: &Seeking, timeout: Duration) -> SeekAnswers {
         let deadline = seeking.began + timeout;
         let partitions = seeking.plan.moves.iter().map(|m| m.partition);
         let mut answers = SeekAnswers { missing: partitions.collect(), ..SeekAnswers::default() };
         loop {
-            for worker in self.workers().await?.iter().filter(|worker| worker.live) {
+            let workers = self.workers().await;
+            if let Err(error) = &workers {
+                tracing::warn!(%error, "whether the seek has been applied cannot be read, trying again");
+            }
+            for worker in workers.iter().flatten().filter(|worker| worker.live) {
                 let source = &seeking.plan.source;
                 let ours = worker.heartbeat.cursors.iter().filter(|cursor| source.is(cursor));
                 for standing in ours.flat_map(|cursor| &cursor.partitions) {
@@ -285,12 +288,14 @@ impl Operator {
                 }
             }
             if answers.missing.is_empty() {
-                self.retire(&seeking.record).await?;
-                return Ok(answers);
+                if let Err(error) = self.retire(&seeking.record).await {
+                    tracing::debug!(%error, "a worker will say that the seek was applied");
+                }
+                return answers;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Ok(answers);
+                return answers;
             }
             tokio::time::sleep(left.min(LOOK)).await;
         }

@@ -143,7 +143,7 @@ pub(super) async fn seek(context: &AdminContext, args: &SeekArgs, clock: Clock) 
         return Ok(Outcome { plan, number: None, answers: SeekAnswers::default(), dry_run });
     }
     let seeking = operator.seek(plan, &how.who(), &how.reason).await?;
-    let answers = operator.await_sought(&seeking, how.patience()).await?;
+    let answers = operator.await_sought(&seeking, how.patience()).await;
     Ok(Outcome { number: Some(seeking.record.number), plan: seeking.plan, answers, dry_run })
 }
 

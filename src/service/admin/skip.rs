@@ -62,7 +62,7 @@ pub(super) async fn skip(context: &AdminContext, args: &SkipArgs, clock: Clock) 
         return Ok(Skipped { seek, job: None });
     };
     let (seeking, job) = backfills.skip(plan, job).await?;
-    let answers = context.operator().await_sought(&seeking, how.patience()).await?;
+    let answers = context.operator().await_sought(&seeking, how.patience()).await;
     let seek = Outcome { number: Some(seeking.record.number), plan: seeking.plan, answers, dry_run };
     Ok(Skipped { seek, job: Some(job) })
 }

@@ -34,8 +34,8 @@ pub struct SkipWatch {
 }
 
 /// Looks at the lag of a spout every five seconds. When it has been too large for its dwell, the spout goes on with the
-/// newest records, and a backfill job brings those between, as by an operator's `skip`; the audit says who and why. Of
-/// several workers the one that has the first partition decides. Ends with the process; does nothing without a bound.
+/// newest records, and a backfill job brings those between, as by an operator's `skip`; the audit says who and why.
+/// Partitions that stand at a gap stay there. Of several workers the one that has the first partition decides. Ends with the process; does nothing without a bound.
 pub fn watch_lag(watch: SkipWatch) -> Option<JoinHandle<()>> {
     let mut skip = AutoSkip::new(watch.settings);
     let is_on = skip.is_on();
@@ -51,7 +51,10 @@ pub fn watch_lag(watch: SkipWatch) -> Option<JoinHandle<()>> {
                 skip = AutoSkip::new(watch.settings);
                 continue;
             }
-            let Ok(lag) = operator.lag(&watch.source, Duration::ZERO).await else { continue };
+            let Ok(mut lag) = operator.lag(&watch.source, Duration::ZERO).await else { continue };
+            // What stands at a gap waits for an operator, or goes on by itself if it may.
+            let partitions = lag.len();
+            lag.retain(|partition| partition.gap.is_none());
             if watch.settings.behind.is_some()
                 && lag.iter().any(|partition| partition.lag > 0 && partition.behind_ms.is_none())
             {
@@ -73,7 +76,11 @@ pub fn watch_lag(watch: SkipWatch) -> Option<JoinHandle<()>> {
             let now = watch.clock.now();
             let Some(reason) = skip.observe(now, records, behind) else { continue };
             let spout = &watch.source.spout;
-            match watch.skip(&backfills, &reason).await {
+            let to = match lag.len() == partitions {
+                true => SeekTo::Latest,
+                false => SeekTo::Offsets(lag.iter().map(|held| (held.partition, held.latest)).collect()),
+            };
+            match watch.skip(&backfills, &to, &reason).await {
                 Ok(Some(job)) => {
                     skip.skipped(now, Duration::ZERO);
                     tracing::warn!(spout, job, reason, "skipped ahead; a backfill brings what is between");
@@ -92,9 +99,14 @@ impl SkipWatch {
         (backfills, self.control.spout(&self.source.spout))
     }
 
-    /// Skips to the newest records; the name of the job that brings the others. `None` when there is nothing to bring, or
-    /// when somebody, such as another worker before, has skipped not long ago.
-    async fn skip(&self, backfills: &Backfills, reason: &str) -> Result<Option<String>, BackfillError> {
+    /// Skips `to` there; the name of the job that brings what is between. `None` when there is nothing to bring, or when
+    /// somebody, such as another worker before, has skipped not long ago.
+    async fn skip(
+        &self,
+        backfills: &Backfills,
+        to: &SeekTo,
+        reason: &str,
+    ) -> Result<Option<String>, BackfillError> {
         let jobs = backfills.list().await?;
         let skips = jobs.iter().filter(|status| status.job.skip.as_ref() == Some(&self.source.spout));
         let last_ms = skips.map(|status| status.job.when_ms).max();
@@ -105,7 +117,7 @@ impl SkipWatch {
         let who = format!("process {} on {}", std::process::id(), host_name());
         let ends = Draft::new(&self.source.topic, Bound::Earliest, Bound::Latest, who);
         let draft = Draft { reason: reason.to_owned(), ..ends };
-        let (plan, job) = backfills.plan_skip(&self.source, &SeekTo::Latest, &draft).await?;
+        let (plan, job) = backfills.plan_skip(&self.source, to, &draft).await?;
         let Some(job) = job else { return Ok(None) };
         let (seeking, job) = backfills.skip(plan, job).await?;
         let operator = Operator::new(self.broker.clone(), &self.topology, self.clock);
@@ -117,7 +129,7 @@ impl SkipWatch {
             );
         }
         // Once it stands everywhere the control topic says so, and nobody is sent by it again.
-        let answers = operator.await_sought(&seeking, MOVED_WITHIN).await?;
+        let answers = operator.await_sought(&seeking, MOVED_WITHIN).await;
         if !answers.missing.is_empty() {
             tracing::warn!(spout = self.source.spout, missing = ?answers.missing, "partitions have not moved yet");
         }

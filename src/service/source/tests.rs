@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use super::{SeekWatch, SkipWatch, watch_lag, watch_seeks};
 use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use crate::broker::{Append, Broker, GroupSettings, LogSpout, LogSpoutSettings, TopicSpec};
-use crate::control::backfill::Backfills;
+use crate::control::backfill::{Backfills, Range};
 use crate::control::{Control, ControlSettings, Names, Operator, Running, SeekTo, SpoutSource, ensure};
 use crate::guard::{AutoSkipSettings, Clock};
 use crate::runtime::{Options, Running as Run, start};
@@ -28,12 +30,22 @@ fn source() -> SpoutSource {
 
 impl Stage {
     async fn open(reads: bool) -> Self {
+        Self::open_at(reads, None).await
+    }
+
+    /// One where the log has deleted what the second partition is to read next: from the first of these offsets to the other.
+    async fn open_at(reads: bool, gap: Option<(u64, u64)>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = EmbeddedBroker::open(&dir.path().join("log"), EmbeddedSettings::for_tests()).unwrap();
-        let (broker, clock): (Arc<dyn Broker>, _) = (Arc::new(log), Clock::new());
+        let log = Arc::new(log);
+        let (broker, clock): (Arc<dyn Broker>, _) = (log.clone(), Clock::new());
         ensure(&*broker, "words", 1).await.unwrap();
         broker.create_topic(&TopicSpec::new("source", 2)).await.unwrap();
         append(&broker, 1_000).await;
+        if let Some((from, to)) = gap {
+            log.reset("g", "source", &[(0, 0), (1, from)]).await.unwrap();
+            log.delete_before("source", 1, to).await.unwrap();
+        }
         let settings = ControlSettings { clock, ..ControlSettings::new(dir.path(), "worker") };
         let control = Control::start(broker.clone(), "words", settings).await;
         let spout = LogSpout::new(broker.clone(), LogSpoutSettings::new("source", GroupSettings::new("g")))
@@ -60,6 +72,14 @@ impl Stage {
         over
     }
 
+    /// Has it skip by itself from so many records on.
+    fn skip_at(&self, records: u64) -> JoinHandle<()> {
+        let (broker, control, clock) = (self.broker.clone(), self.control.clone(), self.clock);
+        let settings = AutoSkipSettings { records: Some(records), ..AutoSkipSettings::default() };
+        let watch = SkipWatch { broker, topology: "words".to_owned(), source: source(), settings, control, clock };
+        watch_lag(watch).expect("a bound is given")
+    }
+
     async fn stop(self) {
         self.run.stopper().stop();
         assert_eq!(self.run.wait().await.exit_code(), 0);
@@ -75,11 +95,8 @@ async fn append(broker: &Arc<dyn Broker>, records: u32) {
 #[tokio::test(start_paused = true)]
 async fn a_spout_that_is_too_far_behind_skips_ahead_by_itself() {
     let stage = Stage::open(false).await;
-    let (broker, control, clock) = (stage.broker.clone(), stage.control.clone(), stage.clock);
-    let settings = AutoSkipSettings { records: Some(900), ..AutoSkipSettings::default() };
-    let topology = "words".to_owned();
-    let watch = SkipWatch { broker: broker.clone(), topology, source: source(), settings, control, clock };
-    let watching = watch_lag(watch).expect("a bound is given");
+    let (broker, clock) = (stage.broker.clone(), stage.clock);
+    let watching = stage.skip_at(900);
     let backfills = Backfills::new(broker.clone(), "words", clock);
 
     tokio::time::sleep(Duration::from_secs(25)).await;
@@ -97,6 +114,21 @@ async fn a_spout_that_is_too_far_behind_skips_ahead_by_itself() {
     assert!(job.who.starts_with("process "), "{}", job.who);
     // It is done with: a group that has lost what its commits said is not sent by it.
     assert!(stage.is_said_to_be_made().await, "nothing says that it stands everywhere");
+    watching.abort();
+    stage.stop().await;
+}
+
+/// That is for an operator to decide, however far behind the others are.
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_stands_at_a_gap_is_not_sent_ahead() {
+    let stage = Stage::open_at(false, Some((100, 300))).await;
+    let (broker, clock) = (stage.broker.clone(), stage.clock);
+    let watching = stage.skip_at(400);
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(broker.committed("g", "source").await.unwrap(), [Some(500), Some(100)]);
+    let jobs = Backfills::new(broker.clone(), "words", clock).list().await.unwrap();
+    let ranges: Vec<_> = jobs.iter().flat_map(|status| &status.job.ranges).collect();
+    assert_eq!(ranges, [&Range { partition: 0, from: 0, to: 500 }]);
     watching.abort();
     stage.stop().await;
 }

@@ -10,7 +10,7 @@ use super::world::{BEGAN_MS, World, open};
 use crate::broker::LogRecord;
 use crate::broker::addressed::ONLY_SINKS;
 use crate::broker::{Append, Broker, dead_letter};
-use crate::control::backfill::{BackfillSettings, Bound, Draft, Event, Job, State};
+use crate::control::backfill::{BackfillSettings, Bound, Draft, Event, Job, State, Status};
 use crate::control::read::{Begin, read};
 use crate::control::{Names, Operator};
 use crate::guard::Clock;
@@ -100,6 +100,8 @@ async fn what_is_over_does_not_begin_anew_when_the_ledger_has_lost_it() {
     let (done, gone) = (world.show(&finished.id).await, world.show(&cancelled.id).await);
     assert_eq!((done.state, done.done, gone.state, gone.done), (State::Finished, 90, State::Cancelled, 0));
     assert!(done.finished_ms.is_some());
+    let chunks = |status: &Status| (status.chunks, status.chunks_done, status.chunks_free);
+    assert_eq!((chunks(&done), chunks(&gone)), ((3, 3, 0), (3, 0, 3)));
     // Nor does it stand in the way of another job over the same records.
     let again = create(&world, of(0)).await;
     world.until_over(&again.id).await;

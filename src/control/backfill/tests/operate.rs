@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::{BEGAN_MS, World, open};
-use crate::control::backfill::{BackfillError, Bound, Draft, State};
+use crate::control::backfill::{BackfillError, Bound, Draft, Range, State};
 
 fn offsets(pairs: &[(u32, u64)]) -> Bound {
     Bound::Offsets(pairs.iter().copied().collect::<BTreeMap<_, _>>())
@@ -22,6 +22,8 @@ async fn ranges_that_are_wrong_are_refused_with_what_is_valid() {
     }
     log.delete_before("op-in", 1, 20).await.unwrap();
     let backfills = world.backfills();
+    let range = |partition, from, to| Range { partition, from, to };
+    let all = draft(Bound::Earliest, Bound::Latest);
     let cases = [
         (
             draft(offsets(&[(0, 50)]), offsets(&[(0, 40)])),
@@ -41,6 +43,14 @@ async fn ranges_that_are_wrong_are_refused_with_what_is_valid() {
         (draft(Bound::Latest, Bound::Latest), "it holds [0] 0..100, [1] 20..100"),
         (draft(Bound::Latest, Bound::Earliest), "op-in[0] 100..0 ends before it begins"),
         (Draft { partitions: BTreeSet::from([7]), ..draft(Bound::Earliest, Bound::Latest) }, "no partition 7"),
+        (
+            Draft {
+                exactly: vec![range(0, 0, 5), range(0, 7, 9)],
+                partitions: BTreeSet::from([1]),
+                ..all.clone()
+            },
+            "none of the ranges lies in partition 1; they have partition 0",
+        ),
         (
             Draft { share: 2.0, ..draft(Bound::Earliest, Bound::Latest) },
             "invalid share: it lies between 0.01 and 1",
