@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
 use crate::guard::{BreakerSettings, BreakerState, BreakerStatus, Clock, Refusal, SharedBreaker, Verdict};
@@ -138,15 +138,52 @@ impl ReadGate {
         deadline: Deadline,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, Unread> {
+        let holding = |permit: OwnedSemaphorePermit| async move {
+            let _one = permit;
+            work.await
+        };
+        self.call_with(deadline, holding).await
+    }
+
+    /// [`call`](Self::call), for a store that goes on with what nobody waits for any more: that counts as under way until it
+    /// has ended by the bound of its own that it must have. So no more than the bound are under way in the store either.
+    ///
+    /// # Errors
+    /// Those of `call`.
+    ///
+    /// # Panics
+    /// When `work` does.
+    pub async fn call_to_its_end<T: Send + 'static>(
+        &self,
+        deadline: Deadline,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, Unread> {
+        let apart = |permit: OwnedSemaphorePermit| async move {
+            let ended = tokio::spawn(async move {
+                let _one = permit;
+                work.await
+            });
+            ended.await.unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()))
+        };
+        self.call_with(deadline, apart).await
+    }
+
+    /// Makes a call that holds its place among those under way for as long as it likes.
+    async fn call_with<T, W: Future<Output = Result<T, StoreError>>>(
+        &self,
+        deadline: Deadline,
+        work: impl FnOnce(OwnedSemaphorePermit) -> W,
+    ) -> Result<T, Unread> {
         let store = self.store;
         if deadline.left().is_zero() {
             return Err(Unread::Late);
         }
-        let waited = timeout_at(deadline.within(self.settings.max_wait).at(), self.permits.acquire()).await;
+        let place = self.permits.clone().acquire_owned();
+        let waited = timeout_at(deadline.within(self.settings.max_wait).at(), place).await;
         let Ok(permit) = waited else {
             return Err(if deadline.left().is_zero() { Unread::Late } else { Unread::Busy { store } });
         };
-        let _one = permit.expect("the semaphore is never closed");
+        let permit = permit.expect("the semaphore is never closed");
         let started = self.clock.now();
         let leave = self.breaker.acquire(started).map_err(|refusal| Unread::Refused { store, refusal })?;
         // A request that has less time left than a call may take says little of the store by giving up: nothing while others
@@ -158,7 +195,7 @@ impl ReadGate {
         let works = !answered.is_zero() && started.saturating_sub(answered) <= step;
         let says_nothing = left < ENOUGH.min(step / 2) || probes || works;
         let hasty = if says_nothing { Verdict::Ignored } else { Verdict::Failure };
-        let ended = timeout_at(deadline.within(step).at(), work).await;
+        let ended = timeout_at(deadline.within(step).at(), work(permit)).await;
         let (verdict, result) = match ended {
             Ok(Ok(answer)) => (Verdict::Success, Ok(answer)),
             Ok(Err(error)) if error.class() == Class::Poison => {

@@ -115,6 +115,32 @@ async fn calls_beyond_the_bound_wait_a_little() {
     gate.call(soon(), async { Ok(()) }).await.unwrap();
 }
 
+/// A server goes on with a query that its client has given up.
+#[tokio::test(start_paused = true)]
+async fn what_nobody_waits_for_any_more_counts_until_it_has_ended() {
+    let gate = gate(1);
+    let long = async {
+        sleep(10 * STEP).await;
+        Ok(())
+    };
+    assert!(matches!(gate.call_to_its_end(soon(), long).await, Err(Unread::Slow { .. })));
+    assert!(matches!(gate.call(soon(), async { Ok(()) }).await, Err(Unread::Busy { .. })));
+    sleep(9 * STEP).await;
+    gate.call_to_its_end(soon(), async { Ok(()) }).await.unwrap();
+    let dropped = tokio::time::timeout(
+        STEP / 4,
+        gate.call_to_its_end(soon(), async {
+            sleep(2 * STEP).await;
+            Ok(())
+        }),
+    );
+    assert!(dropped.await.is_err());
+    assert!(
+        matches!(gate.call(soon(), async { Ok(()) }).await, Err(Unread::Busy { .. })),
+        "also of one that is dropped"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_thing_is_read_once_however_many_ask_and_whoever_leaves() {
     let (flights, reads) = (Flights::new(100), Arc::new(AtomicUsize::new(0)));

@@ -10,13 +10,16 @@ use tokio::time::Instant;
 
 use super::{Item, Place};
 
-type Of = (CompactString, Option<CompactString>);
+/// A user, or a user and business.
+pub(super) type Of = (CompactString, Option<CompactString>);
 
 /// What comparing the timelines with the rows has shown. Only moka's bound on the number is used: its own clock would not
 /// follow a paused one.
 #[derive(Clone)]
 pub(super) struct Known {
     users: Cache<Of, Arc<Compared>>,
+    /// Until when nothing is taken to be missing, of those of whom the rows have more than the timelines keep.
+    trimmed: Cache<Of, Instant>,
     confirm: Duration,
     negative: Duration,
 }
@@ -54,7 +57,7 @@ impl Extent {
 impl Known {
     /// Remembers `users` at most; those that have something for `confirm`, the others for `negative`.
     pub(super) fn new(users: u64, confirm: Duration, negative: Duration) -> Self {
-        Self { users: Cache::new(users), confirm, negative }
+        Self { users: Cache::new(users), trimmed: Cache::new(users), confirm, negative }
     }
 
     /// Whether `held`, newest first, of a user, or of a user and business, are all that there is.
@@ -94,6 +97,16 @@ impl Known {
             compared.lines.entry(item.business.clone()).or_default().add(item);
         }
         self.users.insert((user.clone(), business.cloned()), Arc::new(compared)).await;
+    }
+
+    /// Remembers that the timelines lack nothing of a user, or of a user and business, though the rows have more.
+    pub(super) async fn lacks_nothing(&self, of: &Of) {
+        self.trimmed.insert(of.clone(), Instant::now() + self.confirm).await;
+    }
+
+    /// Whether that is remembered.
+    pub(super) async fn is_known_to_lack_nothing(&self, of: &Of) -> bool {
+        self.trimmed.get(of).await.is_some_and(|until| until > Instant::now())
     }
 
     async fn compared(&self, user: &str, business: Option<&str>) -> Option<Arc<Compared>> {

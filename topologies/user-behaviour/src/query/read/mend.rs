@@ -17,15 +17,12 @@ use tokio::sync::Semaphore;
 
 use super::derive::{of_items, of_profile, union};
 use super::held::{Held, kept};
-use super::known::Known;
+use super::known::{Known, Of};
 use super::rows::{RowReader, RowsPage};
 use super::{Ask, Item};
 
 /// Rows that are read, and entries that are written, at a time.
 const AT_ONCE: usize = 256;
-
-/// Whose timelines are compared and repaired: those of a user, or of a user and business.
-type Of = (CompactString, Option<CompactString>);
 
 /// What repairs need.
 pub(super) struct Mender {
@@ -92,8 +89,8 @@ impl Mender {
         let mut lacks =
             self.held(user, business.map(CompactString::as_str)).await?.lacks(&seed.items, &self.limits);
         if repair.is_none() && !lacks {
-            if seed.ended() && seed.readable {
-                self.confirm(of, &seed.items).await;
+            if !(seed.ended() && seed.readable && self.confirm(of, &seed.items).await) {
+                self.known.lacks_nothing(of).await;
             }
             return Ok(());
         }
@@ -174,11 +171,13 @@ impl Mender {
         Held::read(&self.timelines, gate, &self.limits, (user, business), self.limits.keep, deadline).await
     }
 
-    /// Remembers that `rows` are all, if the timelines hold all of them.
-    pub(super) async fn confirm(&self, of: &Of, rows: &[Item]) {
-        if kept(rows, &self.limits).into_iter().all(|kept| kept) {
+    /// Remembers that `rows` are all, if the timelines hold all of them; whether they do.
+    pub(super) async fn confirm(&self, of: &Of, rows: &[Item]) -> bool {
+        let all = kept(rows, &self.limits).into_iter().all(|kept| kept);
+        if all {
             self.known.confirm(&of.0, of.1.as_ref(), rows).await;
         }
+        all
     }
 
     /// Through the versioned write: what is newer there stays, what was counted is not counted again. Whether none was

@@ -233,7 +233,7 @@ impl Reader {
             self.mender.schedule(of);
         } else if whole {
             self.mender.confirm(&of, &rows.items).await;
-        } else if !ask.is_plain() && held.ended {
+        } else if !ask.is_plain() && held.ended && !self.known.is_known_to_lack_nothing(&of).await {
             self.mender.schedule(of);
         }
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use squall::service::http::Deadline;
 use squall::service::read::{Flights, ReadGate, Unread};
-use squall::store::Rows;
 use squall::store::row::{Cell, Newest, Value};
+use squall::store::{Rows, StoreError};
 
 use super::{Ask, Item, Place};
 use crate::schema::{NEWEST, RECENT};
@@ -98,24 +98,29 @@ impl RowReader {
 
     /// One query.
     pub(super) async fn read(&self, gate: &ReadGate, ask: &Ask, deadline: Deadline) -> Result<RowsPage, Unread> {
-        let [newest, recent] = &*self.indexes;
-        let (index, equal) = match &ask.business {
-            Some(business) => (newest, vec![Cell::Text(&ask.user), Cell::Text(business)]),
-            None => (recent, vec![Cell::Text(&ask.user)]),
-        };
-        let before = ask.before.as_ref().map(|place| [Cell::Int(place.at_ms), Cell::Text(&place.id)]);
-        let page = Newest {
-            index,
-            equal: &equal,
-            only: ask.action.as_ref().map(|action| ("action", Cell::Text(action))),
-            before: before.as_ref().map(|place| &place[..]),
-            limit: ask.limit,
-        };
-        let rows = gate.call(deadline, self.rows.newest(&page)).await?;
+        let query = newest(self.rows.clone(), self.indexes.clone(), ask.clone());
+        let rows = gate.call_to_its_end(deadline, query).await?;
         let next = rows.last().filter(|_| rows.len() >= ask.limit).and_then(|row| place(row));
         let items: Vec<Item> = rows.iter().filter_map(|row| readable(row)).collect();
         Ok(RowsPage { readable: items.len() == rows.len(), items, next })
     }
+}
+
+async fn newest(rows: Arc<dyn Rows>, indexes: Arc<[String; 2]>, ask: Ask) -> Result<Vec<Vec<Value>>, StoreError> {
+    let [newest, recent] = &*indexes;
+    let (index, equal) = match &ask.business {
+        Some(business) => (newest, vec![Cell::Text(&ask.user), Cell::Text(business)]),
+        None => (recent, vec![Cell::Text(&ask.user)]),
+    };
+    let before = ask.before.as_ref().map(|place| [Cell::Int(place.at_ms), Cell::Text(&place.id)]);
+    let page = Newest {
+        index,
+        equal: &equal,
+        only: ask.action.as_ref().map(|action| ("action", Cell::Text(action))),
+        before: before.as_ref().map(|place| &place[..]),
+        limit: ask.limit,
+    };
+    rows.newest(&page).await
 }
 
 fn place(row: &[Value]) -> Option<Place> {

@@ -74,6 +74,24 @@ async fn what_is_newer_in_the_timelines_stays() {
     assert_eq!((held.len(), held[0].at_ms), (10, BASE + 99_000));
 }
 
+/// Nothing is missing of a user with old rows: that is found out once, not with each read.
+#[tokio::test(start_paused = true)]
+async fn what_the_timelines_need_not_keep_is_not_looked_for_with_each_read() {
+    let limits = Limits { max_age: Duration::from_secs(5), ..Limits::default() };
+    let (world, all) = (World::with(QueryConfig::default(), limits), views("u", 0..10));
+    world.store_rows(&all);
+    world.store_timelines(&all).await;
+    world.vouch("u").await;
+    let mut reads = Vec::new();
+    for _ in 0..4 {
+        let before = world.rows.script.reads();
+        world.get("/v1/users/u/behaviours?business=hotel&action=buy").await;
+        settle().await;
+        reads.push(world.rows.script.reads() - before);
+    }
+    assert!(reads[0] > 1 && reads[1..] == [1, 1, 1], "{reads:?}");
+}
+
 /// Rows that lag by as much as entries are kept: what the timelines trimmed since is not what they lost.
 #[tokio::test(start_paused = true)]
 async fn rows_that_are_behind_bring_nothing_back_that_was_trimmed() {
