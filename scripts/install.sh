@@ -2,7 +2,7 @@
 # Installs what a bare Debian lacks. Usage: scripts/install.sh demo|test
 #   demo  what building squall needs: a C compiler and the libraries under the Kafka client
 #   test  that, and the servers that the tests start: Redis, MariaDB, Java and Maven for Kafka, Chromium,
-#         Python for schemathesis, strace to see what is synced
+#         Python for schemathesis, strace to see what is synced, curl for the lines that the demo prints
 # Does nothing, quickly, when all is there.
 set -euo pipefail
 
@@ -30,7 +30,7 @@ java_version() {
 
 if ! command -v dpkg-query >/dev/null; then
   echo "scripts/install.sh knows Debian only; elsewhere install by hand: a C and C++ compiler, make," \
-    "pkg-config, OpenSSL, Cyrus SASL and zlib headers$([ "$what" = test ] && echo ', redis-server, mariadb-server, Java 17, Maven, Chromium, Python with venv, strace')" >&2
+    "pkg-config, OpenSSL, Cyrus SASL and zlib headers$([ "$what" = test ] && echo ', redis-server, mariadb-server, Java 17, Maven, Chromium, Python with venv, strace, curl')" >&2
   exit 1
 fi
 
@@ -47,6 +47,7 @@ if [ "$what" = test ]; then
   need_program mvn maven
   need_program chromium chromium
   need_program strace strace
+  need_program curl curl
   has_package python3-venv || missing+=(python3-venv)
   version=$(java_version || true)
   [ "${version:-0}" -ge 17 ] || missing+=(default-jdk-headless)

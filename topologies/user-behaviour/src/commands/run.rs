@@ -15,7 +15,7 @@ use squall::{Settings, Topology};
 
 use super::cli::{ReportFormat, RunArgs};
 use super::role::{Role, Roles};
-use super::serve::{Shared, serve_alone};
+use super::serve::{Shared, serve_alone, watch_topology};
 use super::{Failure, topology};
 use crate::open::{open_control, open_patiently};
 use crate::settings::Config;
@@ -43,7 +43,9 @@ pub(super) async fn run(config: &Config, data_dir: &Path, args: &RunArgs) -> Res
     }
     let shared = Shared::new(config, data_dir, &control);
     let stores = (parts.timelines.clone(), parts.rows.clone());
+    let topology = shared.around.readiness.part("topology");
     let mut services = shared.start(roles, parts.broker.clone(), Some(stores)).await.map_err(plain)?;
+    services.watch(watch_topology(topology, built.guards.clone()));
     let exporter = &shared.around.exporter;
     exporter.watch_backfills(&config.name, built.jobs.clone());
     let reports = match role {

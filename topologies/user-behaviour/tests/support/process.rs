@@ -77,6 +77,12 @@ impl Process {
         said.iter().find_map(|line| line.strip_prefix(beginning).map(ToOwned::to_owned))
     }
 
+    /// The lines of standard error so far that begin so.
+    pub(crate) fn lines_said(&self, beginning: &str) -> Vec<String> {
+        let said = self.said.lock().unwrap();
+        said.iter().filter(|line| line.starts_with(beginning)).cloned().collect()
+    }
+
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -1,7 +1,10 @@
 //! Everything in one process, with nothing installed.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use super::data::taobao_lines;
 use super::support::cluster::config;
@@ -166,6 +169,31 @@ async fn the_demo_generates_runs_and_sums_up_and_a_user_can_be_read() {
     let nobody = run(dir.path(), &["read", "nobody", "--json"]);
     assert!(nobody.status.success());
     assert!(last_line(&nobody)["profile"].is_null());
+}
+
+/// As they stand there, in a shell.
+#[test]
+fn the_lines_that_the_demo_says_to_try_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let listen = ["collector", "query"].map(|service| format!("{service}.http.listen=127.0.0.1:0"));
+    let demo = Process::start(dir.path(), &["demo", "--rate", "100", "--set", &listen[0], "--set", &listen[1]]);
+    let until = |what: &str, is_so: &dyn Fn() -> bool| {
+        let began = Instant::now();
+        while !is_so() {
+            assert!(began.elapsed() < Duration::from_secs(120), "{what}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    until("it says what to try", &|| demo.said("100 records a second").is_some());
+    let lines = demo.lines_said("  curl -s ");
+    let answer = |line: &str| -> Value {
+        let output = Command::new("sh").args(["-c", line]).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{line}: {error}: {output:?}"))
+    };
+    let [put, list, profile] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!(answer(put)["accepted"], 1);
+    until("the record comes out", &|| answer(list)["records"][0]["item_id"] == "hotel-7");
+    until("the profile knows it", &|| answer(profile)["businesses"]["hotel"]["last_seen"].is_number());
 }
 
 #[tokio::test]

@@ -8,3 +8,4 @@ mod standing;
 pub(super) use alone::serve_alone;
 pub(super) use beside::Beside;
 pub(super) use services::Shared;
+pub(super) use standing::watch_topology;

@@ -50,17 +50,20 @@ impl<'a> Shared<'a> {
         stores: Option<(Arc<dyn Timelines>, Arc<dyn Rows>)>,
     ) -> squall::Result<Beside> {
         let mut beside = Beside::new();
+        // Before anybody can ask: what is not there yet is not ready.
+        let part = |is_asked_for: bool, name: &str| is_asked_for.then(|| self.around.readiness.part(name));
+        let collector_part = part(roles.collector, "collector");
+        let query_part = part(roles.query && stores.is_some(), "query");
         self.start_operations(&mut beside, &log).await?;
-        if roles.collector {
+        if let Some(part) = collector_part {
             let (service, collector) = self.collector(log.producer()?).await?;
-            let part = self.around.readiness.part("collector");
             beside.watch(watch_collector(part, CollectorFigures::new(&self.around.exporter), collector.clone()));
             beside.closes(collector);
             beside.start("collector", service);
         }
-        if let (true, Some((timelines, rows))) = (roles.query, stores) {
+        if let (Some(part), Some((timelines, rows))) = (query_part, stores) {
             let (service, query) = self.query(log, timelines.clone(), rows.clone()).await?;
-            let (part, figures) = (self.around.readiness.part("query"), QueryFigures::new(&self.around.exporter));
+            let figures = QueryFigures::new(&self.around.exporter);
             beside.watch(watch_query(part, figures, query, (timelines, rows)));
             beside.start("query", service);
         }
@@ -83,6 +86,12 @@ impl<'a> Shared<'a> {
     async fn collector(&self, log: Arc<dyn Producer>) -> squall::Result<(Service, Collector)> {
         let mut settings = self.config.collector.service().settings("collector")?;
         let collector = collect::open_over(self.config, self.data_dir, log).await?;
+        let (body, most) = (collector.settings().max_body_bytes, settings.http.max_body_bytes);
+        if body > most {
+            return Err(Error::fatal(format!(
+                "collector.max_body_bytes is {body}, which no body can have: collector.http.max_body_bytes is {most}"
+            )));
+        }
         settings.cors = collector::cors(collector.settings());
         let routes = collector::router(collector.clone());
         let service = Service::bind("collector", settings, routes, &self.around).await.map_err(fatal)?;

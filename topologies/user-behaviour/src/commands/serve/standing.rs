@@ -1,4 +1,4 @@
-//! How the services stand, for `/readyz` and `/metrics`: looked at once a second.
+//! How the services and the topology stand, for `/readyz` and `/metrics`: looked at once a second.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use squall::delivery::{Accepts, SinkState};
 use squall::guard::BreakerState;
 use squall::service::http::ReadyPart;
 use squall::service::http::metrics::Exporter;
@@ -184,6 +185,26 @@ fn say_query(part: &ReadyPart, (away, nodes): (usize, usize), rows: bool) {
     }
 }
 
+/// Says again and again what the guards of the stores let through. It is ready whatever that is: what a store does not take
+/// waits for it.
+pub(in crate::commands) async fn watch_topology(part: ReadyPart, guards: [Arc<SinkState>; 2]) {
+    loop {
+        say_topology(&part, guards.iter().map(|guard| (guard.name(), guard.accepts())));
+        sleep(LOOK).await;
+    }
+}
+
+fn say_topology<'a>(part: &ReadyPart, stores: impl Iterator<Item = (&'a str, Accepts)>) {
+    let away = stores.filter(|(_, accepts)| *accepts != Accepts::Rows);
+    let away: Vec<String> =
+        away.map(|(store, _)| format!("nothing is written to the {store}: it waits")).collect();
+    if away.is_empty() {
+        part.ready();
+    } else {
+        part.degraded(away.join("; "));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use squall::service::http::Readiness;
@@ -230,6 +251,21 @@ mod tests {
                 DurableStatus { to_log, to_spill, unavailable, log, log_reason: "at kafka:9092".into(), spill };
             say_collector(&part, &status, 10);
             assert_eq!(said(&readiness), (ready, text), "{log} {bytes}");
+        }
+    }
+
+    #[test]
+    fn a_topology_is_ready_and_says_what_waits() {
+        let readiness = Readiness::default();
+        let part = readiness.part("topology");
+        assert!(!readiness.is_ready());
+        for (rows, text) in [
+            (Accepts::Rows, ""),
+            (Accepts::Probes, "nothing is written to the rows: it waits"),
+            (Accepts::Nothing, "nothing is written to the rows: it waits"),
+        ] {
+            say_topology(&part, [("timelines", Accepts::Rows), ("rows", rows)].into_iter());
+            assert_eq!(said(&readiness), (true, text.to_owned()), "{rows:?}");
         }
     }
 
