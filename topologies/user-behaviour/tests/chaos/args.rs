@@ -22,9 +22,12 @@ pub(crate) struct Args {
     /// Records of the backlog of scenario 11; 12,000, in full size five million, and 500,000 at least.
     #[arg(long, value_name = "RECORDS")]
     pub(crate) backlog: Option<u64>,
-    /// The share that its third backfill takes in full size, below 1; 0.9.
+    /// The share that its third backfill takes in full size.
+    #[arg(long, default_value = "0.9")]
+    pub(crate) share: String,
+    /// The records a second that it brings at most in full size; as many as its share lets it if not given.
     #[arg(long)]
-    pub(crate) share: Option<String>,
+    pub(crate) rate: Option<String>,
     /// Has scenario 11 not measure how much slower fresh records are beside a backfill, which takes ten minutes in full size:
     /// what stores hold has grown by then, and with it what a write costs.
     #[arg(long)]

@@ -128,9 +128,9 @@ impl Probe {
         self.at_most_ms(phase, store, 99)
     }
 
-    /// The same without the first so many.
-    pub(crate) fn p99_ms_since(&self, phase: Phase, store: Store, from: usize) -> Option<u64> {
-        at_most(self.took(phase, store).get(from..)?, 99)
+    /// What each took, in milliseconds, without the first so many.
+    pub(crate) fn took_since(&self, phase: Phase, store: Store, from: usize) -> Vec<u64> {
+        self.took(phase, store).split_off(from)
     }
 
     /// The time that so many of 100 took at most.
@@ -169,7 +169,8 @@ impl Drop for Probe {
     }
 }
 
-fn at_most(took: &[u64], percent: usize) -> Option<u64> {
+/// What so many of 100 took at most; `None` of none.
+pub(crate) fn at_most(took: &[u64], percent: usize) -> Option<u64> {
     let mut took = took.to_vec();
     took.sort_unstable();
     let at = (took.len() * percent).div_ceil(100);

@@ -18,8 +18,8 @@ pub(crate) struct Lab {
     pub(crate) seed: u64,
     /// Records of a backlog, where that is not the scenario's own number.
     pub(crate) backlog: Option<u64>,
-    /// The share of a backfill, where that is not the scenario's own.
-    pub(crate) share: Option<String>,
+    /// What a backfill that is in a hurry is given.
+    pub(crate) budget: Vec<String>,
     /// Whether it is left out how much slower fresh records are beside a backfill.
     pub(crate) no_turns: bool,
     dir: TempDir,
@@ -28,9 +28,10 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new(args: &Args) -> Self {
-        let (form, seed, backlog, share) = (args.form(), args.seed(), args.backlog, args.share.clone());
-        let no_turns = args.no_turns;
-        Self { form, seed, backlog, share, no_turns, dir: tempfile::tempdir().unwrap(), servers: None }
+        let (form, seed, backlog, no_turns) = (args.form(), args.seed(), args.backlog, args.no_turns);
+        let rate = args.rate.iter().flat_map(|rate| ["--rate".to_owned(), rate.clone()]);
+        let budget = ["--share".to_owned(), args.share.clone()].into_iter().chain(rate).collect();
+        Self { form, seed, backlog, budget, no_turns, dir: tempfile::tempdir().unwrap(), servers: None }
     }
 
     pub(crate) fn dir(&self) -> &Path {

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::args::Form;
 use super::figures::{CpuTime, Range95};
 use super::outcome::Outcome;
-use super::probe::{Phase, Store};
+use super::probe::{Phase, Store, at_most};
 use super::stage::Stage;
 
 /// How long a job is looked at while it rests, and while it is at work.
@@ -27,12 +27,16 @@ pub(crate) struct Turns {
     pub(crate) brought_per_s: f64,
     /// By store: how many times as high p99 is while it is at work as while it rests, over the turns that count.
     pub(crate) ratios: [Option<Range95>; 2],
+    /// By store: p99 while it rests and while it is at work, of all samples of the turns that count.
+    pooled: [P99s; 2],
     counted: usize,
     taken: usize,
 }
 
-/// By store.
+/// While the job rests, and while it is at work.
 type P99s = [Option<u64>; 2];
+/// The same of single samples.
+type Took = [Vec<u64>; 2];
 
 impl Turns {
     /// Takes so many turns, first the one and then the other first, in the last of which the job is left at work. In the
@@ -54,7 +58,7 @@ impl Turns {
                 order.reverse();
             }
             taken += 1;
-            let (mut p99s, mut stolen, mut went_on) = ([P99s::default(); 2], 0.0_f64, None);
+            let (mut took, mut stolen, mut went_on) = ([Took::default(), Took::default()], 0.0_f64, None);
             for work in order {
                 let command = if work { "resume" } else { "pause" };
                 let told = stage.ask(&["backfill", command, job, "--json"]);
@@ -73,20 +77,20 @@ impl Turns {
                 }
                 // So that those that are under way, which are the slow ones, count too.
                 sleep(SETTLED).await;
-                let p99 = |at: usize| stage.probe.p99_ms_since(phase, STORES[at], from[at]);
-                p99s[usize::from(work)] = [p99(0), p99(1)];
+                for (at, took) in took.iter_mut().enumerate() {
+                    took[usize::from(work)] = stage.probe.took_since(phase, STORES[at], from[at]);
+                }
             }
             let counts = stage.form == Form::Short || stolen <= STOLEN;
-            let [rested, worked] = p99s;
             let verdict = if counts { "" } else { ", which does not count" };
             eprintln!(
-                "p99 of {STORES:?} while the job rested {rested:?}, while it was at work {worked:?}; \
-                 the host took {:.1} %{verdict}",
+                "p99 of {STORES:?} while the job rested and while it was at work {:?}; the host took {:.1} %{verdict}",
+                took.each_ref().map(p99s),
                 stolen * 100.0
             );
             if counts {
                 outcome.demand(went_on == Some(0), format!("a paused job went on by {went_on:?}"));
-                counted.push(p99s);
+                counted.push(took);
             }
         }
         // It may have rested last.
@@ -97,8 +101,12 @@ impl Turns {
         let enough = counted.len() >= wanted.min(ENOUGH);
         outcome.demand(enough, format!("the host took the machine away in {lost} of {taken} turns"));
         let brought_per_s = brought as f64 / (taken as f64 * turn.as_secs_f64());
-        let ratios = [0, 1].map(|at| Range95::of(counted.iter().filter_map(|turn| ratio(turn, at)).collect()));
-        Self { brought_per_s, ratios, counted: counted.len(), taken }
+        let ratios =
+            [0, 1].map(|at| Range95::of(counted.iter().filter_map(|turn| ratio(p99s(&turn[at]))).collect()));
+        let all =
+            |at: usize, work: usize| counted.iter().flat_map(|turn| turn[at][work].iter().copied()).collect();
+        let pooled = [0, 1].map(|at| p99s(&[all(at, 0), all(at, 1)]));
+        Self { brought_per_s, ratios, pooled, counted: counted.len(), taken }
     }
 
     pub(crate) fn to_json(&self) -> Value {
@@ -110,12 +118,18 @@ impl Turns {
             "turns_taken": self.taken,
             "timelines_p99_ratio": range(timelines),
             "rows_p99_ratio": range(rows),
+            "timelines_p99_ms": self.pooled[0],
+            "rows_p99_ms": self.pooled[1],
         })
     }
 }
 
-fn ratio([rested, worked]: &[P99s; 2], at: usize) -> Option<f64> {
-    Some(worked[at]? as f64 / rested[at]?.max(1) as f64)
+fn p99s(took: &Took) -> P99s {
+    took.each_ref().map(|took| at_most(took, 99))
+}
+
+fn ratio([rested, worked]: P99s) -> Option<f64> {
+    Some(worked? as f64 / rested?.max(1) as f64)
 }
 
 /// How many records the job has brought; `None` when it cannot be asked.

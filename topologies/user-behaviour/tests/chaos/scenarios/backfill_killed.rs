@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use squall::control::backfill::{Budget, Job, Turn};
+use squall::control::backfill::{Budget, Job, Leases, Turn};
 use tokio::time::{Instant, sleep};
 
 use crate::args::Form;
@@ -27,16 +27,18 @@ const SLOWER: f64 = 1.1;
 const CATCH_UP: Duration = Duration::from_secs(20);
 /// How often the job is looked at: each look reads all that was ever said of jobs.
 const LOOK: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
-/// The share of the second job, and that of the third.
+/// How workers see to it that fresh records are so fast while the stores have no room for both.
+const FIRST: [&str; 2] = ["source.commit_interval_ms=200", "source.backfill_rests_when_behind_ms=500"];
+/// The share of the second job.
 const SEEN: &str = "0.5";
-const HURRIED: &str = "0.9";
 const SPOUT: &str = "behaviour";
 
 pub(super) async fn run(lab: &mut Lab) -> Outcome {
     let (form, mut outcome) = (lab.form, Outcome::default());
     let records = lab.backlog.unwrap_or(form.pick(12_000, 5_000_000));
     let rate = form.pick(200, 5_000);
-    let stage = Stage::open(lab, Plan::new("chaos11", rate)).await;
+    let stage =
+        Stage::open(lab, Plan { overrides: FIRST.map(Into::into).to_vec(), ..Plan::new("chaos11", rate) }).await;
     // What servers and caches need to get warm is part of no figure.
     stage.flow(Phase::After, form.pick(Duration::from_secs(1), Duration::from_secs(45))).await;
     let backlog = pile_up(&stage, records, &mut outcome).await;
@@ -62,8 +64,10 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
         false => compare(&stage, &skipped["backfill"], &first, form, &mut outcome).await,
     };
     let Some(last) = last else { return outcome };
-    let share = lab.share.as_deref().unwrap_or(HURRIED);
-    let hurried = form.pick(slowly("800").as_slice(), &["--share", share]).to_vec();
+    let hurried = match form {
+        Form::Short => slowly("800").to_vec(),
+        Form::Full => lab.budget.iter().map(String::as_str).collect(),
+    };
     let began = Instant::now();
     let Some(job) = begin_anew(&stage, &skipped["backfill"], &last, &hurried) else {
         outcome.demand(false, "no last job could take the place of the one before it");
@@ -171,7 +175,7 @@ fn judge_slowness(jobs: [(&Turns, f64); 2], form: Form, outcome: &mut Outcome) {
 
 /// Records of a run of a job with this share.
 fn run_of(share: f64) -> f64 {
-    match Budget::new(None, share).turn(Duration::ZERO, 1, usize::MAX) {
+    match Budget::new(None, share).turn(Duration::ZERO, Leases::alone(1), usize::MAX) {
         Turn::Pull(records) => records as f64,
         Turn::Rest(_) | Turn::Settle => unreachable!("nothing is under way"),
     }
