@@ -27,12 +27,13 @@ chaos: install-test kafka ## Faults while records flow, full size, a line of JSO
 fuzz: ## Whatever reads strangers' bytes, FUZZ_SECONDS=600 for each target
 	@scripts/fuzz.sh
 
-check: ## Format, lints, documentation and its examples
+check: ## Format, lints, documentation and its examples, and whether the fuzz targets still compile
 	@scripts/install.sh demo
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace
 	$(CARGO) test --doc -p squall
+	CARGO_TARGET_DIR=$${CARGO_TARGET_DIR:-target} $(CARGO) check --locked --manifest-path tests/fuzz/Cargo.toml
 
 audit: ## Licences, banned crates and sources of all dependencies
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
