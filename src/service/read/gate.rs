@@ -158,12 +158,16 @@ impl ReadGate {
         deadline: Deadline,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, Unread> {
+        let store = self.store;
         let apart = |permit: OwnedSemaphorePermit| async move {
             let ended = tokio::spawn(async move {
                 let _one = permit;
                 work.await
             });
-            ended.await.unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()))
+            ended.await.unwrap_or_else(|gone| match gone.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(StoreError::Unavailable { store, reason: "the process ends".to_owned() }),
+            })
         };
         self.call_with(deadline, apart).await
     }
