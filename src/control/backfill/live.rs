@@ -1,9 +1,8 @@
 //! Live traffic goes first.
 //!
 //! The [`Budget`](super::Budget) of a job keeps fresh records fast while there is room for both. It cannot know when there is
-//! none: what the live stream lacks then shows in no store but in the log. So while a worker has a chunk it also looks, every
-//! now and then, at what the stream's group has committed, on whichever workers it runs, and rests while the stream is
-//! behind. A job never stands still for that: each task lets a run go every 30 s.
+//! none: what the live stream lacks then shows in no store but in the log. So while a worker has a chunk it also looks at
+//! what the stream's group has committed, on whichever workers it runs, and rests while the stream is behind. A job never stands still for that: each task lets a run go every 30 s.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +23,7 @@ pub struct LiveStream {
     /// Its consumer group.
     pub group: String,
     /// Backfills rest while something is not committed that was in the log so long ago, except of partitions whose commit has
-    /// not moved for ten seconds. More than twice the interval at which the stream commits.
+    /// not moved for ten seconds. At least twice the interval at which the stream commits.
     pub behind: Duration,
 }
 

@@ -272,9 +272,12 @@ impl Operator {
         let deadline = seeking.began + timeout;
         let partitions = seeking.plan.moves.iter().map(|m| m.partition);
         let mut answers = SeekAnswers { missing: partitions.collect(), ..SeekAnswers::default() };
+        let mut away = false;
         loop {
             let workers = self.workers().await;
-            if let Err(error) = &workers {
+            if let Err(error) = &workers
+                && !std::mem::replace(&mut away, true)
+            {
                 tracing::warn!(%error, "whether the seek has been applied cannot be read, trying again");
             }
             for worker in workers.iter().flatten().filter(|worker| worker.live) {

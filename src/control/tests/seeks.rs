@@ -1,6 +1,6 @@
 //! Spouts that go on elsewhere, from the operator's request to the commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use super::*;
@@ -111,6 +111,25 @@ async fn every_partition_of_every_worker_goes_where_the_operator_says_and_the_an
     until("it reads on where it was reset", || last_stored(&stored, 0).is_some()).await;
     assert_eq!(stored.lock().unwrap()[&0][0], 5);
     stop(again).await;
+}
+
+/// Whoever asked for it must not be told that it failed.
+#[tokio::test(start_paused = true)]
+async fn a_seek_that_was_made_is_made_though_its_answers_cannot_be_read() {
+    let stage = Stage::open().await;
+    fill(&stage, 2, 100).await;
+    let operator = stage.operator();
+    let plan = operator.plan_seek(&source(), &SeekTo::Latest).await.unwrap();
+    let seeking = operator.seek(plan, "ann", "").await.unwrap();
+    stage.broker.away(true);
+    let answers = operator.await_sought(&seeking, Duration::from_secs(5)).await;
+    assert!(answers.moved.is_empty() && answers.missing == BTreeSet::from([0, 1]), "{answers:?}");
+    stage.broker.away(false);
+    let (stored, control) = (Stored::default(), stage.worker("one").await);
+    let run = run(&stage, &control, &stored, OnGap::Stop);
+    assert!(operator.await_sought(&seeking, 10 * MINUTE).await.missing.is_empty());
+    stop(run).await;
+    assert!(stored.lock().unwrap().is_empty(), "it goes on with the newest");
 }
 
 #[tokio::test(start_paused = true)]

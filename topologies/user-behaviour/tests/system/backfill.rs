@@ -82,6 +82,7 @@ async fn another_program_brings_history_into_a_table_of_its_own() {
         figure("paused", "", 0),
         figure("chunks", ",state=\"done\"", chunks),
         figure("chunks", ",state=\"free\"", 0),
+        format!("squall_backfill_rests{{topology=\"{}\"}} 0.0\n", first.name),
     ];
     let url = format!("{}/metrics", worker.said("operations listens on ").unwrap());
     let (began, mut text) = (Instant::now(), String::new());

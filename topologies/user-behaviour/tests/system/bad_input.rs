@@ -65,6 +65,19 @@ fn an_unreachable_server_is_one_line_with_address_and_remedy() {
 }
 
 #[test]
+fn a_bound_that_nothing_can_reach_is_refused_with_the_one_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let listen = ["collector", "query"].map(|service| format!("{service}.http.listen=127.0.0.1:0"));
+    let more = "collector.max_body_bytes=4194304";
+    let args = ["demo", "--seconds", "1", "--set", more, "--set", &listen[0], "--set", &listen[1]];
+    refused(
+        dir.path(),
+        &args,
+        &["collector.max_body_bytes is 4194304", "collector.http.max_body_bytes is 2097152"],
+    );
+}
+
+#[test]
 fn check_says_of_each_part_how_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let output = run(dir.path(), &["check", "--json"]);
