@@ -2,7 +2,8 @@
 //!
 //! The [`Budget`](super::Budget) of a job keeps fresh records fast while there is room for both. It cannot know when there is
 //! none: what the live stream lacks then shows in no store but in the log. So while a worker has a chunk it also looks at
-//! what the stream's group has committed, on whichever workers it runs, and rests while the stream is behind. A job never stands still for that: each task lets a run go every 30 s.
+//! what the stream's group has committed, on whichever workers it runs, and rests while the stream is behind. A job never
+//! stands still for that: each task lets a run go every 30 s.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

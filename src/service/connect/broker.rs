@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -143,6 +144,21 @@ impl BrokerConfig {
         }
     }
 
+    /// After how long the log says of an append that it failed, and the key that says so.
+    pub fn delivery_timeout(&self) -> (Duration, &'static str) {
+        let (given, default, key) = match self.kind {
+            BrokerKind::Embedded => {
+                let default = EmbeddedSettings::default().delivery_timeout;
+                (self.embedded.delivery_timeout_ms, default, "broker.embedded.delivery_timeout_ms")
+            }
+            BrokerKind::Kafka => {
+                let default = KafkaSettings::new("").delivery_timeout;
+                (self.kafka.delivery_timeout_ms, default, "broker.kafka.delivery_timeout_ms")
+            }
+        };
+        (given.map_or(default, Duration::from_millis), key)
+    }
+
     /// Where the log is, for messages.
     pub fn address(&self, data_dir: &Path) -> String {
         match self.kind {
@@ -164,7 +180,7 @@ impl EmbeddedConfig {
         set(&mut settings.queue_bytes, self.queue_bytes);
         set(&mut settings.max_record_bytes, self.max_record_bytes);
         set(&mut settings.fetch_max_bytes, self.fetch_max_bytes);
-        let upkeep = self.upkeep_interval_ms.map(std::time::Duration::from_millis);
+        let upkeep = self.upkeep_interval_ms.map(Duration::from_millis);
         set(&mut settings.upkeep_interval, upkeep.map(|every| Some(every).filter(|every| !every.is_zero())));
         set_ms(&mut settings.tombstone_retention, self.tombstone_retention_ms);
         set(&mut settings.compaction_keys, self.compaction_keys);

@@ -55,8 +55,8 @@ pub struct DurableSettings {
     pub drain_per_second: u64,
     /// Records of one append of the drain at most; after a failure it begins again with one.
     pub drain_records: usize,
-    /// How long one append of the drain may take. Longer than the log's own delivery time-out, so that no second try is
-    /// made while the first is still under way.
+    /// How long one append of the drain may take. Longer than the log's own delivery time-out: it is the log that gives
+    /// up, for it knows best what is still under way.
     pub drain_wait: Duration,
     /// How long the drain waits after an append that failed.
     pub drain_retry: Duration,

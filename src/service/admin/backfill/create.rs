@@ -8,7 +8,7 @@ use clap::Args;
 use super::bound::{Written, bound_of, parse_bound};
 use super::budget::BudgetArgs;
 use super::command::conclude;
-use super::program::run_program;
+use super::program::{check_program, run_program};
 use super::ranges::{ranges_in, skipped_by};
 use super::text::{plan_as_json, plan_as_text};
 use super::watch::watch;
@@ -75,6 +75,7 @@ impl CreateArgs {
     pub(super) async fn run(&self, context: &AdminContext) -> Result<ExitCode, AdminError> {
         let (backfills, draft) = (context.backfills(), self.draft(context).await?);
         check_sinks(context, &draft).await?;
+        self.program.as_deref().map_or(Ok(()), check_program)?;
         let mut job = backfills.plan(&draft).await?;
         if self.dry_run {
             match self.json {

@@ -1,5 +1,7 @@
 //! A job that another program works at.
 
+use std::fs::Metadata;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
@@ -10,6 +12,24 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::watch::watch;
 use crate::control::backfill::{Backfills, Job, Status};
 use crate::service::admin::AdminError;
+
+/// Refuses what cannot be started, before there is a job that nobody can work at. A name alone is searched for in `PATH`.
+pub(super) fn check_program(program: &Path) -> Result<(), AdminError> {
+    let refused = |why: String| Err(AdminError::Invalid(format!("--program {}: {why}", program.display())));
+    let can_be_started = |found: &Metadata| found.is_file() && found.permissions().mode() & 0o111 != 0;
+    if program.components().nth(1).is_some() {
+        return match program.metadata() {
+            Ok(found) if can_be_started(&found) => Ok(()),
+            Ok(_) => refused("it is no program that can be started".to_owned()),
+            Err(error) => refused(error.to_string()),
+        };
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders)
+        .filter_map(|folder| folder.join(program).metadata().ok())
+        .any(|at| can_be_started(&at));
+    if found { Ok(()) } else { refused("no folder of PATH has it; write ./NAME for one that is here".to_owned()) }
+}
 
 /// What a program is told to do, after the arguments of its own.
 pub(super) fn arguments(job: &Job) -> Vec<String> {

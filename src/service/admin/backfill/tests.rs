@@ -1,5 +1,8 @@
 //! The commands over the embedded log, on paused time.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use clap::Parser;
 
 use super::BackfillCommand;
@@ -167,9 +170,27 @@ async fn a_program_that_ends_before_its_job_is_told_of() {
     assert!(error.contains("/bin/false ended before the backfill did (exit status: 1)"), "{error}");
     assert!(error.contains(&wanted) && error.contains(&format!("backfill cancel {}", job.id)), "{error}");
     run(&context, &format!("cancel {}", job.id)).await.unwrap();
-    let error =
-        run(&context, "create --from earliest --to latest --program /no/such").await.unwrap_err().to_string();
-    assert!(error.contains("cannot start /no/such"), "{error}");
+    let (text, broken) = (dir.path().join("text"), dir.path().join("broken"));
+    std::fs::write(&text, "").unwrap();
+    std::fs::write(&broken, "#!/no/such/interpreter\n").unwrap();
+    std::fs::set_permissions(&broken, PermissionsExt::from_mode(0o755)).unwrap();
+    for (program, said, jobs) in [
+        (Path::new("/no/such"), "--program /no/such: No such file", 1),
+        (dir.path(), "it is no program that can be started", 1),
+        (&text, "it is no program that can be started", 1),
+        (Path::new("no-such-name"), "no folder of PATH has it", 1),
+        // Nothing tells before it is started.
+        (&broken, "cannot start", 2),
+    ] {
+        let create = format!("create --from earliest --to latest --program {}", program.display());
+        let error = run(&context, &create).await.unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+        let all = context.backfills().list().await.unwrap();
+        assert_eq!(all.len(), jobs, "{create}");
+        for open in all.iter().filter(|status| !status.is_over()) {
+            run(&context, &format!("cancel {}", open.job.id)).await.unwrap();
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `collector-1`, `collector-64` | posts of as many records until Kafka has acknowledged them |
 //! | `query-hit`, `query-miss1`, `query-miss10`, `query-miss50` | lists of users of whom so many in a hundred are not in Redis |
+//! | `query-overload` | lists of users at three times the rate that the service can, by its bound of requests at once |
 //! | `freshness` | records at two billion a day, from their post's answer until the query service shows them |
 //!
 //! `cargo bench -p user-behaviour --bench services`, or one of it, or `collector` or `query`, with `BENCH`. `BENCH_RECORDS`
@@ -21,6 +22,7 @@ mod cpu;
 mod freshness;
 mod latency;
 mod load;
+mod overload;
 mod posts;
 mod process;
 mod query;
@@ -33,8 +35,16 @@ use world::World;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const NAMES: [&str; 7] =
-    ["collector-1", "collector-64", "query-hit", "query-miss1", "query-miss10", "query-miss50", "freshness"];
+const NAMES: [&str; 8] = [
+    "collector-1",
+    "collector-64",
+    "query-hit",
+    "query-miss1",
+    "query-miss10",
+    "query-miss50",
+    overload::NAME,
+    "freshness",
+];
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -44,5 +54,6 @@ fn main() {
     let mut world = World::start();
     collector::run(&mut world);
     query::run(&mut world);
+    overload::run(&mut world);
     freshness::run(&mut world);
 }

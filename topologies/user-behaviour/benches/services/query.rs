@@ -21,8 +21,6 @@ use super::world::{Place, World};
 const HOT: usize = 5000;
 /// Requests before anything is measured.
 const WARM: u64 = 2000;
-/// Passes over all users at most until nobody is compared any more.
-const PASSES: usize = 60;
 const REPEATS: usize = 3;
 /// Requests a second at a rate, over how many connections, and seconds unless `BENCH_SECONDS` says otherwise.
 const RATE: u64 = 1000;
@@ -100,19 +98,6 @@ pub(crate) fn run(world: &mut World) {
 }
 
 impl Bench<'_> {
-    /// Reads everybody who is in Redis until it answers by itself: a service compares each of them with MySQL once.
-    async fn make_known(&self, address: &str) {
-        for _ in 0..PASSES {
-            let lists = Arc::new(Lists::in_turn(self.users));
-            Load { connections: OPEN_CONNECTIONS, requests: HOT as u64 }.closed(&lists, address).await;
-            if lists.counts() == [0, 0] {
-                return;
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        panic!("users are still compared after {PASSES} passes");
-    }
-
     fn side(&mut self, side: Side) -> Duration {
         let place = self.place;
         let process = match side {
@@ -125,7 +110,7 @@ impl Bench<'_> {
             (self.shape.connections, Load { connections: OPEN_CONNECTIONS, requests: self.open });
         let load = |requests| Load { connections, requests };
         let (closed, open, used) = self.world.runtime.block_on(async {
-            self.make_known(address).await;
+            self.users.make_known(OPEN_CONNECTIONS, address).await;
             load(WARM).closed(&lists, address).await;
             let open = open.open(&lists, address, RATE as f64).await;
             let before = cpu(Some(process.id()));

@@ -1,6 +1,8 @@
 //! Users whose lists are asked for, and what must be answered.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::http::{Request, StatusCode, Uri};
 use bytes::Bytes;
@@ -11,7 +13,7 @@ use user_behaviour::record::Decoded;
 use user_behaviour::schema::{cells, entry};
 use user_behaviour::topology::Parts;
 
-use super::load::Work;
+use super::load::{Load, Work};
 
 /// Records of each user: more than a page, so that Redis alone can answer.
 const RECORDS: u64 = 24;
@@ -26,6 +28,8 @@ const STEP_MS: i64 = 60_000;
 const COLD: &str = "cold";
 /// Keys of a step while they are looked for.
 const SCAN: usize = 1000;
+/// Passes over all users at most until nobody is compared any more.
+const PASSES: usize = 60;
 
 /// Users in both stores, and users of whom MySQL alone knows.
 pub(crate) struct Users {
@@ -67,6 +71,19 @@ impl Users {
             assert!(parts.timelines.apply(&entries).await.expect("Redis takes a batch").is_empty());
         }
         users
+    }
+
+    /// Reads everybody who is in Redis until it answers by itself: a service compares each of them with MySQL once.
+    pub(crate) async fn make_known(&'static self, connections: usize, address: &str) {
+        for _ in 0..PASSES {
+            let lists = Arc::new(Lists::in_turn(self));
+            Load { connections, requests: self.hot.len() as u64 }.closed(&lists, address).await;
+            if lists.counts() == [0, 0] {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        panic!("users are still compared after {PASSES} passes");
     }
 }
 

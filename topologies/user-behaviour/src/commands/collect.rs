@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use squall::Error;
 use squall::broker::{Broker, Producer};
 use squall::guard::Clock;
 use squall::service::spill::DurableProducer;
@@ -29,6 +30,15 @@ pub async fn open(config: &Config, data_dir: &Path) -> squall::Result<Collector>
 /// A value that is out of range, a spill that is in use or cannot be read.
 pub async fn open_over(config: &Config, data_dir: &Path, log: Arc<dyn Producer>) -> squall::Result<Collector> {
     let settings = config.collector.settings(data_dir)?;
+    let (drain_wait, (delivery, key)) = (settings.durable.drain_wait, config.broker.delivery_timeout());
+    if drain_wait <= delivery {
+        return Err(Error::fatal(format!(
+            "collector.spill.drain_wait_ms is {}, and {key} is {}: the first must be longer, for it is the log that gives up an \
+             append, and not the drain",
+            drain_wait.as_millis(),
+            delivery.as_millis()
+        )));
+    }
     // The time of day as it is: how far a record lies ahead has to agree with other machines.
     let clock = Clock::wall();
     let producer = DurableProducer::open(log, settings.durable.clone(), clock).await?;

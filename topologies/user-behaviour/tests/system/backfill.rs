@@ -11,7 +11,7 @@ use user_behaviour::settings::Config;
 use user_behaviour::topology::NAME;
 
 use super::cluster::{Cluster, settle};
-use super::support::cluster::config;
+use super::support::cluster::{PARTITIONS, args, config};
 use super::support::process::{Process, last_line, run};
 use super::support::verify::verify;
 
@@ -99,6 +99,77 @@ async fn another_program_brings_history_into_a_table_of_its_own() {
         verdict.assert_complete();
         assert_eq!(verdict.records, RECORDS);
         assert!(verdict.undecodable > 0);
+    }
+}
+
+/// As the README has it, by the binary's own commands: a new version beside the old one, under a name of its own. It stores
+/// what arrives, and takes the job that brings it the rest.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_versions_live_side_by_side_and_the_new_one_gets_all_of_history() {
+    const OLD: u64 = 4_000;
+    const FRESH: u64 = 500;
+    let cluster = Cluster::start("sides").await;
+    let dir = tempfile::tempdir().unwrap();
+    let first = cluster.config();
+    let mut records = 0;
+    let mut generate = |count: u64| {
+        records += count;
+        let (count, seed) = (count.to_string(), records.to_string());
+        let more = ["generate", "--count", &count, "--users", "500", "--seed", &seed];
+        assert!(run(dir.path(), &cluster.args(&more)).status.success());
+        records
+    };
+    generate(OLD);
+    let mut old = Process::start(dir.path(), &cluster.args(&["run"]));
+    old.wait_until_running();
+
+    let mut second = Second::of(&cluster, "sides2", dir.path());
+    let own =
+        ["name=sides-2", "source.group=sides-2", "source.start_from=latest", "source.dead_letters=sides-2.dead"];
+    second.overrides.extend(own.map(ToOwned::to_owned));
+    let of_second = |command: &[&str]| -> Vec<String> {
+        args(command, &second.overrides).into_iter().map(ToOwned::to_owned).collect()
+    };
+    let tell = |command: &[&str]| {
+        let words = of_second(command);
+        run(&dir.path().join("operator"), &words.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let words = of_second(&["run", "--role", "all"]);
+    let mut new = Process::start(&second.dir, &words.iter().map(String::as_str).collect::<Vec<_>>());
+    new.wait_until_running();
+    let config = second.config();
+    let broker = first.broker.open(dir.path()).await.unwrap();
+    // Each partition of which it has committed something is read from then on.
+    loop {
+        let committed = broker.committed(&config.source.group, &config.source.topic).await.unwrap();
+        if committed.iter().flatten().count() == PARTITIONS as usize {
+            break;
+        }
+        assert!(generate(FRESH) < 100 * FRESH, "it reads nothing");
+    }
+    let create =
+        ["backfill", "create", "--from", "earliest", "--to", "latest", "--share", "1", "--watch", "--json"];
+    let output = tell(&create);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let job = last_line(&output)["job"]["id"].clone();
+    assert!(job.is_string());
+    let others = run(&dir.path().join("operator"), &cluster.args(&["backfill", "list", "--json"]));
+    let others = last_line(&others)["backfills"].as_array().unwrap().clone();
+    assert!(others.iter().all(|other| other["job"]["id"] != job), "the old version has it too");
+    // What no job brings.
+    let records = generate(FRESH);
+
+    for config in [&first, &config] {
+        settle(&*broker, config, records).await;
+    }
+    for worker in [&mut old, &mut new] {
+        worker.terminate();
+        assert!(worker.wait().0.success());
+    }
+    for config in [&first, &config] {
+        let verdict = verify(config, dir.path()).await;
+        verdict.assert_complete();
+        assert_eq!(verdict.records, records);
     }
 }
 

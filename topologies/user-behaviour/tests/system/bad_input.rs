@@ -65,16 +65,23 @@ fn an_unreachable_server_is_one_line_with_address_and_remedy() {
 }
 
 #[test]
-fn a_bound_that_nothing_can_reach_is_refused_with_the_one_before_it() {
+fn bounds_that_contradict_each_other_are_refused_with_both() {
     let dir = tempfile::tempdir().unwrap();
     let listen = ["collector", "query"].map(|service| format!("{service}.http.listen=127.0.0.1:0"));
-    let more = "collector.max_body_bytes=4194304";
-    let args = ["demo", "--seconds", "1", "--set", more, "--set", &listen[0], "--set", &listen[1]];
-    refused(
-        dir.path(),
-        &args,
-        &["collector.max_body_bytes is 4194304", "collector.http.max_body_bytes is 2097152"],
-    );
+    let cases = [
+        (
+            "collector.max_body_bytes=4194304",
+            ["collector.max_body_bytes is 4194304", "collector.http.max_body_bytes is 2097152"],
+        ),
+        (
+            "collector.spill.drain_wait_ms=30000",
+            ["collector.spill.drain_wait_ms is 30000", "broker.embedded.delivery_timeout_ms is 30000"],
+        ),
+    ];
+    for (set, said) in cases {
+        let args = ["demo", "--seconds", "1", "--set", set, "--set", &listen[0], "--set", &listen[1]];
+        refused(dir.path(), &args, &said);
+    }
 }
 
 #[test]

@@ -67,7 +67,7 @@ pub(crate) async fn settle(broker: &dyn Broker, config: &Config, records: u64) {
     reach(broker, config, records).await;
     let deadline = Instant::now() + LIMIT;
     loop {
-        let waiting: u64 = queues(broker, NAME).await.unwrap().iter().map(|queue| queue.waiting).sum();
+        let waiting: u64 = queues(broker, &config.name).await.unwrap().iter().map(|queue| queue.waiting).sum();
         if waiting == 0 {
             return;
         }

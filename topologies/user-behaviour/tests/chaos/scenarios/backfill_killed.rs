@@ -28,7 +28,7 @@ const CATCH_UP: Duration = Duration::from_secs(20);
 /// How often the job is looked at: each look reads all that was ever said of jobs.
 const LOOK: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
 /// How workers see to it that fresh records are so fast while the stores have no room for both.
-const FIRST: [&str; 2] = ["source.commit_interval_ms=200", "source.backfill_rests_when_behind_ms=500"];
+const FIRST: [&str; 2] = ["source.commit_interval_ms=100", "source.backfill_rests_when_behind_ms=300"];
 /// The share of the second job.
 const SEEN: &str = "0.5";
 const SPOUT: &str = "behaviour";

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use squall::service::verify::{Bound, Report, Settings, Source, Verifier, ranges};
 use user_behaviour::settings::Config;
-use user_behaviour::topology::{NAME, ROWS, TIMELINES};
+use user_behaviour::topology::{ROWS, TIMELINES};
 use user_behaviour::verify::Stores;
 
 use super::Verdict;
@@ -13,7 +13,7 @@ use super::Verdict;
 pub(crate) async fn report(config: &Config, data_dir: &Path) -> Report {
     let source = Source {
         broker: config.broker.open(data_dir).await.unwrap(),
-        topology: NAME.to_owned(),
+        topology: config.name.clone(),
         topic: config.source.topic.clone(),
         group: config.source.group.clone(),
         dead_letters: config.source.dead_letters.clone(),

@@ -7,7 +7,7 @@ use squall::broker::Broker;
 use squall::delivery::Topics;
 use user_behaviour::format::find;
 use user_behaviour::settings::Config;
-use user_behaviour::topology::{NAME, ROWS, TIMELINES, decode};
+use user_behaviour::topology::{ROWS, TIMELINES, decode};
 
 use super::demand::key;
 use super::read;
@@ -52,7 +52,10 @@ pub(crate) async fn count(broker: &dyn Broker, config: &Config) -> u64 {
 fn topics(config: &Config) -> impl Iterator<Item = (&'static str, String)> {
     let delays: Vec<Duration> = config.delivery().unwrap().levels.delays;
     [(TIMELINES, config.timelines.nodes()), (ROWS, 1)].into_iter().flat_map(move |(sink, nodes)| {
-        Topics::of(NAME, sink, nodes, &delays).all().map(|topic| (sink, topic.to_owned())).collect::<Vec<_>>()
+        Topics::of(&config.name, sink, nodes, &delays)
+            .all()
+            .map(|topic| (sink, topic.to_owned()))
+            .collect::<Vec<_>>()
     })
 }
 
