@@ -8,6 +8,7 @@ mod browser;
 mod cluster;
 mod collector;
 mod embedded;
+mod mistakes;
 mod openapi;
 mod operate;
 mod traces;
