@@ -1,7 +1,7 @@
 //! A producing client of librdkafka, and who waits for what it delivers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rdkafka::ClientContext;
@@ -9,6 +9,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{NoCustomPartitioner, ProducerContext, ThreadedProducer};
+use slab::Slab;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
@@ -18,13 +19,23 @@ use super::settings::KafkaSettings;
 use crate::broker::{BrokerError, Position};
 
 /// A client that is never dropped where others wait: that takes until its thread has ended.
-pub(super) struct Client(Option<ThreadedProducer<Deliveries>>);
+pub(super) struct Client {
+    producer: Option<ThreadedProducer<Deliveries>>,
+    calls: Arc<Calls>,
+}
 
 impl Client {
     /// One that tells `room` of each delivery, which makes some.
     pub(super) fn open(settings: &KafkaSettings, room: &Arc<Room>) -> Result<Arc<Self>, BrokerError> {
-        let deliveries = Deliveries { room: Arc::clone(room) };
-        Ok(Arc::new(Self(Some(config::create(&config::producer(settings)?, deliveries)?))))
+        let calls = Arc::<Calls>::default();
+        let deliveries = Deliveries { room: Arc::clone(room), calls: Arc::clone(&calls) };
+        let producer = Some(config::create(&config::producer(settings)?, deliveries)?);
+        Ok(Arc::new(Self { producer, calls }))
+    }
+
+    /// An append of so many records, and what it comes to.
+    pub(super) fn call(&self, records: usize) -> (Call, oneshot::Receiver<Outcome>) {
+        self.calls.open(records)
     }
 
     /// Whether one that has ended for this reason may be followed by another: not one that lacks a permission.
@@ -44,13 +55,13 @@ impl std::ops::Deref for Client {
     type Target = ThreadedProducer<Deliveries>;
 
     fn deref(&self) -> &Self::Target {
-        self.0.as_ref().expect("it is there until it is dropped")
+        self.producer.as_ref().expect("it is there until it is dropped")
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        let client = self.0.take();
+        let client = self.producer.take();
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => _ = runtime.spawn_blocking(move || drop(client)),
             Err(_) => drop(client),
@@ -91,63 +102,120 @@ impl Drop for Waits<'_> {
     }
 }
 
-/// What one call waits for.
-pub(super) struct Call(Mutex<Waiting>);
+/// Appends that librdkafka has records of. A record carries the number of its append and its place in it, so nothing has to
+/// be allocated for each, which another thread would have to free.
+#[derive(Default)]
+pub(super) struct Calls(Mutex<Slab<Waiting>>);
 
+/// An append that waits.
 struct Waiting {
     positions: Vec<Position>,
     left: usize,
     error: Option<KafkaError>,
-    done: Option<oneshot::Sender<Result<Vec<Position>, KafkaError>>>,
+    done: Option<oneshot::Sender<Outcome>>,
 }
 
-impl Call {
+type Outcome = Result<Vec<Position>, KafkaError>;
+
+/// What a record carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ticket {
+    call: u32,
+    index: u32,
+}
+
+/// One append, while its records are handed over. Those that were not when it is dropped are not waited for.
+pub(super) struct Call {
+    calls: Arc<Calls>,
+    number: u32,
+    records: u32,
+    handed_over: u32,
+}
+
+impl Calls {
     /// For so many records, and what it comes to.
-    pub(super) fn open(records: usize) -> (Arc<Self>, oneshot::Receiver<Result<Vec<Position>, KafkaError>>) {
+    fn open(self: &Arc<Self>, records: usize) -> (Call, oneshot::Receiver<Outcome>) {
         let (done, delivered) = oneshot::channel();
         let positions = vec![Position { partition: 0, offset: 0 }; records];
         let waiting = Waiting { positions, left: records, error: None, done: Some(done) };
-        (Arc::new(Self(Mutex::new(waiting))), delivered)
+        let number = self.lock().insert(waiting);
+        let small = |number: usize| u32::try_from(number).expect("more than memory has room for");
+        (
+            Call { calls: Arc::clone(self), number: small(number), records: small(records), handed_over: 0 },
+            delivered,
+        )
     }
 
-    fn settle(&self, index: usize, result: Result<Position, KafkaError>) {
-        // What the lock guards is whole after every statement.
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match result {
-            Ok(position) => waiting.positions[index] = position,
-            Err(error) => {
-                waiting.error.get_or_insert(error);
+    fn settle(&self, ticket: Ticket, result: Result<Position, KafkaError>) {
+        self.of(ticket.call, |waiting| {
+            match result {
+                Ok(position) => waiting.positions[ticket.index as usize] = position,
+                Err(error) => _ = waiting.error.get_or_insert(error),
             }
+            waiting.left -= 1;
+        });
+    }
+
+    /// Does something to an append, and ends it when nothing of it is left.
+    fn of(&self, number: u32, act: impl FnOnce(&mut Waiting)) {
+        let mut calls = self.lock();
+        let Some(waiting) = calls.get_mut(number as usize) else { return };
+        act(waiting);
+        if waiting.left > 0 {
+            return;
         }
-        waiting.left -= 1;
-        if waiting.left == 0
-            && let Some(done) = waiting.done.take()
-        {
-            let outcome = match waiting.error.take() {
-                Some(error) => Err(error),
-                None => Ok(std::mem::take(&mut waiting.positions)),
-            };
+        let mut waiting = calls.remove(number as usize);
+        drop(calls);
+        if let Some(done) = waiting.done.take() {
+            let outcome = waiting.error.map_or(Ok(waiting.positions), Err);
             // The caller may have given up.
             let _ = done.send(outcome);
         }
     }
+
+    fn lock(&self) -> MutexGuard<'_, Slab<Waiting>> {
+        // What the lock guards is whole after every statement.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// A record of a call, as it travels through librdkafka and back.
-pub(super) struct Ticket {
-    call: Arc<Call>,
-    index: usize,
+impl Call {
+    /// What the next record carries.
+    pub(super) fn next(&self) -> Ticket {
+        Ticket { call: self.number, index: self.handed_over }
+    }
+
+    /// The next record was handed over: librdkafka says what becomes of it, at the latest when the producer goes.
+    pub(super) fn handed_over(&mut self) {
+        self.handed_over += 1;
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let never = (self.records - self.handed_over) as usize;
+        if never > 0 {
+            self.calls.of(self.number, |waiting| waiting.left -= never);
+        }
+    }
 }
 
 impl Ticket {
-    pub(super) fn of(call: &Arc<Call>, index: usize) -> Box<Self> {
-        Box::new(Self { call: Arc::clone(call), index })
+    /// As librdkafka carries it.
+    pub(super) fn to_opaque(self) -> usize {
+        const { assert!(usize::BITS >= u64::BITS, "both numbers fit") };
+        (self.call as usize) << u32::BITS | self.index as usize
+    }
+
+    fn from_opaque(opaque: usize) -> Self {
+        Self { call: (opaque >> u32::BITS) as u32, index: opaque as u32 }
     }
 }
 
 /// Answers the calls, on the producer's polling thread.
 pub(super) struct Deliveries {
     room: Arc<Room>,
+    calls: Arc<Calls>,
 }
 
 impl ClientContext for Deliveries {
@@ -161,9 +229,10 @@ impl ClientContext for Deliveries {
 }
 
 impl ProducerContext<NoCustomPartitioner> for Deliveries {
-    type DeliveryOpaque = Box<Ticket>;
+    /// A [`Ticket`].
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
         let result = match result {
             Ok(message) => Ok(Position {
                 partition: u32::try_from(message.partition()).unwrap_or_default(),
@@ -171,7 +240,74 @@ impl ProducerContext<NoCustomPartitioner> for Deliveries {
             }),
             Err((error, _)) => Err(error.clone()),
         };
-        ticket.call.settle(ticket.index, result);
+        self.calls.settle(Ticket::from_opaque(ticket), result);
         self.room.made();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(offset: u64) -> Position {
+        Position { partition: 0, offset }
+    }
+
+    #[test]
+    fn a_ticket_comes_back_as_it_went() {
+        for ticket in [
+            Ticket { call: 0, index: 0 },
+            Ticket { call: u32::MAX, index: 7 },
+            Ticket { call: 3, index: u32::MAX },
+        ] {
+            assert_eq!(Ticket::from_opaque(ticket.to_opaque()), ticket);
+        }
+    }
+
+    #[test]
+    fn each_append_gets_its_own_positions_whatever_the_order() {
+        let calls = Arc::<Calls>::default();
+        let mut opened: Vec<_> = (0..3).map(|n| calls.open(n + 1)).collect();
+        let mut tickets = Vec::new();
+        for (n, (call, _)) in opened.iter_mut().enumerate() {
+            for index in 0..=n {
+                tickets.push((call.next(), at((10 * n + index) as u64)));
+                call.handed_over();
+            }
+        }
+        tickets.reverse();
+        for (ticket, position) in tickets {
+            calls.settle(ticket, Ok(position));
+        }
+        for (n, (call, delivered)) in opened.iter_mut().enumerate() {
+            let wanted: Vec<_> = (0..=n).map(|index| at((10 * n + index) as u64)).collect();
+            assert_eq!(delivered.try_recv().unwrap().unwrap(), wanted);
+            assert_eq!(call.records, call.handed_over);
+        }
+        assert!(calls.lock().is_empty());
+    }
+
+    #[test]
+    fn what_was_never_handed_over_is_not_waited_for() {
+        let calls = Arc::<Calls>::default();
+        for settled_before in [true, false] {
+            let (mut call, mut delivered) = calls.open(5);
+            let ticket = call.next();
+            call.handed_over();
+            let settle = || calls.settle(ticket, Err(KafkaError::Canceled));
+            if settled_before {
+                settle();
+            }
+            assert!(delivered.try_recv().is_err());
+            drop(call);
+            if !settled_before {
+                assert!(delivered.try_recv().is_err());
+                settle();
+            }
+            assert!(delivered.try_recv().unwrap().is_err(), "one of five failed");
+            assert!(calls.lock().is_empty());
+        }
+        drop(calls.open(3));
+        assert!(calls.lock().is_empty());
     }
 }

@@ -16,7 +16,7 @@ use rdkafka::producer::{BaseRecord, Producer as _};
 use tokio::time::{Instant, timeout_at};
 
 use super::blocking::blocking;
-use super::client::{Call, Client, Room, Ticket};
+use super::client::{Call, Client, Room};
 use super::error;
 use super::lookup::{Lookup, signed};
 use super::settings::KafkaSettings;
@@ -58,14 +58,13 @@ impl KafkaProducer {
         let deadline = Instant::now() + patience;
         let places = self.places(topic, &records).await?;
         let client = Arc::clone(&lock(&self.client));
-        let (call, delivered) = Call::open(records.len());
-        for (index, (record, partition)) in records.into_iter().zip(places).enumerate() {
-            let ticket = Ticket::of(&call, index);
-            self.enqueue(&client, topic, record, partition, ticket, deadline).await?;
+        let (mut call, delivered) = client.call(records.len());
+        for (record, partition) in records.into_iter().zip(places) {
+            self.enqueue(&client, topic, record, partition, &mut call, deadline).await?;
         }
         let outcome = timeout_at(deadline, delivered).await;
         let outcome = outcome.map_err(|_| error::timeout("an append", patience))?;
-        // Every ticket is answered by librdkafka, at the latest when the producer goes.
+        // librdkafka says of every record what becomes of it, at the latest when the producer goes.
         let outcome = outcome.map_err(|_| BrokerError::Closed { what: "the producer" })?;
         outcome.map_err(|error| self.undelivered(&client, topic, error))
     }
@@ -109,10 +108,10 @@ impl KafkaProducer {
         topic: &str,
         record: Append,
         partition: Option<u32>,
-        ticket: Box<Ticket>,
+        call: &mut Call,
         deadline: Instant,
     ) -> Result<(), BrokerError> {
-        let mut message = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, ticket);
+        let mut message = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, call.next().to_opaque());
         message.partition = partition.map(signed);
         message.key = record.key.as_deref();
         message.payload = record.value.as_deref();
@@ -120,7 +119,10 @@ impl KafkaProducer {
         message.headers = native_headers(&record);
         loop {
             let (error, back) = match client.send(message) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    call.handed_over();
+                    return Ok(());
+                }
                 Err(refused) => refused,
             };
             if error.rdkafka_error_code() != Some(Code::QueueFull) {

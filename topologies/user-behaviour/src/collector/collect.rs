@@ -1,9 +1,10 @@
 //! What the routes share: from bytes to durable records.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use compact_str::CompactString;
 use squall::Headers;
 use squall::broker::Append;
@@ -109,15 +110,25 @@ impl Collector {
         let deadline = sender.deadline.map_or(own, |given| given.min(own));
         let headers = headers(sender.trace);
         let count = taken.len();
-        let (mut ids, mut appends) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let mut keys = Keys::with_capacity_and_hasher(count, Default::default());
-        for decoded in taken {
-            let key = Key::of(&decoded);
-            let (record, body) = decoded.into_parts();
+        // One piece of memory for all of them: they are let go together, once the log has them.
+        let mut bodies = BytesMut::with_capacity(taken.iter().map(|decoded| decoded.body().len()).sum());
+        let place = |decoded: &Decoded| {
+            let key = Key::of(decoded);
             // One that is in the body twice becomes durable once.
-            if !inner.dedup.has(&key) && keys.insert(key) {
-                appends.push(append(&record, body, &headers));
-            }
+            let is_new = !inner.dedup.has(&key) && keys.insert(key);
+            let at = bodies.len();
+            is_new.then(|| {
+                bodies.extend_from_slice(decoded.body().as_bytes());
+                at..bodies.len()
+            })
+        };
+        let places: Vec<Option<Range<usize>>> = taken.iter().map(place).collect();
+        let bodies = bodies.freeze();
+        let (mut ids, mut appends) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for (decoded, place) in taken.into_iter().zip(places) {
+            let record = decoded.into_record();
+            appends.extend(place.map(|place| append(&record, bodies.slice(place), &headers)));
             ids.push(record.event_id);
         }
         let repeated = (count - appends.len()) as u64;

@@ -53,11 +53,6 @@ impl Decoded {
 
     /// The canonical JSON alone, without copying it.
     pub fn into_body(self) -> Bytes {
-        self.into_parts().1
-    }
-
-    /// The record, and its canonical JSON without copying it.
-    pub fn into_parts(self) -> (Behaviour, Bytes) {
-        (self.record, Bytes::from(self.body))
+        Bytes::from(self.body)
     }
 }
