@@ -185,7 +185,7 @@ impl Call {
         Ticket { call: self.number, index: self.handed_over }
     }
 
-    /// The next record was handed over: librdkafka says what becomes of it, at the latest when the producer goes.
+    /// The next record was handed over: librdkafka says what becomes of it.
     pub(super) fn handed_over(&mut self) {
         self.handed_over += 1;
     }
@@ -308,6 +308,26 @@ mod tests {
             assert!(calls.lock().is_empty());
         }
         drop(calls.open(3));
+        assert!(calls.lock().is_empty());
+    }
+
+    /// The report may be there before the thread that handed the record over goes on.
+    #[test]
+    fn one_that_ends_while_it_is_handed_over_leaves_the_next_of_its_number_alone() {
+        let calls = Arc::<Calls>::default();
+        let (mut first, mut delivered) = calls.open(1);
+        calls.settle(first.next(), Ok(at(1)));
+        assert_eq!(delivered.try_recv().unwrap().unwrap(), [at(1)]);
+        let (mut second, mut waits) = calls.open(1);
+        assert_eq!(second.number, first.number);
+        first.handed_over();
+        drop(first);
+        assert!(waits.try_recv().is_err());
+        let ticket = second.next();
+        second.handed_over();
+        drop(second);
+        calls.settle(ticket, Ok(at(2)));
+        assert_eq!(waits.try_recv().unwrap().unwrap(), [at(2)]);
         assert!(calls.lock().is_empty());
     }
 }

@@ -10,7 +10,7 @@ use super::settings::{Compression, KafkaSettings, is_secret};
 use crate::broker::{BrokerError, GroupSettings};
 
 /// Properties that are decided here: another value would break what the module promises.
-const RESERVED: [&str; 21] = [
+const RESERVED: [&str; 22] = [
     "bootstrap.servers",
     "metadata.broker.list",
     "client.id",
@@ -30,6 +30,7 @@ const RESERVED: [&str; 21] = [
     "partitioner",
     "message.timeout.ms",
     "delivery.timeout.ms",
+    "delivery.report.only.error",
     "transactional.id",
     "log.queue",
 ];

@@ -64,7 +64,7 @@ impl KafkaProducer {
         }
         let outcome = timeout_at(deadline, delivered).await;
         let outcome = outcome.map_err(|_| error::timeout("an append", patience))?;
-        // librdkafka says of every record what becomes of it, at the latest when the producer goes.
+        // This append keeps its client; of what librdkafka does not report nobody knows at the deadline.
         let outcome = outcome.map_err(|_| BrokerError::Closed { what: "the producer" })?;
         outcome.map_err(|error| self.undelivered(&client, topic, error))
     }

@@ -151,7 +151,8 @@ async fn refused_properties_are_named_without_their_secrets() {
         let settings = settings.property(name, "hunter2");
         async { KafkaBroker::connect(settings).await.err().unwrap() }
     };
-    for name in ["enable.idempotence", "auto.offset.reset", "group.id", "sasl.oauthbearer.method"] {
+    let reports = "delivery.report.only.error";
+    for name in ["enable.idempotence", "auto.offset.reset", "group.id", "sasl.oauthbearer.method", reports] {
         let error = connect(name).await;
         assert!(matches!(&error, BrokerError::Invalid { reason, .. } if reason.contains(name)), "{error:?}");
         assert_eq!(error.class(), Class::Fatal);

@@ -1,6 +1,5 @@
 //! What the routes share: from bytes to durable records.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -111,24 +110,24 @@ impl Collector {
         let headers = headers(sender.trace);
         let count = taken.len();
         let mut keys = Keys::with_capacity_and_hasher(count, Default::default());
-        // One piece of memory for all of them: they are let go together, once the log has them.
-        let mut bodies = BytesMut::with_capacity(taken.iter().map(|decoded| decoded.body().len()).sum());
-        let place = |decoded: &Decoded| {
+        let is_new = |decoded: &Decoded| {
             let key = Key::of(decoded);
             // One that is in the body twice becomes durable once.
-            let is_new = !inner.dedup.has(&key) && keys.insert(key);
-            let at = bodies.len();
-            is_new.then(|| {
-                bodies.extend_from_slice(decoded.body().as_bytes());
-                at..bodies.len()
-            })
+            !inner.dedup.has(&key) && keys.insert(key)
         };
-        let places: Vec<Option<Range<usize>>> = taken.iter().map(place).collect();
-        let bodies = bodies.freeze();
+        let new: Vec<bool> = taken.iter().map(is_new).collect();
+        // One piece of memory for all of them: they are let go together, once they are durable or given up.
+        let bodies = || taken.iter().zip(&new).filter(|(_, new)| **new).map(|(decoded, _)| decoded.body());
+        let mut joined = BytesMut::with_capacity(bodies().map(str::len).sum());
+        bodies().for_each(|body| joined.extend_from_slice(body.as_bytes()));
+        let mut joined = joined.freeze();
         let (mut ids, mut appends) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        for (decoded, place) in taken.into_iter().zip(places) {
+        for (decoded, new) in taken.into_iter().zip(new) {
+            let length = decoded.body().len();
             let record = decoded.into_record();
-            appends.extend(place.map(|place| append(&record, bodies.slice(place), &headers)));
+            if new {
+                appends.push(append(&record, joined.split_to(length), &headers));
+            }
             ids.push(record.event_id);
         }
         let repeated = (count - appends.len()) as u64;
