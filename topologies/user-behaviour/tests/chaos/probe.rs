@@ -128,21 +128,21 @@ impl Probe {
         self.at_most_ms(phase, store, 99)
     }
 
-    /// What each took, in milliseconds, without the first so many.
-    pub(crate) fn took_since(&self, phase: Phase, store: Store, from: usize) -> Vec<u64> {
+    /// What each took, without the first so many.
+    pub(crate) fn took_since(&self, phase: Phase, store: Store, from: usize) -> Vec<Duration> {
         self.took(phase, store).split_off(from)
     }
 
     /// The time that so many of 100 took at most.
     fn at_most_ms(&self, phase: Phase, store: Store, percent: usize) -> Option<u64> {
-        at_most(&self.took(phase, store), percent)
+        at_most(&mut self.took(phase, store), percent).map(|took| took.as_millis() as u64)
     }
 
-    /// Milliseconds, in the order of arrival.
-    fn took(&self, phase: Phase, store: Store) -> Vec<u64> {
+    /// In the order of arrival.
+    fn took(&self, phase: Phase, store: Store) -> Vec<Duration> {
         let samples = self.shared.samples.lock().unwrap_or_else(PoisonError::into_inner);
         let of = samples.iter().filter(|(p, s, _)| (*p, *s) == (phase, store));
-        of.map(|(_, _, took)| took.as_millis() as u64).collect()
+        of.map(|(_, _, took)| *took).collect()
     }
 
     /// Both stores' figures of a phase, and how many they rest on.
@@ -169,12 +169,10 @@ impl Drop for Probe {
     }
 }
 
-/// What so many of 100 took at most; `None` of none.
-pub(crate) fn at_most(took: &[u64], percent: usize) -> Option<u64> {
-    let mut took = took.to_vec();
-    took.sort_unstable();
-    let at = (took.len() * percent).div_ceil(100);
-    took.get(at.saturating_sub(1)).copied()
+/// What so many of 100 took at most, whose order is not kept; `None` of none.
+pub(crate) fn at_most(took: &mut [Duration], percent: usize) -> Option<Duration> {
+    let at = (took.len() * percent).div_ceil(100).checked_sub(1)?;
+    Some(*took.select_nth_unstable(at).1)
 }
 
 async fn send(shared: &Arc<Shared>, n: u64) {

@@ -20,18 +20,19 @@ pub(crate) struct Lab {
     pub(crate) backlog: Option<u64>,
     /// What a backfill that is in a hurry is given.
     pub(crate) budget: Vec<String>,
-    /// Whether it is left out how much slower fresh records are beside a backfill.
-    pub(crate) no_turns: bool,
+    /// How often fresh records are looked at beside a backfill of the default share.
+    pub(crate) turns: usize,
     dir: TempDir,
     servers: Option<Servers>,
 }
 
 impl Lab {
     pub(crate) fn new(args: &Args) -> Self {
-        let (form, seed, backlog, no_turns) = (args.form(), args.seed(), args.backlog, args.no_turns);
+        let (form, seed, backlog) = (args.form(), args.seed(), args.backlog);
+        let turns = args.turns.unwrap_or(form.pick(1, 6));
         let rate = args.rate.iter().flat_map(|rate| ["--rate".to_owned(), rate.clone()]);
         let budget = ["--share".to_owned(), args.share.clone()].into_iter().chain(rate).collect();
-        Self { form, seed, backlog, budget, no_turns, dir: tempfile::tempdir().unwrap(), servers: None }
+        Self { form, seed, backlog, budget, turns, dir: tempfile::tempdir().unwrap(), servers: None }
     }
 
     pub(crate) fn dir(&self) -> &Path {

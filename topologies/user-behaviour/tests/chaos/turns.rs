@@ -19,6 +19,8 @@ const STOLEN: f64 = 0.01;
 const SETTLED: Duration = Duration::from_secs(2);
 /// Turns that must count.
 const ENOUGH: usize = 6;
+/// Turns whose samples are looked at together.
+const ENOUGH_TO_POOL: usize = 20;
 pub(crate) const STORES: [Store; 2] = [Store::Timelines, Store::Rows];
 
 /// What the turns of a job have shown.
@@ -29,14 +31,16 @@ pub(crate) struct Turns {
     pub(crate) ratios: [Option<Range95>; 2],
     /// By store: p99 while it rests and while it is at work, of all samples of the turns that count.
     pooled: [P99s; 2],
+    /// By store: how many times as high the latter is as the former.
+    pub(crate) pooled_ratios: [Option<Range95>; 2],
     counted: usize,
     taken: usize,
 }
 
 /// While the job rests, and while it is at work.
-type P99s = [Option<u64>; 2];
+type P99s = [Option<Duration>; 2];
 /// The same of single samples.
-type Took = [Vec<u64>; 2];
+type Took = [Vec<Duration>; 2];
 
 impl Turns {
     /// Takes so many turns, first the one and then the other first, in the last of which the job is left at work. In the
@@ -85,7 +89,7 @@ impl Turns {
             let verdict = if counts { "" } else { ", which does not count" };
             eprintln!(
                 "p99 of {STORES:?} while the job rested and while it was at work {:?}; the host took {:.1} %{verdict}",
-                took.each_ref().map(p99s),
+                took.clone().map(p99s),
                 stolen * 100.0
             );
             if counts {
@@ -101,35 +105,57 @@ impl Turns {
         let enough = counted.len() >= wanted.min(ENOUGH);
         outcome.demand(enough, format!("the host took the machine away in {lost} of {taken} turns"));
         let brought_per_s = brought as f64 / (taken as f64 * turn.as_secs_f64());
-        let ratios =
-            [0, 1].map(|at| Range95::of(counted.iter().filter_map(|turn| ratio(p99s(&turn[at]))).collect()));
-        let all =
-            |at: usize, work: usize| counted.iter().flat_map(|turn| turn[at][work].iter().copied()).collect();
-        let pooled = [0, 1].map(|at| p99s(&[all(at, 0), all(at, 1)]));
-        Self { brought_per_s, ratios, pooled, counted: counted.len(), taken }
+        let all: Vec<usize> = (0..counted.len()).collect();
+        let alone = |at: usize| all.iter().filter_map(|&turn| ratio(pool(&counted, at, &[turn]))).collect();
+        let together = |at: usize| Range95::drawn(all.len(), |drawn| ratio(pool(&counted, at, drawn)));
+        Self {
+            brought_per_s,
+            ratios: [0, 1].map(|at| Range95::of(alone(at))),
+            pooled: [0, 1].map(|at| pool(&counted, at, &all)),
+            pooled_ratios: [0, 1].map(|at| if all.len() < ENOUGH_TO_POOL { None } else { together(at) }),
+            counted: counted.len(),
+            taken,
+        }
+    }
+
+    /// Whether the turns alone tell for both stores on which side of `limit` the ratio of the pooled p99s is.
+    pub(crate) fn decide(&self, limit: f64) -> bool {
+        let decides = |range: &Range95| range.high <= limit || range.low > limit;
+        self.pooled_ratios.iter().all(|range| range.as_ref().is_some_and(decides))
     }
 
     pub(crate) fn to_json(&self) -> Value {
         let [timelines, rows] = &self.ratios;
+        let [timelines_pooled, rows_pooled] = &self.pooled_ratios;
         let range = |range: &Option<Range95>| range.as_ref().map(Range95::to_json);
+        let [timelines_ms, rows_ms] =
+            self.pooled.map(|p99s| p99s.map(|took| took.map(|took| took.as_millis() as u64)));
         json!({
             "brought_per_s": self.brought_per_s.round(),
             "turns": self.counted,
             "turns_taken": self.taken,
             "timelines_p99_ratio": range(timelines),
             "rows_p99_ratio": range(rows),
-            "timelines_p99_ms": self.pooled[0],
-            "rows_p99_ms": self.pooled[1],
+            "timelines_pooled_p99_ratio": range(timelines_pooled),
+            "rows_pooled_p99_ratio": range(rows_pooled),
+            "timelines_p99_ms": timelines_ms,
+            "rows_p99_ms": rows_ms,
         })
     }
 }
 
-fn p99s(took: &Took) -> P99s {
-    took.each_ref().map(|took| at_most(took, 99))
+/// Of a store, in these turns together.
+fn pool(turns: &[[Took; 2]], store: usize, chosen: &[usize]) -> P99s {
+    let all = |work: usize| chosen.iter().flat_map(|&turn| turns[turn][store][work].iter().copied()).collect();
+    p99s([all(0), all(1)])
+}
+
+fn p99s(took: Took) -> P99s {
+    took.map(|mut took| at_most(&mut took, 99))
 }
 
 fn ratio([rested, worked]: P99s) -> Option<f64> {
-    Some(worked? as f64 / rested?.max(1) as f64)
+    Some(worked?.as_secs_f64() / rested?.max(Duration::from_millis(1)).as_secs_f64())
 }
 
 /// How many records the job has brought; `None` when it cannot be asked.
