@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::BrokerError;
+
 /// What a commit says beside its offset to whoever gets the partition next. It travels with the offset, so it is
 /// there after a crash, on whichever machine the partition comes up again.
 ///
@@ -47,6 +49,12 @@ impl fmt::Display for Note {
             Self::Singly { deaths } => write!(f, "{SINGLY}{deaths}"),
         }
     }
+}
+
+/// Of a commit that is waited for: somebody else has a partition by now.
+pub(super) fn not_assigned() -> BrokerError {
+    let reason = "a partition is assigned to another member by now".to_owned();
+    BrokerError::Interrupted { what: "a commit".to_owned(), reason }
 }
 
 /// Where a group goes on in a partition.

@@ -235,10 +235,14 @@ pub trait Consumer: Send + 'static {
 
     /// Commits and waits for the answer, over everything that [`commit`](Self::commit) was asked for before. Gives
     /// nothing back. Cancel-safe: dropped, the commit is made or not.
+    ///
+    /// # Errors
+    /// [`BrokerError::Interrupted`] when a partition of `commits` is no longer assigned, whether a poll has told so or not:
+    /// nothing of it is committed, and of the others what they ask for.
     fn commit_now<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>>;
 
     /// Commits, waits for the answer, and gives the partitions of the pending [`ConsumerEvent::Revoking`] back.
-    /// Without one it is [`commit_now`](Self::commit_now).
+    /// Without one it only commits. Partitions that are no longer assigned are left out.
     fn release<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>>;
 
     /// Leaves the group, after a last commit that is waited for.

@@ -14,6 +14,7 @@ use super::keys;
 use super::read::{Place, offset_at, read};
 use super::shared::Core;
 use super::topic::Topic;
+use crate::broker::commit::not_assigned;
 use crate::broker::{
     BrokerError, Commit, Consumer, ConsumerEvent, Fetched, Granted, GroupSettings, Note, StartFrom,
 };
@@ -174,6 +175,13 @@ impl EmbeddedConsumer {
         ours.unwrap_or_default()
     }
 
+    /// Commits what may still be committed, and waits; whether that was all.
+    async fn commit_ours(&mut self, commits: &[Commit]) -> Result<bool, BrokerError> {
+        let ours = self.ours(commits);
+        self.commits.flush(&ours).await?;
+        Ok(ours.len() == commits.len())
+    }
+
     fn leave(&mut self) {
         if !std::mem::replace(&mut self.closed, true) {
             self.assigned.clear();
@@ -209,14 +217,16 @@ impl Consumer for EmbeddedConsumer {
 
     fn commit_now<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(async move {
-            let ours = self.ours(commits);
-            self.commits.flush(&ours).await
+            match self.commit_ours(commits).await? {
+                true => Ok(()),
+                false => Err(not_assigned()),
+            }
         })
     }
 
     fn release<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(async move {
-            self.commit_now(commits).await?;
+            self.commit_ours(commits).await?;
             self.core.shared.groups.with(&self.group, &self.topic, |members| {
                 members.release(self.member, Instant::now());
             });
@@ -226,9 +236,9 @@ impl Consumer for EmbeddedConsumer {
 
     fn close<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(async move {
-            let outcome = self.commit_now(commits).await;
+            let outcome = self.commit_ours(commits).await;
             self.leave();
-            outcome
+            outcome.map(|_all| ())
         })
     }
 }

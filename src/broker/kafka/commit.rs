@@ -75,7 +75,7 @@ impl Poller {
     }
 
     /// The commits whose partition is still assigned as it was when they were read.
-    fn current(&self, commits: &[Stamped]) -> TopicPartitionList {
+    pub(super) fn current(&self, commits: &[Stamped]) -> TopicPartitionList {
         let mut list = TopicPartitionList::with_capacity(commits.len());
         for (epoch, commit) in commits {
             let partition = commit.partition;

@@ -11,6 +11,7 @@ use super::lookup::Lookup;
 use super::poller::{self, Role};
 use super::settings::KafkaSettings;
 use super::{blocking::blocking, config, error};
+use crate::broker::commit::not_assigned;
 use crate::broker::{BrokerError, Commit, Consumer, ConsumerEvent, GroupSettings};
 use crate::topology::BoxFuture;
 
@@ -152,7 +153,9 @@ impl Consumer for KafkaConsumer {
     }
 
     fn commit_now<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
+        let asked = commits.len();
         let commits = self.stamped(commits);
+        let whole = commits.len() == asked;
         Box::pin(async move {
             let patience = self.patience();
             let (_, answer) = match self.underway.take_if(|(same, _)| *same == commits) {
@@ -165,7 +168,7 @@ impl Consumer for KafkaConsumer {
             };
             let result = answered("a commit", answer, patience).await;
             self.underway = None;
-            result
+            result.and_then(|()| if whole { Ok(()) } else { Err(not_assigned()) })
         })
     }
 

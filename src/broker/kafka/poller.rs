@@ -19,6 +19,7 @@ use super::inbox::{Command, Event, Inbox, NO_EPOCH, Place};
 use super::lookup::signed;
 use super::settings::KafkaSettings;
 use super::{class, config, error};
+use crate::broker::commit::not_assigned;
 use crate::broker::{BrokerError, GroupSettings};
 use crate::topology::{Class, Classify, Headers};
 
@@ -205,7 +206,9 @@ impl Poller {
             match command {
                 Command::Commit(commits) => self.commit(&commits),
                 Command::CommitNow(commits, reply) => {
-                    let _ = reply.send(self.commit_and_wait(&commits));
+                    let whole = self.current(&commits).count() == commits.len();
+                    let made = self.commit_and_wait(&commits);
+                    let _ = reply.send(made.and_then(|()| if whole { Ok(()) } else { Err(not_assigned()) }));
                 }
                 Command::Release(commits, reply) => {
                     let result = self.commit_last(&commits);

@@ -10,7 +10,7 @@ use super::care::Pending;
 use super::holds::Cause;
 use super::phase::{Phase, Suspect};
 use crate::broker::dead_letter::append_letters;
-use crate::broker::{Commit, Fetched, Granted, LogRecord, Note};
+use crate::broker::{Commit, Fetched, Granted, LogRecord, Note, StartFrom};
 use crate::topology::{Class, Classify, Error, Pulled, Result};
 
 /// After how long a note is written again that could not be.
@@ -43,7 +43,8 @@ impl LogSpout {
             }
             self.ours.assign(partition, epoch, next, phase, seek);
             self.moves.stands(partition, seek);
-            if !wary {
+            // Where a group begins that begins with the newest is known to it alone until it is committed.
+            if !wary && self.settings.group.start_from == StartFrom::Earliest {
                 continue;
             }
             if phase == Phase::Normal && note != Note::Open {

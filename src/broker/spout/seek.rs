@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::LogSpout;
@@ -70,10 +71,12 @@ pub enum OnGap {
     Latest,
 }
 
-/// After how long a move is tried again that could not be committed.
+/// After how long a move is tried again that could not be committed, and a position read again that was not in the log for
+/// a moment only.
 const AGAIN: Duration = Duration::from_millis(100);
-/// After how long a partition that stands at a gap is looked at again.
-const GAP_LOOK: Duration = Duration::from_secs(24 * 3600);
+/// How long a partition stands at a gap unless somebody seeks. It is not looked at again: a log that was cut may have grown
+/// beyond the position by then, and what is new below it would be passed over in silence.
+const UNTIL_SOUGHT: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Partitions that are to go on elsewhere.
 pub(super) struct Moves {
@@ -84,6 +87,8 @@ pub(super) struct Moves {
     again: Instant,
     /// What tells that there may be other seeks.
     change: Option<BoxFuture<'static, ()>>,
+    /// A gap was kept, or could not be.
+    kept: Arc<Notify>,
     /// Tells the tasks of the process apart.
     task: u64,
 }
@@ -99,8 +104,9 @@ struct Move {
     seek: u64,
     /// What is passed over that was deleted, to be kept first.
     gap: Option<Gap>,
-    /// The task that keeps it: a future that is dropped and begun again would keep it twice.
-    keeping: Option<JoinHandle<Result<(), BrokerError>>>,
+    /// What became of that, once it has: a task keeps it, since a future that is dropped and begun again would do it twice,
+    /// and the other partitions go on meanwhile.
+    keeping: Option<oneshot::Receiver<Result<(), BrokerError>>>,
 }
 
 impl Move {
@@ -112,7 +118,8 @@ impl Move {
 impl Moves {
     pub(super) fn new(seeks: Option<Arc<dyn Seeks>>) -> Self {
         let task = TASKS.fetch_add(1, Ordering::Relaxed);
-        Self { seeks, moving: BTreeMap::new(), again: Instant::now(), change: None, task }
+        let (moving, kept) = (BTreeMap::new(), Arc::default());
+        Self { seeks, moving, again: Instant::now(), change: None, kept, task }
     }
 
     pub(super) fn seeks(&self) -> Option<&Arc<dyn Seeks>> {
@@ -152,12 +159,14 @@ impl Moves {
         (!self.moving.is_empty() && self.again > Instant::now()).then_some(self.again)
     }
 
-    /// Resolves when there may be other seeks. Cancel-safe.
+    /// Resolves when there may be other seeks, or a gap is kept. Cancel-safe.
     pub(super) async fn changed(&mut self) {
         let Some(seeks) = &self.seeks else { return std::future::pending().await };
         let change = self.change.get_or_insert_with(|| listening(seeks));
-        change.as_mut().await;
-        self.change = None;
+        tokio::select! {
+            () = change.as_mut() => self.change = None,
+            () = self.kept.notified() => {}
+        }
     }
 
     /// What is listened to before it is asked.
@@ -187,7 +196,7 @@ impl LogSpout {
         };
         let ready: Vec<u32> = self.moves.moving.keys().copied().filter(drained).collect();
         for partition in ready {
-            if !self.keep_gap(partition).await {
+            if !self.keep_gap(partition) {
                 continue;
             }
             let Some(&Move { offset, seek, .. }) = self.moves.moving.get(&partition) else { continue };
@@ -202,8 +211,10 @@ impl LogSpout {
     }
 
     /// Whether what the move of this partition passes over is kept, if there is anything to keep. Tried again after any
-    /// error: what cannot be kept must not be passed over, and is no reason to end the other partitions. Cancel-safe.
-    async fn keep_gap(&mut self, partition: u32) -> bool {
+    /// error: what cannot be kept must not be passed over, and is no reason to end the other partitions, nor to have them
+    /// wait.
+    fn keep_gap(&mut self, partition: u32) -> bool {
+        let done = self.moves.kept.clone();
         let floor = self.ours.of(partition).map(|assigned| assigned.floor);
         let (Some(seeks), Some(moving)) = (self.moves.seeks.clone(), self.moves.moving.get_mut(&partition)) else {
             return true;
@@ -211,10 +222,21 @@ impl LogSpout {
         let Some(gap) = moving.gap else { return true };
         // Runs below the gap that had not settled are given up with it.
         let from = floor.map_or(gap.from, |floor| floor.min(gap.from));
-        let keeping = moving
-            .keeping
-            .get_or_insert_with(|| tokio::spawn(seeks.passing(partition, Gap { from, ..gap }, moving.offset)));
-        let kept = keeping.await;
+        let offset = moving.offset;
+        let keeping = moving.keeping.get_or_insert_with(|| {
+            let (say, kept) = oneshot::channel();
+            let passing = seeks.passing(partition, Gap { from, ..gap }, offset);
+            tokio::spawn(async move {
+                // The partition may be another one's by now.
+                let _gone = say.send(passing.await);
+                done.notify_one();
+            });
+            kept
+        });
+        let kept = keeping.try_recv();
+        if let Err(TryRecvError::Empty) = kept {
+            return false;
+        }
         moving.keeping = None;
         match kept {
             Ok(Ok(())) => {
@@ -316,12 +338,35 @@ impl LogSpout {
 
     fn gap(&mut self, partition: u32, from: u64, earliest: u64, latest: u64) -> Result<()> {
         let topic = &self.settings.topic;
-        let Some(seek) = self.ours.of(partition).map(|assigned| assigned.seek) else { return Ok(()) };
+        let Some(assigned) = self.ours.of(partition) else { return Ok(()) };
+        let (floor, seek) = (assigned.floor, assigned.seek);
+        if (earliest..=latest).contains(&from) {
+            // The bounds were asked for afterwards.
+            tracing::warn!(
+                topic,
+                partition,
+                from,
+                "the next record was not in the log for a moment; it is read again"
+            );
+            return self.hold_back(partition, Instant::now() + AGAIN, Cause::Gap);
+        }
+        if from > latest && (earliest..=latest).contains(&floor) {
+            // What has not settled is there, or other records in its place.
+            tracing::error!(
+                topic,
+                partition,
+                from,
+                latest,
+                floor,
+                "the log was cut; reading goes on where all is settled"
+            );
+            return self.begin_move(partition, Move::to(floor, seek));
+        }
         let gap = Gap { from, to: earliest };
         let offset = match self.settings.on_gap {
             OnGap::Earliest if from < earliest => earliest,
             OnGap::Latest if from < earliest => latest,
-            // Past the end nothing was deleted: the log is another one, or was cut.
+            // Past the end nothing was deleted: the log is another one, or was cut below what is committed.
             OnGap::Stop | OnGap::Earliest | OnGap::Latest => {
                 tracing::error!(
                     topic,
@@ -334,7 +379,7 @@ impl LogSpout {
                 if let Some(seeks) = &self.moves.seeks {
                     seeks.stopped(partition, gap);
                 }
-                return self.hold_back(partition, Instant::now() + GAP_LOOK, Cause::Gap);
+                return self.hold_back(partition, Instant::now() + UNTIL_SOUGHT, Cause::Gap);
             }
         };
         tracing::error!(

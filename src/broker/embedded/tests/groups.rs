@@ -6,7 +6,9 @@ use tokio::time::{Instant, timeout};
 
 use super::super::EmbeddedBroker;
 use super::{append, open, record};
-use crate::broker::{Broker, Commit, Consumer, ConsumerEvent, Granted, GroupSettings, Note, TopicSpec};
+use crate::broker::{
+    Broker, BrokerError, Commit, Consumer, ConsumerEvent, Granted, GroupSettings, Note, TopicSpec,
+};
 
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -43,8 +45,14 @@ async fn who_does_not_release_loses_the_partition_after_the_drain_timeout() {
     assert_eq!(assigned(b.poll(1).await.unwrap()), [(1, 2)], "a higher epoch");
     assert_eq!(before.elapsed(), DRAIN, "not before the drain timeout, and without anyone else polling");
 
+    // It has not heard of it yet: a commit that is waited for must not pass for one.
+    let late = a.commit_now(&[Commit::clean(0, 4), Commit::clean(1, 4)]).await.unwrap_err();
+    assert!(matches!(late, BrokerError::Interrupted { .. }), "{late:?}");
+    assert_eq!(broker.committed("g", "t").await.unwrap(), [Some(4), Some(3)], "what is its own is committed");
     assert_eq!(a.poll(1).await.unwrap(), ConsumerEvent::Revoking(vec![1]));
     assert_eq!(a.poll(1).await.unwrap(), ConsumerEvent::Lost(vec![1]));
+    assert!(a.commit_now(&[Commit::clean(1, 4)]).await.is_err(), "nor after it has");
+    a.commit_now(&[Commit::clean(0, 5)]).await.unwrap();
     a.release(&[Commit::clean(0, 5), Commit::clean(1, 5)]).await.unwrap();
     assert_eq!(broker.committed("g", "t").await.unwrap(), [Some(5), Some(3)], "a late commit is left out");
 }

@@ -30,6 +30,8 @@ pub(super) struct Seen {
     failed_commit: bool,
     /// This many commits that are waited for fail.
     pub(super) fail_notes: usize,
+    /// Polls that fail.
+    pub(super) fail_polls: VecDeque<BrokerError>,
     /// This many releases fail.
     pub(super) fail_releases: usize,
     /// Offsets at which partition 0 has no record, which are passed over in a fetch that brings none.
@@ -123,8 +125,14 @@ impl Consumer for CheckedConsumer {
     fn poll(&mut self, max: usize) -> BoxFuture<'_, Result<ConsumerEvent, BrokerError>> {
         Box::pin(async move {
             self.look().await;
-            if let Some(event) = self.log.seen.lock().unwrap().events.pop_front() {
-                return Ok(event);
+            {
+                let mut seen = self.log.seen.lock().unwrap();
+                if let Some(error) = seen.fail_polls.pop_front() {
+                    return Err(error);
+                }
+                if let Some(event) = seen.events.pop_front() {
+                    return Ok(event);
+                }
             }
             let event = self.inner.poll(max).await?;
             let mut seen = self.log.seen.lock().unwrap();

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use super::deaths::{live_with, small};
 use super::{Log, Stored, counts, offsets, topology, unbounded};
 use crate::broker::{
-    Broker, BrokerError, ConsumerEvent, Gap, GroupSettings, LogRecord, LogSpout, LogSpoutSettings, Note, OnGap,
-    Seek, Seeks,
+    Append, Broker, BrokerError, ConsumerEvent, Gap, GroupSettings, LogRecord, LogSpout, LogSpoutSettings, Note,
+    OnGap, Seek, Seeks, StartFrom,
 };
 use crate::runtime::{Ended, Options, Report, Stop};
 use crate::testing::{Faults, Trial};
@@ -25,6 +25,8 @@ struct Desk {
     passed: Arc<Mutex<Vec<(u32, Gap)>>>,
     /// This many times it fails to keep a gap.
     fails: Arc<Mutex<u32>>,
+    /// How long it takes to keep one: as a log does it, not at the first look.
+    takes: Mutex<Duration>,
 }
 
 impl Default for Desk {
@@ -36,6 +38,7 @@ impl Default for Desk {
             stopped: Mutex::default(),
             passed: Arc::default(),
             fails: Arc::default(),
+            takes: Mutex::new(Duration::from_millis(7)),
         }
     }
 }
@@ -76,10 +79,9 @@ impl Seeks for Desk {
     }
 
     fn passing(&self, partition: u32, gap: Gap, _to: u64) -> BoxFuture<'static, Result<(), BrokerError>> {
-        let (fails, passed) = (self.fails.clone(), self.passed.clone());
+        let (fails, passed, takes) = (self.fails.clone(), self.passed.clone(), *self.takes.lock().unwrap());
         Box::pin(async move {
-            // As a log does it: not at the first look.
-            tokio::time::sleep(Duration::from_millis(7)).await;
+            tokio::time::sleep(takes).await;
             let mut fails = fails.lock().unwrap();
             if *fails > 0 {
                 *fails -= 1;
@@ -258,6 +260,116 @@ fn what_was_deleted_before_it_could_come_again_is_a_gap_from_what_had_not_settle
         let settled = offsets(&stored).into_iter().take_while(|offset| *offset < 60).count() as u64;
         assert!(from <= 20 && from <= settled && to == 60, "{from}..{to}, {settled} were stored");
         assert_eq!(found(&log)[0].0, 100);
+    }
+}
+
+fn out_of_range(offset: u64, earliest: u64, latest: u64) -> BrokerError {
+    BrokerError::OutOfRange { topic: "t".to_owned(), partition: 0, offset, earliest, latest }
+}
+
+/// The bounds are asked for after the answer: by then the position may be within them.
+#[test]
+fn a_position_that_is_in_the_log_after_all_is_read_again() {
+    let (log, desk, stored) = (Log::open(), Arc::new(Desk::default()), Stored::default());
+    log.fill("t", 1, 100);
+    let checked = log.checked();
+    let spout = LogSpout::new(Arc::new(checked.clone()), unbounded("t")).steered(desk.clone());
+    let topology = topology(spout, 1, &stored, Duration::ZERO);
+    let report = Trial::default().settings(small()).run_with(topology, |stop| {
+        let (broker, stored) = (log.broker.clone(), stored.clone());
+        async move {
+            until(|| offsets(&stored).len() == 100).await;
+            checked.seen.lock().unwrap().fail_polls.push_back(out_of_range(100, 0, 100));
+            broker.producer().unwrap().append("t", vec![Append::default(); 50]).await.unwrap();
+            until(|| offsets(&stored).len() == 150).await;
+            assert!(checked.seen.lock().unwrap().fail_polls.is_empty());
+            stop.stop();
+        }
+    });
+    assert_eq!(report.exit_code(), 0);
+    assert!(desk.stopped.lock().unwrap().is_empty() && counts(&stored).iter().all(|times| *times == 1));
+}
+
+/// A log that was cut has other records where it was read already: what has not settled is read from it, and where even
+/// that is not there, nobody but an operator knows where to go on, however long the log becomes.
+#[test]
+fn a_log_that_was_cut_is_read_from_what_has_not_settled_or_waits_for_a_seek() {
+    for settles in [false, true] {
+        let (log, desk, stored) = (Log::open(), Arc::new(Desk::default()), Stored::default());
+        log.fill("t", 1, 100);
+        let checked = log.checked();
+        // So that hours are not long on a clock that jumps.
+        let commit_interval = Duration::from_secs(3600);
+        let settings = LogSpoutSettings { max_replays: 1_000_000, commit_interval, ..unbounded("t") };
+        let spout = LogSpout::new(Arc::new(checked.clone()), settings).steered(desk.clone());
+        let topology = topology(spout, 1, &stored, Duration::ZERO);
+        let is_it = move |record: &LogRecord| record.origin.offset == 20 && !settles;
+        let faults = Faults::default().fail("store", is_it, Class::Retryable, 500);
+        let report = Trial::default().settings(small()).faults(faults).run_with(topology, |stop| {
+            let (broker, desk, stored) = (log.broker.clone(), desk.clone(), stored.clone());
+            async move {
+                until(|| offsets(&stored).len() >= if settles { 100 } else { 15 }).await;
+                checked.seen.lock().unwrap().fail_polls.push_back(out_of_range(100, 0, 90));
+                until(|| checked.seen.lock().unwrap().fail_polls.is_empty()).await;
+                broker.producer().unwrap().append("t", vec![Append::default(); 50]).await.unwrap();
+                if settles {
+                    tokio::time::sleep(Duration::from_secs(2 * 3600)).await;
+                    assert_eq!(offsets(&stored).len(), 100, "what is new below 100 must not be passed over");
+                    desk.want(0, 1, 90);
+                }
+                until(|| offsets(&stored).len() == 150).await;
+                stop.stop();
+            }
+        });
+        assert_eq!(report.exit_code(), 0, "{report:?}");
+        let stopped = desk.stopped.lock().unwrap().clone();
+        assert_eq!(!stopped.is_empty(), settles, "{stopped:?}");
+        if settles {
+            assert!(counts(&stored)[90..100].iter().all(|times| *times == 2), "read again from the seek on");
+        }
+    }
+}
+
+/// What cannot be kept for as long as the log is away keeps nobody else waiting.
+#[test]
+fn the_others_go_on_while_a_gap_is_being_kept() {
+    let (log, desk, stored) = (Log::open(), Arc::new(Desk::default()), Stored::default());
+    log.fill("t", 2, 100);
+    log.reset("t", &[(0, 10)]);
+    log.delete_before("t", 60);
+    *desk.takes.lock().unwrap() = Duration::from_secs(3600);
+    let settings = LogSpoutSettings { on_gap: OnGap::Earliest, ..unbounded("t") };
+    let topology = topology(spout(&log, settings, &desk), 1, &stored, Duration::ZERO);
+    let report = Trial::default().run_with(topology, |stop| {
+        let (desk, stored) = (desk.clone(), stored.clone());
+        async move {
+            until(|| stored.lock().unwrap().contains_key(&(1, 99))).await;
+            assert!(desk.passed.lock().unwrap().is_empty() && offsets(&stored).is_empty());
+            until(|| offsets(&stored).len() == 40).await;
+            stop.stop();
+        }
+    });
+    assert_eq!(report.exit_code(), 0);
+    assert_eq!(*desk.passed.lock().unwrap(), [(0, Gap { from: 10, to: 60 })], "once, however long it took");
+}
+
+/// A group that begins with the newest is where it began for everybody, also without care for deaths.
+#[test]
+fn where_a_group_begins_is_committed_before_it_has_read_anything() {
+    for max_deaths in [0, 3] {
+        let (log, desk, stored) = (Log::open(), Arc::new(Desk::default()), Stored::default());
+        log.fill("t", 1, 100);
+        let group = GroupSettings { start_from: StartFrom::Latest, ..GroupSettings::new("g") };
+        let settings = LogSpoutSettings { max_deaths, ..LogSpoutSettings::new("t", group) };
+        let topology = topology(spout(&log, settings, &desk), 1, &stored, Duration::ZERO);
+        let broker = log.broker.clone();
+        let report = Trial::default().run_with(topology, |stop| async move {
+            while broker.committed("g", "t").await.unwrap()[0].is_none() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            stop.stop();
+        });
+        assert_eq!((report.exit_code(), log.committed("t")[0]), (0, Some(100)));
     }
 }
 

@@ -8,6 +8,7 @@ use super::conversation::{SLICE, split, waiting_for};
 use super::line::strange;
 use super::lines::Lines;
 use super::seat::Seat;
+use crate::broker::commit::not_assigned;
 use crate::broker::{BrokerError, Commit, Consumer, ConsumerEvent, Fetched, GroupSettings};
 use crate::topology::BoxFuture;
 
@@ -229,8 +230,11 @@ impl Consumer for RemoteConsumer {
 
     fn commit_now<'a>(&'a mut self, commits: &'a [Commit]) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(async move {
+            let ours = |commit: &Commit| self.seat.is_some() && self.epoch(commit.partition).is_some();
+            let whole = commits.iter().all(ours);
             let commits = self.take_commits(commits);
-            self.deliver(Request::Release { commits, give_back: false }).await
+            self.deliver(Request::Release { commits, give_back: false }).await?;
+            if whole { Ok(()) } else { Err(not_assigned()) }
         })
     }
 

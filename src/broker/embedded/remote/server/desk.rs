@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::super::wire::{Hold, Reply, Request};
+use crate::broker::commit::not_assigned;
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::embedded::consumer::EmbeddedConsumer;
 use crate::broker::embedded::cursor::EmbeddedCursor;
@@ -163,6 +164,9 @@ impl Member {
             self.consumer.release(&known).await?;
         } else {
             self.consumer.commit_now(&known).await?;
+            if known.len() < commits.len() {
+                return Err(not_assigned());
+            }
         }
         Ok(Reply::Done)
     }
