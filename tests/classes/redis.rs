@@ -86,6 +86,26 @@ async fn a_key_of_another_type_is_poison_for_its_rows_only() {
     assert_eq!(ids(&store, "one", "broken").await, ["9", "3"]);
 }
 
+/// What was between has forgotten the connection and drops what it does not know, or the server was cut from its power: no
+/// caller waits as long as a call may take, and nobody says that the connection is gone.
+#[tokio::test]
+async fn a_connection_that_only_owes_answers_is_replaced_though_its_callers_never_wait_for_long() {
+    let server = own(RedisOptions::default()).await;
+    let proxy = FaultProxy::start(server.socket_address().unwrap());
+    let url = proxy.reroute(server.url());
+    let short = RedisSettings { response_timeout: Duration::from_millis(300), ..settings(&url) };
+    let (store, mut sink) = open(RedisSettings { connections: 1, ..short });
+    stored(&mut sink, &ONE).await;
+    proxy.set(Fault::BlackHole);
+    let ask = || tokio::time::timeout(Duration::from_millis(50), store.timeline("u", None, 9));
+    ask().await.unwrap_err();
+    proxy.set(Fault::None);
+    let end = Instant::now() + DEADLINE;
+    while ask().await.is_err() {
+        assert!(Instant::now() < end, "the connection is asked for ever");
+    }
+}
+
 #[tokio::test]
 async fn a_failing_server_comes_before_a_wrong_key() {
     let server = own(RedisOptions::default()).await;

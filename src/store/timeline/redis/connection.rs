@@ -1,4 +1,9 @@
 //! Connections that are opened on demand and thrown away when they fail.
+//!
+//! A call that is given up by its caller says nothing by itself: callers may be in a hurry. But a connection that has owed an
+//! answer for as long as a call may take, and has brought none since, is thrown away as well: where something between
+//! drops what it does not know, or the server was cut from its power, nothing else would say so before TCP does, minutes
+//! later, and callers who all wait less than a call may take would ask it again and again.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,6 +46,34 @@ struct State {
     failures: u32,
     /// The last attempt failed for this reason; none before this instant.
     pause: Option<(Instant, String)>,
+    /// When the first call was sent over the connection, since it last answered one, that was given up by its caller.
+    owed_since: Option<Instant>,
+}
+
+/// A call that is under way; dropped without an answer it is owed one.
+struct Asked<'s> {
+    slot: &'s Slot,
+    number: u64,
+    at: Instant,
+    over: bool,
+}
+
+impl Asked<'_> {
+    /// The call is over, answered by the server or not.
+    fn over(mut self, answered: bool) {
+        self.over = true;
+        if answered {
+            self.slot.answered(self.number);
+        }
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.slot.owes(self.number, self.at);
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -127,13 +160,16 @@ impl Connections {
                 result => result,
             }
         };
+        let asked = Asked { slot, number: live.number, at: Instant::now(), over: false };
         let result = match timeout(bound, run).await {
             Ok(result) => result,
             Err(_) => {
+                asked.over(false);
                 slot.discard(live.number);
                 return Err(timed_out(what, bound).into());
             }
         };
+        asked.over(result.is_ok());
         result.map_err(|error| {
             let failure = classify(&error, &self.address);
             if failure.discard {
@@ -144,13 +180,13 @@ impl Connections {
     }
 
     async fn open(&self, slot: &Slot) -> Result<Live, StoreError> {
-        if let Some(live) = slot.usable(&self.address)? {
+        if let Some(live) = slot.usable(&self.address, self.settings.response_timeout)? {
             return Ok(live);
         }
         let bound = self.settings.connect_timeout;
         let attempt = async {
             let _one = slot.opening.acquire().await.expect("the semaphore is never closed");
-            if let Some(live) = slot.usable(&self.address)? {
+            if let Some(live) = slot.usable(&self.address, self.settings.response_timeout)? {
                 return Ok(live);
             }
             match timeout(bound, self.connect()).await {
@@ -195,9 +231,13 @@ fn run_id(info: &str) -> &str {
 }
 
 impl Slot {
-    /// The connection, or an error while attempts pause.
-    fn usable(&self, address: &str) -> Result<Option<Live>, StoreError> {
-        let state = self.lock();
+    /// The connection, unless it has owed an answer for longer than `patience`; an error while attempts pause.
+    fn usable(&self, address: &str, patience: Duration) -> Result<Option<Live>, StoreError> {
+        let mut state = self.lock();
+        if state.owed_since.is_some_and(|since| since.elapsed() > patience) {
+            tracing::warn!(address, "a connection that does not answer is thrown away");
+            (state.live, state.owed_since) = (None, None);
+        }
         match (&state.live, &state.pause) {
             (Some(live), _) => Ok(Some(live.clone())),
             (None, Some((until, last))) if Instant::now() < *until => Err(StoreError::Unreachable {
@@ -213,7 +253,7 @@ impl Slot {
         let mut state = self.lock();
         state.opened += 1;
         state.failures = 0;
-        state.pause = None;
+        (state.pause, state.owed_since) = (None, None);
         let live = Live { number: state.opened, connection, server };
         state.live = Some(live.clone());
         live
@@ -228,13 +268,34 @@ impl Slot {
 
     fn discard(&self, number: u64) {
         let mut state = self.lock();
-        if state.live.as_ref().is_some_and(|live| live.number == number) {
-            state.live = None;
+        if state.is(number) {
+            (state.live, state.owed_since) = (None, None);
+        }
+    }
+
+    fn answered(&self, number: u64) {
+        let mut state = self.lock();
+        if state.is(number) {
+            state.owed_since = None;
+        }
+    }
+
+    fn owes(&self, number: u64, since: Instant) {
+        let mut state = self.lock();
+        if state.is(number) {
+            state.owed_since.get_or_insert(since);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether this is the connection with this number.
+    fn is(&self, number: u64) -> bool {
+        self.live.as_ref().is_some_and(|live| live.number == number)
     }
 }
 
