@@ -18,6 +18,12 @@ pub(super) struct Folder {
     lock: File,
 }
 
+/// Whether a folder is one that this process could not have created anything in.
+fn is_foreign(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(kind, PermissionDenied | ReadOnlyFilesystem | InvalidInput | Unsupported)
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         // A lock that cannot be let go ends with the process.
@@ -28,12 +34,16 @@ impl Drop for Folder {
 impl Folder {
     /// Creates it when it is missing.
     pub(super) fn open(path: &Path) -> Result<Self, SpillError> {
-        let is_new = !path.exists();
         fs::create_dir_all(path).map_err(|error| SpillError::io("create", path, &error))?;
-        if is_new && let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            // What is synced below it is there after a power cut only when its own name is.
-            let synced = File::open(parent).and_then(|parent| parent.sync_all());
-            synced.map_err(|error| SpillError::io("sync", parent, &error))?;
+        // What is synced below it is there after a power cut only when its own name is, and those of the folders that it
+        // is in: whoever created them, and whether or not he came to sync them. They end where
+        // this program could not have created any.
+        let whole = fs::canonicalize(path).map_err(|error| SpillError::io("find", path, &error))?;
+        for folder in whole.ancestors().skip(1) {
+            match File::open(folder).and_then(|folder| folder.sync_all()) {
+                Err(error) if is_foreign(error.kind()) => break,
+                synced => synced.map_err(|error| SpillError::io("sync", folder, &error))?,
+            }
         }
         let file = path.join("lock");
         let lock = File::options().write(true).create(true).truncate(false).open(&file);

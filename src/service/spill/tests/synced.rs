@@ -53,14 +53,19 @@ async fn promise(dir: &Path, place: &str) {
 /// Of each promise, whether a file was written and then synced after the one before it.
 fn synced(place: &str) -> Vec<bool> {
     let dir = tempfile::tempdir().unwrap();
-    let trace = dir.path().join("trace");
+    promises(&trace(place, dir.path()), dir.path().to_str().unwrap())
+}
+
+/// What the system was asked for while records were promised in `dir`.
+fn trace(place: &str, dir: &Path) -> String {
+    let trace = dir.join("trace");
     let mut command = Command::new("strace");
     command.args(["-f", "-y", "-qq", "-s", "16", "-e", "trace=fsync,fdatasync,write,writev,pwrite64", "-o"]);
     command.arg(&trace).arg(std::env::current_exe().unwrap());
     command.args(["--exact", "--nocapture", "--test-threads=1", "service::spill::tests::synced::child"]);
-    command.env(DIR, dir.path()).env(WHERE, place).stdout(Stdio::null());
+    command.env(DIR, dir).env(WHERE, place).stdout(Stdio::null());
     assert!(command.status().expect("`scripts/install.sh test` installs strace").success());
-    promises(&std::fs::read_to_string(&trace).unwrap(), dir.path().to_str().unwrap())
+    std::fs::read_to_string(&trace).unwrap()
 }
 
 /// A line is `<thread> fdatasync(5</the/path>) = 0`; a call during which others are seen has two, of which the second,
@@ -96,6 +101,22 @@ fn nothing_is_promised_before_it_is_synced() {
         assert_eq!(synced(place), [true; RECORDS], "{place}");
         // Does it see what is missing?
         assert_eq!(synced(&format!("unsynced {place}"))[1..], [false; RECORDS - 1], "{place}");
+    }
+}
+
+/// A file that is synced is there after a power cut only if the names of all folders on its way are, whoever made them.
+#[test]
+fn the_folders_on_the_way_to_the_spill_are_synced() {
+    let dir = tempfile::tempdir().unwrap();
+    // Somebody has created them, and was cut from his power before he could sync the names.
+    let data = dir.path().join("data");
+    std::fs::create_dir_all(data.join("spill")).unwrap();
+    let trace = trace("spill", &data);
+    for folder in data.ancestors().take(2) {
+        let is_it = |line: &str| line.contains("fsync(") && line.contains(&format!("<{}>", folder.display()));
+        let at = trace.lines().position(is_it).unwrap_or_else(|| panic!("{} is not synced", folder.display()));
+        let first = trace.lines().position(|line| line.contains(&format!("\"{PROMISE} "))).unwrap();
+        assert!(at < first);
     }
 }
 
