@@ -43,6 +43,7 @@ pub use auto_switch::{AutoSwitch, AutoSwitchSettings, Flip, Reading};
 pub use backoff::{BackoffSettings, Levels};
 pub use breaker::{
     Breaker, BreakerSettings, BreakerState, BreakerStatus, Permit, Refusal, SharedBreaker, SharedPermit, Verdict,
+    WatchedPermit,
 };
 pub(crate) use calendar::Civil;
 pub use clock::Clock;

@@ -15,9 +15,11 @@ mod call;
 mod machine;
 mod settings;
 mod shared;
+mod watched;
 mod window;
 
 pub use call::{BreakerState, BreakerStatus, Permit, Refusal, Verdict};
 pub use machine::Breaker;
 pub use settings::BreakerSettings;
 pub use shared::{SharedBreaker, SharedPermit};
+pub use watched::WatchedPermit;

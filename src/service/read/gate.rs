@@ -128,8 +128,9 @@ impl ReadGate {
     }
 
     /// Makes a call, within its step and `deadline`. What fails by the call itself (a row that cannot be read, a key out of
-    /// bounds) counts for nothing, and so does what ends with the request's own time, unless it had half a step or 50 ms and
-    /// nobody had an answer for a step: only the store's own failures open the breaker. Cancel-safe: a call that is dropped counts for nothing.
+    /// bounds) counts for nothing, and so does what ends with the request's own time or is dropped, as when its caller hangs
+    /// up, unless it had half a step or 50 ms and nobody had an answer for a step: only the store's own failures open the
+    /// breaker. Cancel-safe.
     ///
     /// # Errors
     /// Why there is no answer.
@@ -190,14 +191,17 @@ impl ReadGate {
         let permit = permit.expect("the semaphore is never closed");
         let started = self.clock.now();
         let leave = self.breaker.acquire(started).map_err(|refusal| Unread::Refused { store, refusal })?;
+        let probes = self.breaker.status(started).state != BreakerState::Closed;
+        // One who hangs up says as much as one whose time was over.
+        let leave = leave.watched(self.clock, |waited, now| {
+            waited >= self.enough() && !probes && !self.answered_within(self.settings.step, now)
+        });
         // A request that has less time left than a call may take says little of the store by giving up: nothing while others
         // have answers, nor as the probe. If it never did, callers that all are in a hurry would wait for a store that
         // hangs again and again.
         let (left, step) = (deadline.left(), self.settings.step);
-        let probes = self.breaker.status(started).state != BreakerState::Closed;
-        let answered = Duration::from_nanos(self.answered.load(Ordering::Relaxed));
-        let works = !answered.is_zero() && started.saturating_sub(answered) <= step;
-        let says_nothing = left < ENOUGH.min(step / 2) || probes || works;
+        let works = self.answered_within(step, started);
+        let says_nothing = left < self.enough() || probes || works;
         let hasty = if says_nothing { Verdict::Ignored } else { Verdict::Failure };
         let ended = timeout_at(deadline.within(step).at(), work(permit)).await;
         let (verdict, result) = match ended {
@@ -212,11 +216,21 @@ impl ReadGate {
                 (Verdict::Failure, Err(Unread::Slow { store, after_ms }))
             }
         };
-        let now = self.clock.now();
         if verdict == Verdict::Success {
-            self.answered.fetch_max(now.as_nanos() as u64, Ordering::Relaxed);
+            self.answered.fetch_max(self.clock.now().as_nanos() as u64, Ordering::Relaxed);
         }
-        leave.record(verdict, now.saturating_sub(started), now);
+        leave.record(verdict);
         result
+    }
+
+    /// How long a call must have been waited for to say something of the store by not being waited for any more.
+    fn enough(&self) -> Duration {
+        ENOUGH.min(self.settings.step / 2)
+    }
+
+    /// Whether the store gave somebody an answer at most so long before `at`.
+    fn answered_within(&self, time: Duration, at: Duration) -> bool {
+        let answered = Duration::from_nanos(self.answered.load(Ordering::Relaxed));
+        !answered.is_zero() && at.saturating_sub(answered) <= time
     }
 }

@@ -60,6 +60,24 @@ async fn what_callers_do_opens_nothing() {
     gate.call(soon(), async { Ok(()) }).await.unwrap();
 }
 
+/// As a page does that is left, and an application whose own bound is lower than the step.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_is_found_out_by_callers_who_hang_up() {
+    let gate = gate(8);
+    let hangs_up = |after| tokio::time::timeout(after, gate.call(soon(), hangs()));
+    for _ in 0..8 {
+        sleep(Duration::from_millis(1)).await;
+        gate.call(soon(), async { Ok(()) }).await.unwrap();
+        hangs_up(STEP / 2).await.unwrap_err();
+    }
+    assert_eq!(gate.status().state, BreakerState::Closed, "others have their answers");
+    sleep(Duration::from_secs(60)).await;
+    for _ in 0..4 {
+        hangs_up(STEP / 2).await.unwrap_err();
+    }
+    assert_eq!(gate.status().state, BreakerState::Open);
+}
+
 /// Callers none of whom has as much time as a call may take; one who asks for too much is no proof.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_is_found_out_by_callers_in_a_hurry() {

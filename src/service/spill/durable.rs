@@ -14,7 +14,7 @@ use super::status::{DurableStatus, Health};
 use super::store::Spill;
 use super::{DurableError, SpillError};
 use crate::broker::{Append, BrokerError, Producer};
-use crate::guard::{Clock, SharedBreaker, Verdict};
+use crate::guard::{BreakerState, Clock, SharedBreaker, Verdict};
 use crate::service::http::Deadline;
 use crate::topology::{Class, Classify};
 
@@ -181,37 +181,45 @@ impl Inner {
     ) -> Result<bool, DurableError> {
         let began = self.clock.now();
         let Ok(permit) = self.breaker.acquire(began) else { return Ok(false) };
+        let probes = self.breaker.status(began).state != BreakerState::Closed;
         let (ack_wait, left) = (self.settings.ack_wait, deadline.left());
         let hurry = left / 2 < GREAT_HURRY.min(ack_wait / 2);
-        let last = Duration::from_nanos(self.acknowledged.load(Ordering::Relaxed));
-        let works = !last.is_zero() && began.saturating_sub(last) <= ack_wait;
+        let works = self.acknowledged_within(ack_wait, began);
         let wait = ack_wait.min(if hurry && works { left } else { left / 2 });
+        // One who hangs up says as much as one whose time was over; as the probe nothing, since the next one is.
+        let permit = permit.watched(self.clock, |waited, now| {
+            waited >= GREAT_HURRY.min(ack_wait / 2) && !probes && !self.acknowledged_within(ack_wait, now)
+        });
         let outcome = timeout(wait, self.log.append(topic, records.to_vec())).await;
-        let now = self.clock.now();
-        let took = now.saturating_sub(began);
         match outcome {
             Ok(Ok(_)) => {
-                permit.record(Verdict::Success, took, now);
-                self.acknowledged.fetch_max(now.as_nanos() as u64, Ordering::Relaxed);
+                self.acknowledged.fetch_max(self.clock.now().as_nanos() as u64, Ordering::Relaxed);
+                permit.record(Verdict::Success);
                 Ok(true)
             }
             Ok(Err(error)) if error.class() == Class::Poison => {
-                permit.record(Verdict::Ignored, took, now);
+                permit.record(Verdict::Ignored);
                 Err(DurableError::Refused { reason: error.to_string() })
             }
             Ok(Err(error)) => {
-                permit.record(Verdict::Failure, took, now);
+                permit.record(Verdict::Failure);
                 tracing::debug!(%error, "the log did not take records");
                 Ok(false)
             }
             Err(_) => {
                 // A caller in a great hurry says nothing about the log.
                 let verdict = if hurry { Verdict::Ignored } else { Verdict::Failure };
-                permit.record(verdict, took, now);
+                permit.record(verdict);
                 tracing::debug!(after_ms = wait.as_millis() as u64, "the log did not acknowledge records in time");
                 if hurry && works { Err(DurableError::Late) } else { Ok(false) }
             }
         }
+    }
+
+    /// Whether the log acknowledged something at most so long before `at`.
+    fn acknowledged_within(&self, time: Duration, at: Duration) -> bool {
+        let last = Duration::from_nanos(self.acknowledged.load(Ordering::Relaxed));
+        !last.is_zero() && at.saturating_sub(last) <= time
     }
 
     fn refused(&self, error: SpillError) -> DurableError {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::super::{Durable, DurableError, Health, Spill, SpillSettings};
 use super::{Log, durable, record, settings, soon, until};
@@ -130,6 +130,22 @@ async fn callers_in_a_hurry_find_out_that_the_log_hangs() {
         assert_eq!(producer.append("t", vec![record(n.to_string())], hurry).await.unwrap(), Durable::Spill);
     }
     assert_eq!(producer.status().log, "open");
+    producer.close().await;
+}
+
+/// Callers that hang up before the log would be given up find it out too, and the next one has the disk.
+#[tokio::test(start_paused = true)]
+async fn callers_who_hang_up_find_out_that_the_log_hangs() {
+    let (dir, log) = (tempfile::tempdir().unwrap(), Arc::<Log>::default());
+    let producer = durable(&log, settings(dir.path())).await;
+    let hangs_up = || timeout(Duration::from_millis(400), producer.append("t", vec![record("0")], soon()));
+    log.hangs(true);
+    for _ in 0..3 {
+        assert_eq!(producer.status().log, "closed");
+        hangs_up().await.unwrap_err();
+    }
+    assert_eq!(producer.status().log, "open");
+    assert_eq!(hangs_up().await.unwrap().unwrap(), Durable::Spill);
     producer.close().await;
 }
 
