@@ -114,8 +114,9 @@ impl Operator {
     }
 
     async fn look(&self, source: &SpoutSource) -> Result<Look, BrokerError> {
-        let bounds = self.broker.bounds(&source.topic).await?;
+        // In this order: what is committed in between must not seem to be past the end.
         let committed = self.broker.committed(&source.group, &source.topic).await?;
+        let bounds = self.broker.bounds(&source.topic).await?;
         Ok(Look { at: Instant::now(), bounds, committed })
     }
 

@@ -141,8 +141,9 @@ impl Operator {
     /// # Errors
     /// [`ControlError::BadSeek`] for a partition or an offset that is not there, with what is; what the log says.
     pub async fn plan_seek(&self, source: &SpoutSource, to: &SeekTo) -> Result<SeekPlan, ControlError> {
-        let bounds = self.broker.bounds(&source.topic).await?;
+        // In this order: what is committed in between must not seem to be past the end.
         let committed = self.broker.committed(&source.group, &source.topic).await?;
+        let bounds = self.broker.bounds(&source.topic).await?;
         let at = match to {
             SeekTo::Time(ms) => self.broker.offsets_at(&source.topic, *ms).await?,
             _ => Vec::new(),

@@ -1,7 +1,7 @@
-//! A log that goes away and comes back.
+//! A log that goes away and comes back, and on which others are at work.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::broker::embedded::EmbeddedBroker;
@@ -16,13 +16,16 @@ pub(super) struct Flaky {
     inner: EmbeddedBroker,
     away: Arc<AtomicBool>,
     hangs: Arc<AtomicBool>,
+    /// Who reads what as fast as it arrives: a group and a topic.
+    busy: OnceLock<(String, String)>,
     /// Calls that failed.
     pub(super) failed: Arc<AtomicUsize>,
 }
 
 impl Flaky {
     pub(super) fn over(inner: EmbeddedBroker) -> Self {
-        Self { inner, away: Arc::default(), hangs: Arc::default(), failed: Arc::default() }
+        let (away, hangs, busy, failed) = Default::default();
+        Self { inner, away, hangs, busy, failed }
     }
 
     /// Takes the log away from everybody, or gives it back.
@@ -33,6 +36,22 @@ impl Flaky {
     /// From now on appends never end.
     pub(super) fn hang(&self) {
         self.hangs.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on a record arrives in each partition of `topic`, and is committed by `group`, after every answer to what the
+    /// topic holds and to what the group has committed.
+    pub(super) fn busy(&self, group: &str, topic: &str) {
+        self.busy.set((group.to_owned(), topic.to_owned())).expect("it is told once");
+    }
+
+    async fn go_on(&self, answered: &str) {
+        let Some((group, topic)) = self.busy.get().filter(|(_, topic)| topic == answered) else { return };
+        let held = self.inner.bounds(topic).await.unwrap();
+        let record = |held: &Bounds| Append { partition: Some(held.partition), ..Append::default() };
+        let producer = self.inner.producer().unwrap();
+        producer.append(topic, held.iter().map(record).collect()).await.unwrap();
+        let ends: Vec<_> = held.iter().map(|held| (held.partition, held.latest + 1)).collect();
+        self.inner.reset(group, topic, &ends).await.unwrap();
     }
 
     /// Deletes records of a partition, as retention does.
@@ -76,7 +95,9 @@ impl Broker for Flaky {
     fn bounds<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Vec<Bounds>, BrokerError>> {
         Box::pin(async move {
             self.check()?;
-            self.inner.bounds(topic).await
+            let bounds = self.inner.bounds(topic).await;
+            self.go_on(topic).await;
+            bounds
         })
     }
 
@@ -89,7 +110,11 @@ impl Broker for Flaky {
         group: &'a str,
         topic: &'a str,
     ) -> BoxFuture<'a, Result<Vec<Option<u64>>, BrokerError>> {
-        self.inner.committed(group, topic)
+        Box::pin(async move {
+            let committed = self.inner.committed(group, topic).await;
+            self.go_on(topic).await;
+            committed
+        })
     }
 
     fn reset<'a>(

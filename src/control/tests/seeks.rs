@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::broker::{GroupSettings, LogRecord, LogSpout, LogSpoutSettings, OnGap, TopicSpec};
+use crate::control::backfill::{Backfills, Bound, Draft};
 use crate::control::{ControlError, SeekTo, SpoutSource};
 use crate::runtime::{Options, Running as Run, start};
 use crate::topology::{Rejected, Result, Settings, Sink, Topology, Tuning};
@@ -251,6 +252,26 @@ async fn a_gap_is_shown_and_ends_with_a_seek_that_keeps_what_was_lost() {
     assert_eq!(actions, [("lost", "source[0]"), ("seek", "spout/lines")]);
     assert_eq!(audit[0].details, serde_json::json!({ "from": 10, "to": 60 }));
     stop(run).await;
+}
+
+/// What is read and committed while the log is asked is neither a gap nor anything to go back for.
+#[tokio::test(start_paused = true)]
+async fn a_spout_that_has_caught_up_is_not_past_the_end() {
+    let stage = Stage::open().await;
+    fill(&stage, 2, 100).await;
+    stage.broker.reset("g", "source", &[(0, 100), (1, 100)]).await.unwrap();
+    stage.broker.busy("g", "source");
+    let operator = stage.operator();
+    for over in [Duration::ZERO, Duration::from_secs(1)] {
+        for held in operator.lag(&source(), over).await.unwrap() {
+            assert!(held.gap.is_none() && held.committed <= Some(held.latest), "{held:?}");
+        }
+    }
+    let plan = operator.plan_seek(&source(), &SeekTo::Latest).await.unwrap();
+    assert!(plan.moves.len() == 2 && plan.totals().1 == 0, "{plan:?}");
+    let backfills = Backfills::new(stage.broker.clone(), TOPOLOGY, stage.clock);
+    let draft = Draft::new("", Bound::Earliest, Bound::Latest, "ann@desk");
+    backfills.plan_skip(&source(), &SeekTo::Latest, &draft).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
