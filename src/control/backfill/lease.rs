@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::silence::Silence;
-use super::spout::{BackfillSpout, takes};
+use super::spout::{BackfillSpout, mismatch, takes};
 use super::work::Work;
 use super::{Chunk, Entry, Event, Job, Leases, Ledger, State};
 use crate::broker::Gap;
@@ -17,8 +17,8 @@ use crate::topology::Result;
 pub(super) enum Step {
     /// The one job is over.
     End,
-    /// There is no such job.
-    Unknown(String),
+    /// The one job is not there, or never for this worker: why.
+    Refuse(String),
     /// This is to be said.
     Write(Event),
     /// This chunk is ours.
@@ -60,9 +60,13 @@ impl BackfillSpout {
     fn step_without(&self, ledger: &Ledger, silence: &mut Silence) -> Step {
         if let Some(only) = &self.settings.only {
             match ledger.job(only) {
-                None => return Step::Unknown(only.clone()),
+                None => return Step::Refuse(format!("there is no backfill `{only}`")),
                 Some(entry) if entry.is_over() => return Step::End,
-                Some(_) => {}
+                Some(entry) => {
+                    if let Some(reason) = mismatch(&self.settings, entry.job()) {
+                        return Step::Refuse(reason);
+                    }
+                }
             }
         }
         let open = || ledger.jobs().filter(|entry| takes(&self.settings, entry.job()) && !entry.is_over());

@@ -16,7 +16,8 @@ pub struct BackfillSettings {
     pub worker: String,
     /// For which runner the process was started; it takes the jobs of that runner only, and without one those without.
     pub runner: Option<String>,
-    /// One job, at whose end the spout ends; `None` = all jobs, for ever.
+    /// One job, at whose end the spout ends; one over another topic, or for another runner, ends it with a fatal error.
+    /// `None` = all jobs, for ever.
     pub only: Option<String>,
     /// The stream that goes first when both cannot keep up; `None` = none does.
     pub live: Option<LiveStream>,

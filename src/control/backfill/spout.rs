@@ -164,7 +164,7 @@ impl Spout for BackfillSpout {
             }
             match self.step() {
                 Step::End => return Ok(None),
-                Step::Unknown(job) => return Err(Error::fatal(format!("there is no backfill `{job}`"))),
+                Step::Refuse(reason) => return Err(Error::fatal(reason)),
                 Step::Write(event) => self.write(event),
                 Step::Begin(job, chunk, known) => self.begin(job, chunk, known),
                 Step::Drop => self.drop_work(),
@@ -217,5 +217,32 @@ impl Spout for BackfillSpout {
 /// Whether the job is for a worker with these settings.
 pub(super) fn takes(settings: &BackfillSettings, job: &Job) -> bool {
     let asked = settings.only.as_ref().is_none_or(|only| *only == job.id);
-    asked && job.topic == settings.topic && job.runner == settings.runner
+    asked && mismatch(settings, job).is_none()
+}
+
+/// Why no worker with these settings ever takes the job, and what to start in its place; `None` when it may.
+pub(super) fn mismatch(settings: &BackfillSettings, job: &Job) -> Option<String> {
+    let Job { id, topic, runner, .. } = job;
+    if *topic != settings.topic {
+        let own = &settings.topic;
+        return Some(format!(
+            "backfill `{id}` is over topic `{topic}`, and this process reads `{own}`; start it with the configuration \
+             that has `{topic}`"
+        ));
+    }
+    let start = format!("run --role backup --job {id}");
+    match (runner, &settings.runner) {
+        (of, own) if of == own => None,
+        (Some(runner), None) => Some(format!(
+            "backfill `{id}` is for runner `{runner}`, and this process is for none; start `{start} --runner {runner}`"
+        )),
+        (Some(runner), Some(own)) => Some(format!(
+            "backfill `{id}` is for runner `{runner}`, and this process is for runner `{own}`; start \
+             `{start} --runner {runner}`"
+        )),
+        (None, own) => Some(format!(
+            "backfill `{id}` is for no runner, and this process is for runner `{}`; start `{start}`",
+            own.as_deref().unwrap_or_default()
+        )),
+    }
 }

@@ -315,3 +315,46 @@ async fn a_job_for_a_runner_is_left_to_it_and_what_is_no_job_is_passed_over() {
     let report = world.start(unknown, 1, Options::default()).wait().await;
     assert!(format!("{:?}", report.ended).contains("no backfill `b-none`"), "{report:?}");
 }
+
+/// Whoever is started for one job alone must not wait for one that it will never take.
+#[tokio::test(start_paused = true)]
+async fn a_worker_of_one_job_that_is_not_for_it_says_so_and_how_to_start_it() {
+    let (_dir, log) = open();
+    let world = World::new(&log, "astray", 1, false).await;
+    world.fill(0, 10, 1_000).await;
+    let plain = create(&world, |draft| Draft { only_sinks: vec!["a".to_owned()], ..draft }).await;
+    let own =
+        create(&world, |draft| Draft { runner: Some("r1".to_owned()), only_sinks: vec!["b".to_owned()], ..draft });
+    let own = own.await;
+    let start = |job: &Job| format!("start `run --role backup --job {}", job.id);
+    let runner = |job: &Job, runner: &str| BackfillSettings {
+        runner: Some(runner.to_owned()),
+        ..only(&world, job, runner)
+    };
+    let elsewhere = BackfillSettings { topic: "astray-dead".to_owned(), ..only(&world, &plain, "d") };
+    for (settings, said) in [
+        (
+            only(&world, &own, "a"),
+            ["for runner `r1`, and this process is for none", &format!("{} --runner r1`", start(&own))],
+        ),
+        (runner(&own, "r2"), ["this process is for runner `r2`", &format!("{} --runner r1`", start(&own))]),
+        (
+            runner(&plain, "r1"),
+            ["is for no runner, and this process is for runner `r1`", &format!("{}`", start(&plain))],
+        ),
+        (
+            elsewhere,
+            [
+                "is over topic `astray-in`, and this process reads `astray-dead`",
+                "the configuration that has `astray-in`",
+            ],
+        ),
+    ] {
+        let run = world.start(settings, 1, Options::default());
+        let report = tokio::time::timeout(LONG, run.wait()).await.expect("it waits without a word");
+        let Ended::Failed { error, .. } = &report.ended else { panic!("{report:?}") };
+        let error = error.to_string();
+        assert!(said.iter().all(|part| error.contains(part)), "{error}");
+    }
+    assert!(world.stored().is_empty());
+}
