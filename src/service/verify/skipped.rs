@@ -168,14 +168,14 @@ impl Skipped {
         }
         let Ok(Sought { topic: of, moves }) = serde_json::from_value(audit.details) else { return };
         for JobRange { partition, from, to } in moves.into_iter().filter(|_| of == topic) {
-            if to < from {
-                // Whatever comes after is read (again): what was passed over of it no longer is.
-                self.audited.retain_mut(|skip| {
-                    let moved = skip.range.partition == partition && matches!(skip.by, SkippedBy::Operator { .. });
-                    skip.range.to = if moved { skip.range.to.min(to) } else { skip.range.to };
-                    skip.range.from < skip.range.to
-                });
-            } else if from < to {
+            // Whatever comes after is read (again), also where the seek before was never made: what was passed over of
+            // it no longer is.
+            self.audited.retain_mut(|skip| {
+                let moved = skip.range.partition == partition && matches!(skip.by, SkippedBy::Operator { .. });
+                skip.range.to = if moved { skip.range.to.min(to) } else { skip.range.to };
+                skip.range.from < skip.range.to
+            });
+            if from < to {
                 let (who, when_ms, reason) = (audit.who.clone(), audit.when_ms, audit.reason.clone());
                 let range = Range { partition, from, to };
                 self.audited.push(Skip { range, by: SkippedBy::Operator { who, when_ms, reason } });

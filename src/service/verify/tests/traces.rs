@@ -2,6 +2,8 @@
 
 use super::world::World;
 use crate::broker::TopicSpec;
+use crate::control::{Operator, SeekTo, SpoutSource};
+use crate::guard::Clock;
 use crate::service::verify::{Found, SkippedBy, Standing, Subject, Tracer, Verdict};
 
 async fn at(world: &World, partition: u32, offset: u64) -> Found {
@@ -92,6 +94,30 @@ async fn what_a_seek_passed_over_is_skipped_until_another_goes_back() {
     world.audit("lost", "orders[0]", 8, 9).await;
     world.seek("orders", 0, 10, 0).await;
     assert_eq!(skipped().await, [8], "what was lost stays so");
+}
+
+/// Nobody was at work to make the first of two seeks: what only it would have passed over was read.
+#[tokio::test(start_paused = true)]
+async fn a_seek_that_was_never_made_excuses_nothing() {
+    for (then, skipped) in [(40, 10..40), (10, 0..0)] {
+        let world = World::new().await;
+        for id in 0..100 {
+            world.order(0, &id.to_string()).await;
+        }
+        world.commit("shop", "orders", 0, 10).await;
+        let operator = Operator::new(world.broker.clone(), "shop", Clock::new());
+        let source = SpoutSource { spout: "orders".into(), topic: "orders".into(), group: "shop".into() };
+        for to in [90, then] {
+            let to = SeekTo::Offsets([(0, to)].into());
+            let plan = operator.plan_seek(&source, &to).await.unwrap();
+            operator.seek(plan, "ann", "").await.unwrap();
+        }
+        world.all().await;
+        for offset in 0..100 {
+            let verdict = if skipped.contains(&offset) { Verdict::Skipped } else { Verdict::Missing };
+            assert_eq!(at(&world, 0, offset).await.sinks[0].verdict, Some(verdict), "{then}: {offset}");
+        }
+    }
 }
 
 /// What a seek passed over, a job has brought since, and is not there: nobody is to bring it any more.
