@@ -23,7 +23,7 @@ const USERS: u64 = 512;
 /// Entries of such a user that are read: more than are sent while a store is away.
 const NEWEST: usize = 100;
 /// Records followed at once at most: an outage must not make the harness the busiest client of a store.
-const FOLLOWED: usize = 300;
+const FOLLOWED: usize = 1_000;
 /// How soon a store is asked again at least; later ever more rarely, so that a figure is right to an eighth.
 const SOON: Duration = Duration::from_millis(5);
 /// The longest pause between two questions, however long a store has been away.
@@ -64,6 +64,8 @@ struct Shared {
     silent: AtomicBool,
     followed: AtomicUsize,
     samples: Mutex<Vec<(Phase, Store, Duration)>>,
+    /// Records that were due and are no samples, by phase.
+    unsent: [AtomicUsize; Phase::ALL.len()],
 }
 
 /// The task that sends such records.
@@ -89,6 +91,7 @@ impl Probe {
             silent: AtomicBool::new(false),
             followed: AtomicUsize::new(0),
             samples: Mutex::default(),
+            unsent: Default::default(),
         });
         let sender = shared.clone();
         let task = tokio::spawn(async move {
@@ -145,7 +148,8 @@ impl Probe {
         of.map(|(_, _, took)| *took).collect()
     }
 
-    /// Both stores' figures of a phase, and how many they rest on.
+    /// Both stores' figures of a phase, how many they rest on, and how many more should have been sent: those would
+    /// have been among the slow ones.
     pub(crate) fn figure(&self, phase: Phase) -> Value {
         json!({
             "timelines": self.p99_ms(phase, Store::Timelines),
@@ -153,6 +157,7 @@ impl Probe {
             "timelines_p50": self.at_most_ms(phase, Store::Timelines, 50),
             "rows_p50": self.at_most_ms(phase, Store::Rows, 50),
             "samples": self.count(phase, Store::Timelines),
+            "unsent": self.shared.unsent[phase as usize].load(Ordering::Relaxed),
         })
     }
 
@@ -176,14 +181,23 @@ pub(crate) fn at_most(took: &mut [Duration], percent: usize) -> Option<Duration>
 }
 
 async fn send(shared: &Arc<Shared>, n: u64) {
-    if shared.silent.load(Ordering::Relaxed) || shared.followed.load(Ordering::Relaxed) >= FOLLOWED {
+    if shared.silent.load(Ordering::Relaxed) {
         return;
+    }
+    let phase = *shared.phase.lock().unwrap_or_else(PoisonError::into_inner);
+    let unsent = |records| {
+        shared.unsent[phase as usize].fetch_add(records, Ordering::Relaxed);
+    };
+    if shared.followed.load(Ordering::Relaxed) >= FOLLOWED {
+        return unsent(1);
     }
     let record = record(n);
     let made = made(&record);
-    let phase = *shared.phase.lock().unwrap_or_else(PoisonError::into_inner);
     let began = Instant::now();
-    let Ok(positions) = shared.producer.append(&shared.topic, vec![made.append]).await else { return };
+    let appended = shared.producer.append(&shared.topic, vec![made.append]).await;
+    // Those that were due meanwhile.
+    unsent((began.elapsed().as_millis() / EVERY.as_millis()) as usize);
+    let Ok(positions) = appended else { return unsent(1) };
     shared.ledger.note(positions.into_iter().map(|position| (position, made.version)));
     let record = Arc::new(record);
     for store in [Store::Timelines, Store::Rows] {

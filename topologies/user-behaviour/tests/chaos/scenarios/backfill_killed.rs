@@ -19,7 +19,7 @@ use crate::servers::Lab;
 use crate::stage::{Plan, Stage};
 use crate::turns::{STORES, Turns, done};
 
-/// Within what time fresh records can be read while the backlog is brought: 99 of 100.
+/// Within what time fresh records can be read while the backlog is brought and workers are killed: 99 of 100.
 const FRESH_MS: u64 = 1_000;
 /// How much slower fresh records may be than without the backfill.
 const SLOWER: f64 = 1.1;
@@ -73,17 +73,8 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
         outcome.demand(false, "no last job could take the place of the one before it");
         return outcome;
     };
-    for kill in 0..form.pick(2, 5) {
-        let done = done(&stage, &job).unwrap_or(total);
-        let victim = kill % stage.crew.len();
-        eprintln!("kill {}: worker {victim}, {done} of {total} brought", kill + 1);
-        stage.crew.kill(victim);
-        outcome.fault(done < total);
-        stage.crew.spawn(victim);
-        sleep(form.pick(Duration::from_secs(1), Duration::from_secs(15))).await;
-    }
-    // What is under way at a death waits for the next owner of its partition.
     stage.probe.phase(Phase::Hurried);
+    kill_workers(&stage, &job, total, &mut outcome).await;
     let finished = until_finished(&stage, &job, form, limit(total)).await;
     stage.probe.phase(Phase::After);
     outcome.demand(finished.is_some(), "the job does not come to its end");
@@ -210,6 +201,40 @@ fn begin_anew(stage: &Stage, job: &Value, cancelled: &str, budget: &[&str]) -> O
     let (from, to) = (bound("from")?, bound("to")?);
     let create = ["backfill", "create", "--from", &from, "--to", &to, "--reason", "chaos", "--json"];
     Some(text(&stage.ask(&[&create, budget].concat())?["job"]["id"]))
+}
+
+/// Kills workers, one after the other, and starts them again: in the full form each time another sixth of the job is
+/// done, so that the fresh records that wait for the next owner of their partition are among those beside it; in the
+/// short form at once.
+async fn kill_workers(stage: &Stage, job: &str, total: u64, outcome: &mut Outcome) {
+    let kills = stage.form.pick(2, 5);
+    for kill in 1..=kills {
+        let done = match stage.form {
+            Form::Short => done(stage, job),
+            Form::Full => until_done(stage, job, total * kill / (kills + 1), limit(total / (kills + 1))).await,
+        };
+        let done = done.unwrap_or(total);
+        let victim = kill as usize % stage.crew.len();
+        eprintln!("kill {kill}: worker {victim}, {done} of {total} brought");
+        stage.crew.kill(victim);
+        outcome.fault(done < total);
+        stage.crew.spawn(victim);
+        if stage.form == Form::Short {
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+/// Waits until the job has brought so many records, at most `limit`; how many it has.
+async fn until_done(stage: &Stage, job: &str, wanted: u64, limit: Duration) -> Option<u64> {
+    let began = Instant::now();
+    loop {
+        let done = done(stage, job);
+        if done >= Some(wanted) || began.elapsed() >= limit {
+            return done;
+        }
+        sleep(LOOK[1]).await;
+    }
 }
 
 /// Waits for the end of the job; how it stands then.
