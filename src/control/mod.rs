@@ -52,7 +52,7 @@ mod state;
 mod workers;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use change::Change;
 pub use error::ControlError;

@@ -50,16 +50,20 @@ impl AutoSkip {
         self.last = self.last.max(now.checked_sub(ago).or(self.last));
     }
 
+    /// Whether a lag of so many records, the oldest of them of this age, is past a bound.
+    pub fn is_too_far(&self, records: u64, behind: Duration) -> bool {
+        self.settings.records.is_some_and(|most| records > most)
+            || self.settings.behind.is_some_and(|longest| behind > longest)
+    }
+
     /// Takes a reading; why to skip now, if so. Without a [`skipped`](Self::skipped) afterwards it says so again after
     /// another dwell.
     pub fn observe(&mut self, now: Duration, records: u64, behind: Duration) -> Option<String> {
-        let AutoSkipSettings { records: most, behind: longest, dwell, again_after } = self.settings;
-        let many = most.filter(|most| records > *most);
-        let old = longest.filter(|longest| behind > *longest);
-        if many.is_none() && old.is_none() {
+        if !self.is_too_far(records, behind) {
             self.since = None;
             return None;
         }
+        let AutoSkipSettings { records: most, behind: longest, dwell, again_after } = self.settings;
         let since = *self.since.get_or_insert(now);
         let lasted = now.saturating_sub(since);
         let settled = self.last.is_none_or(|last| now.saturating_sub(last) >= again_after);
@@ -68,8 +72,10 @@ impl AutoSkip {
         }
         self.since = None;
         let bounds = [
-            many.map(|most| format!("{records} records behind, more than {most}")),
-            old.map(|longest| format!("{} s behind, more than {}", behind.as_secs(), longest.as_secs())),
+            most.filter(|most| records > *most).map(|most| format!("{records} records behind, more than {most}")),
+            longest
+                .filter(|longest| behind > *longest)
+                .map(|longest| format!("{} s behind, more than {}", behind.as_secs(), longest.as_secs())),
         ];
         let bounds: Vec<String> = bounds.into_iter().flatten().collect();
         Some(format!("{} for {} s", bounds.join(" and "), lasted.as_secs()))

@@ -12,6 +12,8 @@ use crate::control::ControlError;
 
 /// How long the records at which partitions stand are waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Records of one fetch: one is enough, others may come from partitions whose record is known.
+const FETCH: usize = 100;
 
 /// How a partition stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -75,7 +77,7 @@ impl Operator {
         };
         let behind: Vec<(u32, u64)> =
             last.bounds.iter().filter(|held| stands(held).1 < held.latest).map(stands).collect();
-        let times = self.times_at(&source.topic, &behind).await?;
+        let times = self.times_at(&source.topic, &behind, &last.bounds).await?;
         let owners = self.owners(source).await?;
         let now_ms = self.clock.unix_ms();
         let seconds = (last.at - first.at).as_secs_f64();
@@ -120,20 +122,40 @@ impl Operator {
         Ok(Look { at: Instant::now(), bounds, committed })
     }
 
-    /// The times of the records at or after these places, as far as they come in time.
-    async fn times_at(&self, topic: &str, places: &[(u32, u64)]) -> Result<BTreeMap<u32, i64>, BrokerError> {
+    /// The times of the records at or after these places, as far as they come in time. All are asked for at once: a
+    /// partition that gives nothing takes no time from the others.
+    async fn times_at(
+        &self,
+        topic: &str,
+        places: &[(u32, u64)],
+        bounds: &[Bounds],
+    ) -> Result<BTreeMap<u32, i64>, BrokerError> {
         let mut times = BTreeMap::new();
+        if places.is_empty() {
+            return Ok(times);
+        }
+        let of = |held: &&Bounds| places.iter().any(|(partition, _)| *partition == held.partition);
+        let mut ends: BTreeMap<u32, u64> =
+            bounds.iter().filter(of).map(|held| (held.partition, held.latest)).collect();
         let deadline = Instant::now() + PATIENCE;
-        for place in places {
+        let mut cursor = self.broker.cursor(topic, places)?;
+        while !ends.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
-            let mut cursor = self.broker.cursor(topic, &[*place])?;
-            match cursor.fetch(1, left).await {
-                Ok(fetched) => {
-                    let first = fetched.and_then(|fetched| fetched.records.into_iter().next());
-                    times.extend(first.map(|record| (place.0, record.timestamp_ms)));
+            match cursor.fetch(FETCH, left).await {
+                Ok(Some(fetched)) => {
+                    let Some(first) = fetched.records.first() else { continue };
+                    // What follows it must not come in the place of what others have.
+                    if let Some(end) = ends.remove(&fetched.partition) {
+                        times.insert(fetched.partition, first.timestamp_ms);
+                        cursor.seek(fetched.partition, end)?;
+                    }
                 }
+                Ok(None) => break,
                 // Retention was faster.
-                Err(BrokerError::OutOfRange { .. }) => {}
+                Err(BrokerError::OutOfRange { partition, latest, .. }) => {
+                    ends.remove(&partition);
+                    cursor.seek(partition, latest)?;
+                }
                 Err(error) => return Err(error),
             }
         }

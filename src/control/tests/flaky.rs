@@ -12,36 +12,43 @@ use crate::broker::{
 use crate::topology::BoxFuture;
 
 /// Clones of its state are shared with its cursors and its producer.
-pub(super) struct Flaky {
+pub(crate) struct Flaky {
     inner: EmbeddedBroker,
     away: Arc<AtomicBool>,
     hangs: Arc<AtomicBool>,
     /// Who reads what as fast as it arrives: a group and a topic.
     busy: OnceLock<(String, String)>,
+    /// The topic and the partition of which no cursor gets a record.
+    mute: OnceLock<(String, u32)>,
     /// Calls that failed.
-    pub(super) failed: Arc<AtomicUsize>,
+    pub(crate) failed: Arc<AtomicUsize>,
 }
 
 impl Flaky {
-    pub(super) fn over(inner: EmbeddedBroker) -> Self {
-        let (away, hangs, busy, failed) = Default::default();
-        Self { inner, away, hangs, busy, failed }
+    pub(crate) fn over(inner: EmbeddedBroker) -> Self {
+        let (away, hangs, busy, mute, failed) = Default::default();
+        Self { inner, away, hangs, busy, mute, failed }
     }
 
     /// Takes the log away from everybody, or gives it back.
-    pub(super) fn away(&self, away: bool) {
+    pub(crate) fn away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
     }
 
     /// From now on appends never end.
-    pub(super) fn hang(&self) {
+    pub(crate) fn hang(&self) {
         self.hangs.store(true, Ordering::SeqCst);
     }
 
-    /// From now on a record arrives in each partition of `topic`, and is committed by `group`, after every answer to what the
-    /// topic holds and to what the group has committed.
-    pub(super) fn busy(&self, group: &str, topic: &str) {
+    /// From now on a record arrives in each partition of `topic`, and is committed by `group`, after every answer to
+    /// what the topic holds and to what the group has committed.
+    pub(crate) fn busy(&self, group: &str, topic: &str) {
         self.busy.set((group.to_owned(), topic.to_owned())).expect("it is told once");
+    }
+
+    /// From now on cursors get no record of this partition.
+    pub(crate) fn mute(&self, topic: &str, partition: u32) {
+        self.mute.set((topic.to_owned(), partition)).expect("it is told once");
     }
 
     async fn go_on(&self, answered: &str) {
@@ -55,7 +62,7 @@ impl Flaky {
     }
 
     /// Deletes records of a partition, as retention does.
-    pub(super) async fn delete_before(&self, topic: &str, partition: u32, offset: u64) {
+    pub(crate) async fn delete_before(&self, topic: &str, partition: u32, offset: u64) {
         self.inner.delete_before(topic, partition, offset).await.unwrap();
     }
 
@@ -134,7 +141,9 @@ impl Broker for Flaky {
     fn cursor(&self, topic: &str, starts: &[(u32, u64)]) -> Result<Box<dyn Cursor>, BrokerError> {
         self.check()?;
         let (away, failed) = (self.away.clone(), self.failed.clone());
-        Ok(Box::new(FlakyCursor { inner: self.inner.cursor(topic, starts)?, away, failed }))
+        let is_mute = |partition| self.mute.get().is_some_and(|mute| *mute == (topic.to_owned(), partition));
+        let starts: Vec<_> = starts.iter().copied().filter(|(partition, _)| !is_mute(*partition)).collect();
+        Ok(Box::new(FlakyCursor { inner: self.inner.cursor(topic, &starts)?, away, failed }))
     }
 
     fn subscribe(&self, topic: &str, settings: &GroupSettings) -> Result<Box<dyn Consumer>, BrokerError> {

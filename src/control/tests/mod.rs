@@ -7,7 +7,7 @@ mod clocks;
 mod defaults;
 mod expiry;
 mod file;
-mod flaky;
+pub(crate) mod flaky;
 mod flips;
 mod limits;
 mod records;

@@ -35,7 +35,9 @@ pub struct SkipWatch {
 
 /// Looks at the lag of a spout every five seconds. When it has been too large for its dwell, the spout goes on with the
 /// newest records, and a backfill job brings those between, as by an operator's `skip`; the audit says who and why.
-/// Partitions that stand at a gap stay there. Of several workers the one that has the first partition decides. Ends with the process; does nothing without a bound.
+/// Partitions that stand at a gap stay there. One partition whose oldest record is past the bound is enough, whatever
+/// is known of the others; where none is and the age of some cannot be read, that is no reading. Of several workers the
+/// one that has the first partition decides. Ends with the process; does nothing without a bound.
 pub fn watch_lag(watch: SkipWatch) -> Option<JoinHandle<()>> {
     let mut skip = AutoSkip::new(watch.settings);
     let is_on = skip.is_on();
@@ -55,10 +57,14 @@ pub fn watch_lag(watch: SkipWatch) -> Option<JoinHandle<()>> {
             // What stands at a gap waits for an operator, or goes on by itself if it may.
             let partitions = lag.len();
             lag.retain(|partition| partition.gap.is_none());
+            let records = lag.iter().map(|partition| partition.lag).sum();
+            let behind_ms = lag.iter().filter_map(|partition| partition.behind_ms).max().unwrap_or_default();
+            let behind = Duration::from_millis(behind_ms.max(0).unsigned_abs());
             if watch.settings.behind.is_some()
+                && !skip.is_too_far(records, behind)
                 && lag.iter().any(|partition| partition.lag > 0 && partition.behind_ms.is_none())
             {
-                // How old it is could not be read, which is no reading.
+                // What is known is not too far behind, and of the rest it could not be read, which is no reading.
                 unread += 1;
                 if unread.is_multiple_of(UNREAD) {
                     let spout = &watch.source.spout;
@@ -70,9 +76,6 @@ pub fn watch_lag(watch: SkipWatch) -> Option<JoinHandle<()>> {
                 continue;
             }
             unread = 0;
-            let records = lag.iter().map(|partition| partition.lag).sum();
-            let behind_ms = lag.iter().filter_map(|partition| partition.behind_ms).max().unwrap_or_default();
-            let behind = Duration::from_millis(behind_ms.max(0).unsigned_abs());
             let now = watch.clock.now();
             let Some(reason) = skip.observe(now, records, behind) else { continue };
             let spout = &watch.source.spout;

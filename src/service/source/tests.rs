@@ -9,6 +9,7 @@ use super::{SeekWatch, SkipWatch, watch_lag, watch_seeks};
 use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use crate::broker::{Append, Broker, GroupSettings, LogSpout, LogSpoutSettings, TopicSpec};
 use crate::control::backfill::{Backfills, Range};
+use crate::control::tests::flaky::Flaky;
 use crate::control::{Control, ControlSettings, Names, Operator, Running, SeekTo, SpoutSource, ensure};
 use crate::guard::{AutoSkipSettings, Clock};
 use crate::runtime::{Options, Running as Run, start};
@@ -19,6 +20,7 @@ use crate::topology::{Settings, Topology};
 struct Stage {
     _dir: tempfile::TempDir,
     broker: Arc<dyn Broker>,
+    log: Arc<Flaky>,
     control: Control,
     clock: Clock,
     run: Run,
@@ -37,14 +39,14 @@ impl Stage {
     async fn open_at(reads: bool, gap: Option<(u64, u64)>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = EmbeddedBroker::open(&dir.path().join("log"), EmbeddedSettings::for_tests()).unwrap();
-        let log = Arc::new(log);
+        let log = Arc::new(Flaky::over(log));
         let (broker, clock): (Arc<dyn Broker>, _) = (log.clone(), Clock::new());
         ensure(&*broker, "words", 1).await.unwrap();
         broker.create_topic(&TopicSpec::new("source", 2)).await.unwrap();
         append(&broker, 1_000).await;
         if let Some((from, to)) = gap {
             log.reset("g", "source", &[(0, 0), (1, from)]).await.unwrap();
-            log.delete_before("source", 1, to).await.unwrap();
+            log.delete_before("source", 1, to).await;
         }
         let settings = ControlSettings { clock, ..ControlSettings::new(dir.path(), "worker") };
         let control = Control::start(broker.clone(), "words", settings).await;
@@ -54,7 +56,7 @@ impl Stage {
         let t = Topology::new("words");
         t.spout("lines", spout).sink("out", Capture::default());
         let run = start(t, &Settings::default(), Options::default()).unwrap();
-        Self { _dir: dir, broker, control, clock, run }
+        Self { _dir: dir, broker, log, control, clock, run }
     }
 
     /// Whether some seek is said to be made.
@@ -74,8 +76,12 @@ impl Stage {
 
     /// Has it skip by itself from so many records on.
     fn skip_at(&self, records: u64) -> JoinHandle<()> {
+        self.skip_with(AutoSkipSettings { records: Some(records), ..AutoSkipSettings::default() })
+    }
+
+    /// Has it skip by itself past these bounds.
+    fn skip_with(&self, settings: AutoSkipSettings) -> JoinHandle<()> {
         let (broker, control, clock) = (self.broker.clone(), self.control.clone(), self.clock);
-        let settings = AutoSkipSettings { records: Some(records), ..AutoSkipSettings::default() };
         let watch = SkipWatch { broker, topology: "words".to_owned(), source: source(), settings, control, clock };
         watch_lag(watch).expect("a bound is given")
     }
@@ -131,6 +137,28 @@ async fn a_partition_that_stands_at_a_gap_is_not_sent_ahead() {
     assert_eq!(ranges, [&Range { partition: 0, from: 0, to: 500 }]);
     watching.abort();
     stage.stop().await;
+}
+
+/// One record that is too old is enough, of whichever partition: where another does not say how old its own is, nobody
+/// waits for it. While what is known is too young, nothing is known.
+#[tokio::test(start_paused = true)]
+async fn an_age_that_cannot_be_read_keeps_no_other_from_being_too_great() {
+    for silent in [0, 1] {
+        let stage = Stage::open(false).await;
+        stage.log.mute("source", silent);
+        let minutes = Duration::from_secs(300);
+        let watching = stage.skip_with(AutoSkipSettings { behind: Some(minutes), ..AutoSkipSettings::default() });
+        let backfills = Backfills::new(stage.broker.clone(), "words", stage.clock);
+        tokio::time::sleep(minutes).await;
+        assert!(backfills.list().await.unwrap().is_empty(), "nothing is that old");
+        tokio::time::sleep(minutes).await;
+        let jobs = backfills.list().await.unwrap();
+        assert_eq!(jobs.len(), 1, "partition {silent} is silent");
+        assert_eq!(jobs[0].job.total(), 1_000);
+        assert!(jobs[0].job.reason.contains(" s behind, more than 300 for "), "{}", jobs[0].job.reason);
+        watching.abort();
+        stage.stop().await;
+    }
 }
 
 /// Nobody waits for the seek, as after Ctrl-C.
