@@ -10,8 +10,6 @@ use crate::control::SeekRecord;
 pub(in crate::control) const PREFIX: &str = "backfill/";
 /// More chunks than this cannot be leased one by one in reasonable time.
 pub(super) const MAX_CHUNKS: u64 = 100_000;
-/// More ranges than this do not fit into one record of the control topic.
-const MAX_RANGES: u64 = 10_000;
 /// The smallest share that is not a mistake: rests are a hundred times as long as the work.
 pub(super) const MIN_SHARE: f64 = 0.01;
 
@@ -113,6 +111,8 @@ pub struct Job {
 }
 
 impl Job {
+    /// Ranges that a job has at most: more do not fit into one record of the control topic.
+    pub const MAX_RANGES: usize = 10_000;
     /// Records of a chunk, if nothing else is asked for.
     pub const CHUNK: u64 = 50_000;
     /// Share of the stores' time, if nothing else is asked for: what others write takes a nineteenth longer at most on
@@ -190,10 +190,10 @@ impl Job {
         if self.rate == Some(0) || self.workers == Some(0) || self.chunk == 0 || self.lease_ms == 0 {
             return wrong("rate, workers, chunk or lease", "each is at least 1".to_owned());
         }
-        if self.ranges.len() as u64 > MAX_RANGES {
+        if self.ranges.len() > Self::MAX_RANGES {
             return wrong(
                 "list of ranges",
-                format!("it has at most {MAX_RANGES}; merge them, or make several jobs"),
+                format!("it has at most {}; merge them, or make several jobs", Self::MAX_RANGES),
             );
         }
         if Self::count(&self.ranges, self.chunk) > MAX_CHUNKS {

@@ -23,6 +23,8 @@ pub struct Report {
     pub missing: u64,
     /// The first of them.
     pub first_missing: Vec<Missing>,
+    /// Offsets between them that the file of missing ranges has too, so that one backfill takes it.
+    pub beside: u64,
 }
 
 /// The verdicts of one sink.

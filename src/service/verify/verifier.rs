@@ -81,12 +81,12 @@ impl<'a, E: Expect> Verifier<'a, E> {
                     break;
                 }
                 for judged in self.judge(&mut known, block).await? {
-                    self.note(&mut report, missing.as_mut(), judged)?;
+                    self.note(&mut report, missing.as_mut(), judged);
                 }
                 progress(report.records);
             }
         }
-        missing.map_or(Ok(()), MissingRanges::finish)?;
+        report.beside = missing.map_or(Ok(0), MissingRanges::finish)?;
         Ok(report)
     }
 
@@ -125,12 +125,7 @@ impl<'a, E: Expect> Verifier<'a, E> {
         Ok(())
     }
 
-    fn note(
-        &self,
-        report: &mut Report,
-        missing: Option<&mut MissingRanges>,
-        judged: Judged<E::Item>,
-    ) -> Result<(), VerifyError> {
+    fn note(&self, report: &mut Report, missing: Option<&mut MissingRanges>, judged: Judged<E::Item>) {
         report.records += 1;
         match &judged.item {
             Ok(_) => {
@@ -140,7 +135,7 @@ impl<'a, E: Expect> Verifier<'a, E> {
             Err(_) => judged.verdicts.iter().for_each(|verdict| report.undecodable.add(*verdict)),
         }
         if !judged.is_missing() {
-            return Ok(());
+            return;
         }
         let (partition, offset) = judged.place;
         report.missing += 1;
@@ -151,7 +146,9 @@ impl<'a, E: Expect> Verifier<'a, E> {
             };
             report.first_missing.push(Missing { partition, offset, name, sinks });
         }
-        missing.map_or(Ok(()), |missing| missing.note(partition, offset))
+        if let Some(missing) = missing {
+            missing.note(partition, offset);
+        }
     }
 
     fn missing_in(&self, verdicts: &[Verdict]) -> Vec<String> {

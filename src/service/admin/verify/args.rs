@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::bound::{Given, parse_bound};
 use super::report::as_text;
+use crate::control::backfill::Job;
 use crate::guard::Clock;
 use crate::service::admin::AdminError;
 use crate::service::admin::output::{colours, say};
@@ -52,6 +53,9 @@ impl VerifyArgs {
     /// What kept it from being found out, in one line.
     pub async fn run<E: Expect>(&self, source: Source, expect: &E) -> Result<ExitCode, AdminError> {
         let report = self.verify(source, expect).await?;
+        if report.beside > 0 {
+            eprintln!("{}", beside(report.beside));
+        }
         if self.json {
             say(&report.json().to_string());
         } else {
@@ -76,4 +80,13 @@ impl VerifyArgs {
         }
         report
     }
+}
+
+/// That the file has more than what is missing.
+fn beside(offsets: u64) -> String {
+    let most = Job::MAX_RANGES;
+    format!(
+        "a backfill takes at most {most} ranges: the nearest are merged, and {offsets} offsets between missing records \
+         are in the file too; processing them again changes nothing"
+    )
 }
