@@ -113,6 +113,7 @@ async fn keys_limits_and_shedding_are_round_the_routes_and_pages_may_read_what_t
         };
         let refused = timeout(PATIENCE, refused).await.expect("more than one a second is asked");
         assert_eq!(told(&refused), (429, "rate_limited".to_owned()), "{limit}");
+        assert_eq!(refused.json()["limit"].as_str(), limit.strip_prefix("test."), "by what it is counted");
         assert!(refused.header("retry-after").is_some(), "{limit}");
         world.limit(limit, "off").await;
     }

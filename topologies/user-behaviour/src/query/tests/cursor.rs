@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::query::api::{cursor_place, cursor_token, page_of};
 use crate::query::read::{Ask, Place};
-use crate::record::MAX_OCCURRED_AT;
+use crate::record::{MAX_ID, MAX_OCCURRED_AT};
 
 fn ask(user: &str, business: Option<&str>) -> Ask {
     Ask { user: user.into(), business: business.map(Into::into), action: None, before: None, limit: 20 }
@@ -35,5 +35,17 @@ proptest! {
             prop_assert!((1..=200).contains(&ask.limit) && (1..=64).contains(&ask.user.len()));
             prop_assert!(ask.before.is_none());
         }
+    }
+}
+
+/// The fuzzer begins with tokens that name a place: by chance it would never come upon one.
+#[test]
+fn the_fuzzer_knows_tokens() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fuzz/corpus/cursor_token");
+    let longest = "x".repeat(MAX_ID);
+    for (file, at_ms, id) in [("recent", 1_795_291_311_687, "1a-0"), ("longest", MAX_OCCURRED_AT, &longest)] {
+        let token = cursor_token(&ask("u-1", None), &Place { at_ms, id: id.into() });
+        let seed = std::fs::read_to_string(format!("{corpus}/{file}")).unwrap_or_default();
+        assert_eq!(seed, token, "{file}");
     }
 }

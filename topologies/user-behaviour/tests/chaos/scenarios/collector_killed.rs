@@ -28,6 +28,8 @@ const CALLERS: u64 = 64;
 /// What share of the wanted posts must be made in the full form: callers wait for their answers, also while the collector
 /// starts.
 const POSTED: f64 = 0.75;
+/// What share of the posts must be promised in the full form while the broker is away and the collector is there.
+const PROMISED: f64 = 0.9;
 /// Keys of one question.
 const KEYS: usize = 500;
 /// How long the stores may take for what is left.
@@ -54,28 +56,28 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     lab.servers().await.kafka.kill().unwrap();
     // What is on its way into the log is answered within the delivery time-out: what is promised later is on the disk.
     sleep(part).await;
-    let mut before = posts.count();
+    let mut before = posts.counts();
     for _ in 0..form.pick(1, 2) {
         sleep(part).await;
-        let promised = posts.count() - before;
+        let while_away = posts.counts().since(before);
         collector.process.kill();
-        outcome.fault(promised > 0);
-        outcome.add("promised_while_away", promised);
-        outcome.demand(promised > 0, "nothing was accepted while the broker was away");
+        outcome.fault(while_away.promised > 0);
+        judge_away(while_away, form, &mut outcome);
         // At the same address: those who post know no other.
         collector = Collector::start(&dir.join("collector"), &overrides, Some(&collector.url));
-        before = posts.count();
+        before = posts.counts();
     }
     sleep(part).await;
-    let promised = posts.count() - before;
-    outcome.add("promised_while_away", promised);
-    outcome.demand(promised > 0, "nothing was accepted by a collector that started while the broker was away");
+    // By a collector that started while the broker was away.
+    judge_away(posts.counts().since(before), form, &mut outcome);
     lab.servers().await.kafka.restart().await.unwrap();
     sleep(part).await;
-    let (promised, failed) = posts.stop().await;
+    let (promised, counts) = posts.stop().await;
     outcome.set("promised", promised.len());
-    outcome.set("not_promised", failed);
-    let posted_per_s = (promised.len() as u64 + failed) as f64 / started.elapsed().as_secs_f64();
+    outcome.set("not_promised", counts.denied + counts.unanswered);
+    outcome.set("unanswered", counts.unanswered);
+    let posted = counts.promised + counts.denied + counts.unanswered;
+    let posted_per_s = posted as f64 / started.elapsed().as_secs_f64();
     outcome.set("posted_per_s", posted_per_s.round());
     // A collector that takes each post half a second is no collector under load.
     let loaded = form == Form::Short || posted_per_s >= rate as f64 * POSTED;
@@ -101,6 +103,17 @@ pub(super) async fn run(lab: &mut Lab) -> Outcome {
     outcome
 }
 
+/// What is posted while the broker is away must be promised: in the full form nearly all of it.
+fn judge_away(counts: Counts, form: Form, outcome: &mut Outcome) {
+    outcome.add("promised_while_away", counts.promised);
+    outcome.add("denied_while_away", counts.denied);
+    outcome.demand(counts.promised > 0, "nothing was accepted while the broker was away");
+    let all = (counts.promised + counts.denied) as f64;
+    let kept = form == Form::Short || counts.promised as f64 >= PROMISED * all;
+    outcome
+        .demand(kept, format!("of {all} posts to a collector without a broker {} were promised", counts.promised));
+}
+
 struct Collector {
     process: Process,
     url: String,
@@ -119,22 +132,44 @@ impl Collector {
     }
 }
 
+/// What became of posts.
+#[derive(Debug, Clone, Copy)]
+struct Counts {
+    promised: u64,
+    /// That the collector was there for and did not promise, or did not say in time.
+    denied: u64,
+    /// That no collector was there for, or that went with it.
+    unanswered: u64,
+}
+
+impl Counts {
+    fn since(self, before: Self) -> Self {
+        Self {
+            promised: self.promised - before.promised,
+            denied: self.denied - before.denied,
+            unanswered: self.unanswered - before.unanswered,
+        }
+    }
+}
+
 /// Posts of one record each, at a rate, whatever becomes of them.
 struct Posts {
     promised: Promised,
-    failed: Arc<AtomicU64>,
+    denied: Arc<AtomicU64>,
+    unanswered: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     callers: JoinSet<()>,
 }
 
 impl Posts {
     fn start(url: &str, rate: u64) -> Self {
-        let (promised, failed, stop) =
-            (Promised::default(), Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let (promised, stop) = (Promised::default(), Arc::<AtomicBool>::default());
+        let [denied, unanswered]: [Arc<AtomicU64>; 2] = Default::default();
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
         let mut callers = JoinSet::new();
         for caller in 0..CALLERS {
-            let (promised, failed, stop) = (promised.clone(), failed.clone(), stop.clone());
+            let (promised, stop) = (promised.clone(), stop.clone());
+            let (denied, unanswered) = (denied.clone(), unanswered.clone());
             let (client, url) = (client.clone(), format!("{url}/v1/behaviours"));
             callers.spawn(async move {
                 let mut ticks = interval(Duration::from_micros(1_000_000 * CALLERS / rate));
@@ -154,26 +189,35 @@ impl Posts {
                             promised.lock().unwrap().insert((user, event));
                         }
                         // Nothing was promised; a caller would send it again.
-                        _ => drop(failed.fetch_add(1, Ordering::Relaxed)),
+                        Err(error) if !error.is_timeout() => {
+                            unanswered.fetch_add(1, Ordering::Relaxed);
+                        }
+                        _ => {
+                            denied.fetch_add(1, Ordering::Relaxed);
+                        }
                     }
                 }
             });
         }
-        Self { promised, failed, stop, callers }
+        Self { promised, denied, unanswered, stop, callers }
     }
 
-    fn count(&self) -> u64 {
-        self.promised.lock().unwrap().len() as u64
+    fn counts(&self) -> Counts {
+        Counts {
+            promised: self.promised.lock().unwrap().len() as u64,
+            denied: self.denied.load(Ordering::Relaxed),
+            unanswered: self.unanswered.load(Ordering::Relaxed),
+        }
     }
 
-    /// Ends after the posts under way: what was promised, and how many posts were not.
-    async fn stop(mut self) -> (BTreeSet<(String, String)>, u64) {
+    /// Ends after the posts under way: what was promised, and what became of all.
+    async fn stop(mut self) -> (BTreeSet<(String, String)>, Counts) {
         self.stop.store(true, Ordering::Relaxed);
         while let Some(ended) = self.callers.join_next().await {
             ended.unwrap();
         }
-        let promised = std::mem::take(&mut *self.promised.lock().unwrap());
-        (promised, self.failed.load(Ordering::Relaxed))
+        let counts = self.counts();
+        (std::mem::take(&mut *self.promised.lock().unwrap()), counts)
     }
 }
 
