@@ -80,7 +80,8 @@
 //!     (`control::backfill::tests::schedules`, `control::backfill::tests::life`, `control::backfill::tests::fold`,
 //!     `control::backfill::tests::budget`)
 //! 12. Skipping ahead records the skipped range before the cursor moves.
-//!     (`control::tests::skips::whoever_dies_there_is_never_a_moved_cursor_without_its_job_nor_the_other_way_round`)
+//!     (`control::backfill::tests::skips::who_asks_for_a_skip_may_die_at_any_write`,
+//!     `control::backfill::tests::skips::who_is_moved_by_a_skip_may_die_at_any_write`)
 //! 13. A retry is never early, never blocks fresh data, never runs for ever. (`delivery::tests::schedules`,
 //!     `delivery::tests::gates::retries_beside_fresh_rows_have_a_fifth_of_the_writes`,
 //!     `delivery::tests::routes::what_fails_again_climbs_the_levels_and_ends_as_a_dead_letter`)

@@ -93,11 +93,12 @@ async fn the_newest_come_now_and_those_between_by_a_job_that_has_exactly_them() 
     assert!(stage.operator().audit(10).await.unwrap().iter().any(|record| record.action == "backfill create"));
 }
 
-/// Between any two steps of a skip everything may die: either nothing has happened, or all of it will.
+/// Before a skip is recorded nothing has happened, and afterwards all of it will, whoever dies. Each of the writes
+/// between is cut by the tests of [`backfill`](crate::control::backfill).
 #[tokio::test(start_paused = true)]
 async fn whoever_dies_there_is_never_a_moved_cursor_without_its_job_nor_the_other_way_round() {
-    // Who asks for it dies: 0 before the record, 1 after it. The worker dies: 2 before it moves, 3 after.
-    for dies in 0..4 {
+    // Who asks for it dies: 0 before the record, 1 after it. The worker dies: 2 after it has moved.
+    for dies in 0..3 {
         let stage = Stage::open().await;
         fill(&stage, 1, 1_000).await;
         stage.broker.reset("g", "source", &[(0, 100)]).await.unwrap();
@@ -110,14 +111,13 @@ async fn whoever_dies_there_is_never_a_moved_cursor_without_its_job_nor_the_othe
         if dies > 1 {
             let (stored, control) = (Default::default(), stage.worker("first").await);
             let live = run(&stage, &control, &stored, OnGap::Stop);
-            if dies == 3 {
-                for _ in 0..1_000 {
-                    if stage.broker.committed("g", "source").await.unwrap() == [Some(1_000)] {
-                        break;
-                    }
-                    tokio::time::sleep(Duration::from_millis(1)).await;
+            for _ in 0..1_000 {
+                if stage.broker.committed("g", "source").await.unwrap() == [Some(1_000)] {
+                    break;
                 }
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
+            assert_eq!(stage.broker.committed("g", "source").await.unwrap(), [Some(1_000)], "it has not moved");
             drop((live, control));
         }
         let (stored, control) = (Default::default(), stage.worker("second").await);
