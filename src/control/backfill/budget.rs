@@ -67,8 +67,8 @@ impl Leases {
 /// so that a job always goes on; call it `y` so. Runs of less than half a usual one, as at the end of a chunk, tell nothing
 /// of either.
 ///
-/// By the same formula what others write takes `1 / (1 − share / y)` times as long beside the job: a nineteenth longer at the
-/// [default](super::Job::SHARE) where the stores are idle otherwise, an eightieth where they are busy.
+/// By the same formula what others write takes `1 / (1 − share / y)` times as long beside the job: a fiftieth longer at the
+/// [default](super::Job::SHARE) where the stores are idle otherwise, a two-hundredth where they are busy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Budget {
     rate: Option<u64>,
