@@ -13,7 +13,7 @@ use super::answer::{BatchAnswer, BatchResult, PageAnswer, ProfileAnswer};
 use super::document::{ApiDocument, BodyProblems, Problems};
 use super::params::{self, BatchQuestion, invalid};
 use crate::query::QueryState;
-use crate::query::read::{Ask, Interface};
+use crate::query::read::{Ask, Interface, before_the_end};
 
 type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
@@ -75,7 +75,7 @@ pub(in crate::query) async fn profile(
 
 /// What many users did, newest first.
 ///
-/// A user that fails has a problem in its place; the others have their pages.
+/// A user that fails, or is not read in time, has a problem in its place; the others have their pages.
 #[utoipa::path(
     post,
     path = "/v1/behaviours/query",
@@ -95,7 +95,9 @@ pub(in crate::query) async fn many(
     params::no_parameters(&pairs_of(pairs)?)?;
     let question = BatchQuestion::read(&headers, &body.map_err(|rejection| unread(&rejection))?)?;
     let like = question.ask()?;
-    let (stale, deadline) = (params::max_stale(&headers), state.deadline(&extensions));
+    let stale = params::max_stale(&headers);
+    // All of them end while there is time to answer: a few that wait for a store would cost the others their pages.
+    let deadline = before_the_end(state.deadline(&extensions));
     let mut results: Vec<Option<BatchResult>> = question.users.iter().map(|_| None).collect();
     let (mut users, mut reading) = (question.users.into_iter().enumerate(), JoinSet::new());
     loop {

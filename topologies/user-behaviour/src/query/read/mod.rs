@@ -54,7 +54,9 @@ mod merge;
 mod profile;
 mod reader;
 mod rows;
+mod time;
 
 pub use found::{Ask, Away, Body, Found, FoundProfile, Interface, Line, Origin, Unavailable};
 pub use item::{Item, Place};
 pub use reader::{Reader, Sources};
+pub(in crate::query) use time::before_the_end;

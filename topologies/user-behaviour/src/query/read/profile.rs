@@ -13,7 +13,7 @@ use squall::service::read::Unread;
 use squall::store::timeline::{Profile, Whole};
 
 use super::derive::{Lines, of_items, of_profile, union};
-use super::reader::first_half;
+use super::time::first_half;
 use super::{Ask, Away, FoundProfile, Interface, Item, Origin, Reader, Unavailable};
 
 impl Reader {

@@ -17,6 +17,7 @@ use super::last::Last;
 use super::mend::{Mender, Numbers};
 use super::merge::merge;
 use super::rows::{RowReader, RowsPage};
+use super::time::first_half;
 use super::{Ask, Away, Found, Interface, Item, Origin, Unavailable};
 use crate::query::QuerySettings;
 use crate::query::settings::MAX_LIMIT;
@@ -241,10 +242,4 @@ impl Reader {
     pub(super) fn now_ms(&self) -> i64 {
         self.clock.unix_ms()
     }
-}
-
-/// What the timelines may take of a request's time: were it all of it, one that hangs would leave none for the rows, and a
-/// caller in a hurry would never have an answer from them.
-pub(super) fn first_half(deadline: Deadline) -> Deadline {
-    deadline.within(deadline.left() / 2)
 }

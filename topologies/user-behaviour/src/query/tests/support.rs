@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value as Json;
 use squall::guard::{Mode, Switch};
+use squall::service::http::Deadline;
 use squall::store::Timelines;
 use squall::store::timeline::memory::MemoryTimelines;
 use squall::store::timeline::{Entry, Limits, Whole};
@@ -106,6 +107,18 @@ impl World {
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let json = serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{error}: {bytes:?}"));
         Answer { status, headers, json }
+    }
+}
+
+impl World {
+    /// Asks as through what surrounds the service, which lets go of whatever is not answered by the deadline; and has
+    /// the answer while there is time left to send it.
+    pub(super) async fn ask_within(&self, ms: u64, mut request: Request<Body>) -> Answer {
+        let deadline = Deadline::after(Duration::from_millis(ms));
+        request.extensions_mut().insert(deadline);
+        let answer = deadline.bound(self.ask(request)).await.expect("it is answered before the deadline");
+        assert!(!deadline.left().is_zero(), "its caller has gone: {answer:?}");
+        answer
     }
 }
 
