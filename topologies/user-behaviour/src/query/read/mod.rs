@@ -5,7 +5,8 @@
 //! 1. **The timelines** (Redis), unless their switch takes them out of the path. They answer alone when they fill the
 //!    page, and when it is known that they hold all there is.
 //! 2. **The rows** (MySQL) otherwise, merged with what the timelines hold, which may be newer: of two versions of an event
-//!    the newer one. While the rows are away, what the timelines hold is the answer, marked as not complete.
+//!    the newer one. While the rows are away, what the timelines hold is the answer, marked as not complete; so it is
+//!    when the rows have not answered a moment before the request's deadline, while the caller is still there.
 //! 3. **The last answer** to the same question, when both are away and the caller allows a stale one.
 //!
 //! What is parked for a store, or waits in its retry levels, is in no answer from that store alone; `lag` counts what the

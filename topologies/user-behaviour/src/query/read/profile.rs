@@ -13,7 +13,7 @@ use squall::service::read::Unread;
 use squall::store::timeline::{Profile, Whole};
 
 use super::derive::{Lines, of_items, of_profile, union};
-use super::time::first_half;
+use super::time::{before_the_end, first_half};
 use super::{Ask, Away, FoundProfile, Interface, Item, Origin, Reader, Unavailable};
 
 impl Reader {
@@ -27,6 +27,7 @@ impl Reader {
         stale: Option<Duration>,
         deadline: Deadline,
     ) -> Result<FoundProfile, Unavailable> {
+        let deadline = if stale.is_some() { before_the_end(deadline) } else { deadline };
         let found = self.fresh_profile(user, deadline).await;
         match (&found, stale) {
             (Ok(fresh), _) if fresh.complete => self.last.keep_profile(user, fresh).await,
@@ -58,6 +59,7 @@ impl Reader {
             return found(Lines::new(), source, true);
         }
         let newest = Ask { user: user.clone(), business: None, action: None, before: None, limit: 1 };
+        let deadline = if held.is_ok() { before_the_end(deadline) } else { deadline };
         match (held, self.rows_of(&newest, deadline).await) {
             (held, Ok((items, complete))) => {
                 if held.is_ok() && !(nothing_held && items.is_empty()) {

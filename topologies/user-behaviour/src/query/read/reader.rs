@@ -17,7 +17,7 @@ use super::last::Last;
 use super::mend::{Mender, Numbers};
 use super::merge::merge;
 use super::rows::{RowReader, RowsPage};
-use super::time::first_half;
+use super::time::{before_the_end, first_half};
 use super::{Ask, Away, Found, Interface, Item, Origin, Unavailable};
 use crate::query::QuerySettings;
 use crate::query::settings::MAX_LIMIT;
@@ -121,6 +121,8 @@ impl Reader {
         stale: Option<Duration>,
         deadline: Deadline,
     ) -> Result<Found, Unavailable> {
+        // Where something old will do, too, it has to come in time.
+        let deadline = if stale.is_some() { before_the_end(deadline) } else { deadline };
         let found = self.fresh(interface, ask, deadline).await;
         match (&found, stale) {
             (Ok(fresh), _) if fresh.complete => self.last.keep(ask, fresh).await,
@@ -156,7 +158,7 @@ impl Reader {
             }
             // There is nothing to compare with, and many such questions.
             Err(_) => self.rows.no_more(gate, ask, deadline).await,
-            Ok(_) => self.rows.page(gate, ask, deadline).await,
+            Ok(_) => self.rows.page(gate, ask, before_the_end(deadline)).await,
         };
         match (held, rows) {
             (held, Ok(rows)) => {

@@ -147,6 +147,30 @@ async fn a_caller_in_a_hurry_has_its_answer_from_the_rows_while_the_timelines_ha
     }
 }
 
+/// What the timelines had at once is of no use to a caller that has gone by the time the rows are given up.
+#[tokio::test(start_paused = true)]
+async fn a_caller_in_a_hurry_has_what_the_timelines_hold_while_the_rows_hang() {
+    let world = world(Redis::Short, Does::Hang).await;
+    let get = |uri: &str| Request::get(uri).body(Body::empty()).unwrap();
+    assert_eq!(world.ask_within(40, get(URI)).await.told(), ("redis", false, 5));
+    let profile = world.ask_within(40, get("/v1/users/u/profile")).await.json;
+    assert_eq!((&profile["source"], &profile["complete"]), (&"redis".into(), &false.into()), "{profile}");
+    assert!(profile["businesses"]["hotel"].is_object(), "{profile}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_in_a_hurry_that_allows_it_has_the_last_answer_while_both_hang() {
+    let world = world(Redis::Full, Does::Work).await;
+    let get = |uri: &str| Request::get(uri).header("cache-control", "max-stale").body(Body::empty()).unwrap();
+    for uri in [URI, "/v1/users/u/profile"] {
+        assert_eq!(world.get(uri).await.json["source"], "redis", "{uri}");
+    }
+    set(&world, Redis::Does(Does::Hang), Does::Hang);
+    for uri in [URI, "/v1/users/u/profile"] {
+        assert_eq!(world.ask_within(40, get(uri)).await.json["source"], "stale", "{uri}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_interface_that_fails_leaves_the_others_their_breakers() {
     let world = world(Redis::Full, Does::Work).await;
