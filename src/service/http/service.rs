@@ -44,9 +44,9 @@ pub struct Surroundings {
     pub readiness: Readiness,
 }
 
-/// A router with all that a service has round it, at its address: inside of the [`Shell`] the leave of other
-/// origins' pages, then the app keys, then the limits,
-/// which count by app, then, once the whole request is there, a place among those that are worked at.
+/// A router with all that a service has round it, at its address: the [`Shell`] with the leave of other origins' pages;
+/// inside of it the app keys, then the limits, which count by app, then, once the whole request is there, a place among
+/// those that are worked at.
 pub struct Service {
     server: Server,
     app: Router,
@@ -70,7 +70,7 @@ impl Service {
         let limits = Limits::follow(&around.control, name, &limits, around.clock);
         let shell = Shell::new(name, &http, exporter.clone(), readiness.clone());
         let shell = match cors {
-            Some(cors) => shell.before_body(cors),
+            Some(cors) => shell.cors(cors),
             None => shell,
         };
         let app = shell

@@ -1,4 +1,4 @@
-//! The outermost part: where a request belongs, who calls, how long it may take, and what became of it.
+//! The outermost part: where a request belongs, who calls, and what became of it.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -19,7 +19,6 @@ use tracing::Instrument;
 
 use super::access::{AccessLog, Line};
 use super::forwarded::peer;
-use super::timing::deadline;
 use crate::guard::Clock;
 use crate::service::http::metrics::{HttpMetrics, RequestInFlight, method_label};
 use crate::service::http::{Code, HttpSettings, Network, Peer, Remote, TRACEPARENT, TraceContext};
@@ -38,7 +37,6 @@ const UNMATCHED: &str = "unmatched";
 pub(super) struct Account {
     server: String,
     trusted: Vec<Network>,
-    most: Duration,
     sample: f64,
     metrics: HttpMetrics,
     log: AccessLog,
@@ -63,7 +61,6 @@ impl Account {
         Self {
             server,
             trusted: settings.trusted_proxies.clone(),
-            most: settings.request_timeout,
             sample: settings.access_log.sample,
             metrics,
             log: AccessLog::new(settings.access_log),
@@ -96,7 +93,7 @@ fn random() -> u64 {
 #[derive(Clone)]
 pub(super) struct AccountLayer(pub(super) Arc<Account>);
 
-/// Runs a request within its deadline, and accounts for it however it ends.
+/// Accounts for a request however it ends.
 #[derive(Clone)]
 pub(super) struct Accounting<S> {
     account: Arc<Account>,
@@ -127,24 +124,13 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let mut open = Open::begin(self.account.clone(), &request);
-        let deadline = match deadline(open.account.most, request.headers()) {
-            Ok(deadline) => deadline,
-            Err(problem) => return Box::pin(async move { Ok(open.answer(problem.into_response())) }),
-        };
         let extensions = request.extensions_mut();
         extensions.insert(open.peer);
         extensions.insert(open.trace);
-        extensions.insert(deadline);
         let trace_id = format_args!("{:032x}", open.trace.trace_id);
         let span = tracing::info_span!("request", %trace_id, route = open.route());
         let answer = span.in_scope(|| self.inner.call(request)).instrument(span);
-        Box::pin(async move {
-            let response = match deadline.bound(answer).await {
-                Ok(answer) => answer.into_response(),
-                Err(problem) => problem.into_response(),
-            };
-            Ok(open.answer(response))
-        })
+        Box::pin(async move { answer.await.map(|answer| open.answer(answer.into_response())) })
     }
 }
 

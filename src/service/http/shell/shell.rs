@@ -7,13 +7,16 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::IntoResponse;
 use axum::routing::Route;
+use tower::util::option_layer;
 use tower::{Layer, Service};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
 
 use super::account::{Account, AccountLayer};
 use super::answers::{not_allowed, not_found, panicked};
 use super::body::{BodyBounds, BodyLayer};
 use super::ops;
+use super::timing::DeadlineLayer;
 use crate::service::http::metrics::Exporter;
 use crate::service::http::{HttpSettings, Readiness};
 
@@ -26,6 +29,7 @@ use crate::service::http::{HttpSettings, Readiness};
 /// | trace | takes the caller's [`TraceContext`](crate::service::http::TraceContext) or begins one; the answer carries it as `traceparent` and its trace as `x-request-id` | what comes after it |
 /// | peer | finds the [`Peer`](crate::service::http::Peer), behind trusted proxies too | limits, the log |
 /// | account | metrics by route, access log, headers that an API needs | everything below, however it ends |
+/// | leave by [`cors`](Self::cors) | lets pages of other origins read the answers, answers preflights | the router |
 /// | deadline | [`Deadline`](crate::service::http::Deadline), lowered by `x-request-timeout-ms`; past it the work is dropped and the answer is `504` | everything below |
 /// | panic | a panic is a `500`; the next request is served | everything below |
 /// | layers given to [`before_body`](Self::before_body) | tokens, rate limits: who is refused here costs no more than headers | |
@@ -33,10 +37,11 @@ use crate::service::http::{HttpSettings, Readiness};
 /// | layers given to [`after_body`](Self::after_body) | load shedding, decompression: no slow caller holds a place here | |
 /// | router | the routes; `404` and `405` as problem documents | |
 ///
-/// `/healthz`, `/readyz` and `/metrics` stand beside the router, below *panic*: no limit and no shedding touches them.
+/// `/healthz`, `/readyz` and `/metrics` stand beside the router, below *panic*: no token, no limit and no shedding
+/// touches them, and no page of another origin may read them.
 ///
-/// A body is held in memory before and while its handler runs; all of them together have `max_buffered_bytes`. The deadline and the measured
-/// duration reach to the start of an answer; from there on the connection's own bounds hold.
+/// A body is held in memory before and while its handler runs; all of them together have `max_buffered_bytes`. The
+/// deadline and the measured duration reach to the start of an answer; from there on the connection's own bounds hold.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -52,6 +57,7 @@ pub struct Shell {
     settings: HttpSettings,
     exporter: Exporter,
     readiness: Readiness,
+    cors: Option<CorsLayer>,
     before: Vec<Wrap>,
     after: Vec<Wrap>,
 }
@@ -66,8 +72,17 @@ impl Shell {
         exporter: Exporter,
         readiness: Readiness,
     ) -> Self {
-        let (before, after) = (Vec::new(), Vec::new());
-        Self { server: server.into(), settings: settings.clone(), exporter, readiness, before, after }
+        let (settings, before, after) = (settings.clone(), Vec::new(), Vec::new());
+        Self { server: server.into(), settings, exporter, readiness, cors: None, before, after }
+    }
+
+    /// Which pages of other origins may call the router's routes. Every answer of these has the leave, also that to a
+    /// request which took too long, or whose handler panicked: a page sees none that lacks it. Preflights are answered
+    /// here, and pass no layer further in.
+    #[must_use]
+    pub fn cors(mut self, cors: CorsLayer) -> Self {
+        self.cors = Some(cors);
+        self
     }
 
     /// Adds a layer that sees a request before its body has arrived, and inside of those added before it: tokens and rate
@@ -107,7 +122,7 @@ impl Shell {
     /// # Panics
     /// When the router has a route `/healthz`, `/readyz` or `/metrics`.
     pub fn wrap(self, router: Router) -> Router {
-        let Self { server, settings, exporter, readiness, before, after } = self;
+        let Self { server, settings, exporter, readiness, cors, before, after } = self;
         let metrics = exporter.http(&server);
         let mut app = router
             .fallback(not_found)
@@ -120,8 +135,9 @@ impl Shell {
         for layer in before.into_iter().rev() {
             app = layer(app);
         }
-        let beside = ops::router(settings.metrics.then_some(exporter), readiness);
         let account = AccountLayer(Arc::new(Account::new(server, &settings, metrics)));
-        app.merge(beside).layer((account, CatchPanicLayer::custom(panicked)))
+        let inner = (DeadlineLayer(settings.request_timeout), CatchPanicLayer::custom(panicked));
+        let app = app.layer((account.clone(), option_layer(cors), inner.clone()));
+        app.merge(ops::router(settings.metrics.then_some(exporter), readiness).layer((account, inner)))
     }
 }

@@ -1,20 +1,75 @@
 //! How long a request may take.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::extract::Request;
 use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use tower::{Layer, Service};
 
 use crate::service::http::{Code, Deadline, Problem};
 
 /// Header by which a caller says how many milliseconds it waits for the answer. It can only lower the server's own time.
 pub const REQUEST_TIMEOUT: &str = "x-request-timeout-ms";
 
+/// Puts [`Bounded`] round a service.
+#[derive(Clone)]
+pub(super) struct DeadlineLayer(pub(super) Duration);
+
+/// Puts the [`Deadline`] into a request's extensions, and runs it no longer than that.
+#[derive(Clone)]
+pub(super) struct Bounded<S> {
+    most: Duration,
+    inner: S,
+}
+
+impl<S> Layer<S> for DeadlineLayer {
+    type Service = Bounded<S>;
+
+    fn layer(&self, inner: S) -> Bounded<S> {
+        Bounded { most: self.0, inner }
+    }
+}
+
+impl<S, R> Service<Request> for Bounded<S>
+where
+    S: Service<Request, Response = R, Error = Infallible>,
+    S::Future: Send + 'static,
+    R: IntoResponse,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let deadline = match deadline(self.most, request.headers()) {
+            Ok(deadline) => deadline,
+            Err(problem) => return Box::pin(std::future::ready(Ok(problem.into_response()))),
+        };
+        request.extensions_mut().insert(deadline);
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            Ok(match deadline.bound(answer).await {
+                Ok(answer) => answer.into_response(),
+                Err(problem) => problem.into_response(),
+            })
+        })
+    }
+}
+
 /// Until when the answer is of use.
 ///
 /// # Errors
 /// A header that is no number of milliseconds: a caller that believes in a deadline which nobody keeps is worse off than
 /// one that is told.
-pub(super) fn deadline(most: Duration, headers: &HeaderMap) -> Result<Deadline, Problem> {
+fn deadline(most: Duration, headers: &HeaderMap) -> Result<Deadline, Problem> {
     let Some(header) = headers.get(REQUEST_TIMEOUT) else { return Ok(Deadline::after(most)) };
     let ms = header.to_str().ok().and_then(|text| text.parse::<u64>().ok()).filter(|ms| *ms > 0);
     let ms = ms.ok_or_else(|| {

@@ -32,9 +32,13 @@ struct World {
 impl World {
     /// Asks from a page of another origin.
     async fn ask(&self, path: &str, key: Option<&str>) -> Answer {
-        let mut caller = Caller::new(TcpStream::connect(&self.address).await.unwrap());
         let key = key.map_or_else(String::new, |key| format!("x-app-key: {key}\r\n"));
-        caller.get_with(path, &format!("origin: {PAGE}\r\n{key}")).await
+        self.ask_with(path, &key).await
+    }
+
+    async fn ask_with(&self, path: &str, headers: &str) -> Answer {
+        let mut caller = Caller::new(TcpStream::connect(&self.address).await.unwrap());
+        caller.get_with(path, &format!("origin: {PAGE}\r\n{headers}")).await
     }
 
     async fn limit(&self, name: &str, value: &str) {
@@ -80,6 +84,15 @@ async fn keys_limits_and_shedding_are_round_the_routes_and_pages_may_read_what_t
         assert_eq!(told(&world.ask("/hello", key).await), (401, "unauthorized".to_owned()), "{key:?}");
     }
     assert_eq!(world.ask("/hello", Some(KEY)).await.body, "hello");
+    for (path, timeout_ms, expected) in [
+        ("/panic", "60000", (500, "internal")),
+        ("/never", "50", (504, "deadline_exceeded")),
+        ("/hello", "soon", (400, "invalid_request")),
+    ] {
+        let headers = format!("x-app-key: {KEY}\r\nx-request-timeout-ms: {timeout_ms}\r\n");
+        let (status, code) = told(&world.ask_with(path, &headers).await);
+        assert_eq!((status, code.as_str()), expected, "{path}");
+    }
 
     // One at work, and no place beside it.
     let address = world.address.clone();

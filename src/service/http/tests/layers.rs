@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::HeaderValue;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use tower_http::cors::CorsLayer;
 
 use super::world::{World, routes, settings};
 use crate::service::http::{Code, Deadline, Peer, Problem, TraceContext};
@@ -64,6 +66,41 @@ async fn who_is_refused_need_not_send_the_body() {
     assert_eq!((answer.status, answer.problem().as_str()), (401, "unauthorized"));
     assert_eq!(caller.closed().await, "", "the rest of the body cannot be told from another request");
     assert_eq!(world.call().await.post("/length", "abc").await.body, "3");
+}
+
+/// Without the leave a page is told of a network that fails, whatever the answer says.
+#[tokio::test]
+async fn a_page_of_another_origin_may_read_whatever_the_routes_answer() {
+    const LEAVE: &str = "access-control-allow-origin";
+    let page = "https://page.example";
+    let cors = CorsLayer::new().allow_origin(HeaderValue::from_static(page));
+    let world = World::with(settings(), routes(), |shell| shell.cors(cors).before_body(from_fn(refuse))).await;
+    let mut caller = world.call().await;
+    for (path, header, status) in [
+        ("/hello", "", 200),
+        ("/hello", "x-refuse: 1\r\n", 401),
+        ("/hello", "x-request-timeout-ms: soon\r\n", 400),
+        ("/never", "x-request-timeout-ms: 50\r\n", 504),
+        ("/panic", "", 500),
+        ("/nothing", "", 404),
+        ("/length", "", 405),
+    ] {
+        let answer = caller.get_with(path, &format!("origin: {page}\r\n{header}")).await;
+        assert_eq!((answer.status, answer.header(LEAVE)), (status, Some(page)), "{path}: {answer:?}");
+    }
+    // What a browser asks first is answered whoever would be refused, and is accounted for like anything else.
+    let asks = "access-control-request-method: POST\r\nx-refuse: 1\r\n";
+    caller.send(&format!("OPTIONS /length HTTP/1.1\r\nhost: x\r\norigin: {page}\r\n{asks}\r\n")).await;
+    let preflight = caller.answer().await;
+    assert_eq!((preflight.status, preflight.header(LEAVE)), (200, Some(page)), "{preflight:?}");
+    assert!(preflight.header("x-request-id").is_some(), "{preflight:?}");
+    let counted =
+        "squall_http_requests_total{server=\"test\",route=\"/length\",method=\"OPTIONS\",status=\"2xx\"}";
+    assert_eq!(world.series(counted), 1);
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let answer = caller.get_with(path, &format!("origin: {page}\r\n")).await;
+        assert_eq!((answer.status, answer.header(LEAVE)), (200, None), "{path} is for operators");
+    }
 }
 
 #[tokio::test]
