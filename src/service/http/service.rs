@@ -82,7 +82,7 @@ impl Service {
         Ok(Self { server, app, scheme })
     }
 
-    /// The admin routes, at an address of their own.
+    /// The admin routes, at an address of their own, where nothing else is: no `/healthz`, `/readyz` or `/metrics`.
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
@@ -93,10 +93,12 @@ impl Service {
     ) -> Result<Self, HttpError> {
         let tls = settings.tls.clone();
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let http = HttpSettings { listen: settings.listen, metrics: false, tls, ..HttpSettings::default() };
+        let http = HttpSettings { listen: settings.listen, tls, ..HttpSettings::default() };
         let (exporter, readiness) = (around.exporter.clone(), around.readiness.clone());
-        // Round everything: what is not there is nobody's business either, and no body is read for a stranger.
+        // Round everything: what is not there is nobody's business either, and no body is read for a stranger. How the
+        // process is, which names parts and reasons, is said at the address of operations.
         let app = Shell::new("admin", &http, exporter.clone(), readiness.clone())
+            .without_operations()
             .before_body(CheckLayer::new(settings.tokens.clone()))
             .wrap(api.router(settings.tokens));
         let server = Server::bind(http).await?.with_metrics(exporter.http("admin")).with_readiness(readiness);

@@ -20,7 +20,9 @@
 //! near, with `202` while some have not.
 //!
 //! Every request needs a [token](super::auth::AdminTokens), also for what is not there. The router comes of one table,
-//! in which each route stands with its role, so that none can be without.
+//! in which each route stands with its role, so that none can be without. Nothing stands beside it at the admin address
+//! ([`Service::bind_admin`](super::Service::bind_admin)): `/healthz`, `/readyz` and `/metrics` are at the addresses of
+//! the services and of operations.
 
 mod api;
 mod body;

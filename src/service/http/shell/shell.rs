@@ -38,7 +38,8 @@ use crate::service::http::{HttpSettings, Readiness};
 /// | router | the routes; `404` and `405` as problem documents | |
 ///
 /// `/healthz`, `/readyz` and `/metrics` stand beside the router, below *panic*: no token, no limit and no shedding
-/// touches them, and no page of another origin may read them.
+/// touches them, and no page of another origin may read them. [`without_operations`](Self::without_operations) leaves
+/// them out.
 ///
 /// A body is held in memory before and while its handler runs; all of them together have `max_buffered_bytes`. The
 /// deadline and the measured duration reach to the start of an answer; from there on the connection's own bounds hold.
@@ -57,6 +58,7 @@ pub struct Shell {
     settings: HttpSettings,
     exporter: Exporter,
     readiness: Readiness,
+    operations: bool,
     cors: Option<CorsLayer>,
     before: Vec<Wrap>,
     after: Vec<Wrap>,
@@ -73,7 +75,14 @@ impl Shell {
         readiness: Readiness,
     ) -> Self {
         let (settings, before, after) = (settings.clone(), Vec::new(), Vec::new());
-        Self { server: server.into(), settings, exporter, readiness, cors: None, before, after }
+        Self { server: server.into(), settings, exporter, readiness, operations: true, cors: None, before, after }
+    }
+
+    /// Leaves out `/healthz`, `/readyz` and `/metrics`: for an address where nothing is said without a token.
+    #[must_use]
+    pub fn without_operations(mut self) -> Self {
+        self.operations = false;
+        self
     }
 
     /// Which pages of other origins may call the router's routes. Every answer of these has the leave, also that to a
@@ -120,9 +129,9 @@ impl Shell {
     /// `max_body_bytes`: a handler that takes more, because it unpacks the body, has a limit of its own.
     ///
     /// # Panics
-    /// When the router has a route `/healthz`, `/readyz` or `/metrics`.
+    /// When the router has a route `/healthz`, `/readyz` or `/metrics`, unless these are left out.
     pub fn wrap(self, router: Router) -> Router {
-        let Self { server, settings, exporter, readiness, cors, before, after } = self;
+        let Self { server, settings, exporter, readiness, operations, cors, before, after } = self;
         let metrics = exporter.http(&server);
         let mut app = router
             .fallback(not_found)
@@ -138,6 +147,9 @@ impl Shell {
         let account = AccountLayer(Arc::new(Account::new(server, &settings, metrics)));
         let inner = (DeadlineLayer(settings.request_timeout), CatchPanicLayer::custom(panicked));
         let app = app.layer((account.clone(), option_layer(cors), inner.clone()));
+        if !operations {
+            return app;
+        }
         app.merge(ops::router(settings.metrics.then_some(exporter), readiness).layer((account, inner)))
     }
 }

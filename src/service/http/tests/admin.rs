@@ -51,11 +51,14 @@ async fn nothing_is_said_without_a_token_and_all_of_it_with_one() {
         let request = token.iter().fold(request, |request, token| request.bearer_auth(token));
         request.send().await.unwrap().status().as_u16()
     };
-    for path in ["/admin/v1/switches", "/admin/v1/nothing", "/nothing"] {
+    let operations = ["/healthz", "/readyz", "/metrics"];
+    for path in ["/admin/v1/switches", "/admin/v1/nothing", "/nothing"].into_iter().chain(operations) {
         assert_eq!((ask(path, None).await, ask(path, Some("another-token-0")).await), (401, 401), "{path}");
     }
     assert_eq!(ask("/admin/v1/switches", Some(TOKEN)).await, 200);
-    assert_eq!(ask("/admin/v1/nothing", Some(TOKEN)).await, 404);
+    for path in ["/admin/v1/nothing"].into_iter().chain(operations) {
+        assert_eq!(ask(path, Some(TOKEN)).await, 404, "{path}");
+    }
     drop(stop);
     serving.await.unwrap();
 }
