@@ -17,7 +17,9 @@ use super::handlers;
         description = "What users did, newest first, within a moment after it arrived. Errors are problem documents \
                        (RFC 9457) whose `code` does not change. A caller who has no use for an answer after a while says \
                        so: `x-request-timeout-ms: 200` has the work dropped and `504` answered by then, or when the \
-                       service's own deadline is nearer, at that."
+                       service's own deadline is nearer, at that. Any other path is `404` with `not_found`, any other \
+                       method of a path `405` with `method_not_allowed`. Headers that are too long or too many are \
+                       `431`, and what is no HTTP is `400`, both without a document; the connection ends with them."
     ),
     paths(handlers::behaviours, handlers::profile, handlers::many, handlers::openapi),
     components(schemas(Record, ProblemDocument)),
@@ -85,13 +87,16 @@ pub(super) struct ProblemDocument {
     /// Which parameter is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<String>,
+    /// Which header is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<String>,
 }
 
-/// What any question may be answered.
+/// What any request may be answered.
 #[derive(IntoResponses)]
 #[allow(dead_code, reason = "only its description is used")]
 pub(super) enum Problems {
-    /// `invalid_request`: a parameter is not as it must be; `parameter` says which.
+    /// `invalid_request`: a parameter or a header is not as it must be; `parameter` or `header` says which.
     #[response(status = 400, content_type = "application/problem+json")]
     Invalid(ProblemDocument),
     /// `unauthorized`: an application key is needed.
@@ -107,16 +112,35 @@ pub(super) enum Problems {
     /// `internal`: something went wrong here.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(ProblemDocument),
-    /// `store_unavailable`, `overloaded` or `stopping`; `Retry-After` says when to try again.
+    /// `deadline_exceeded`: the answer would have come too late.
+    #[response(status = 504, content_type = "application/problem+json")]
+    Late(ProblemDocument),
+}
+
+/// What a request may be answered besides that is for no store.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "only its description is used")]
+pub(super) enum ShedProblems {
+    /// `overloaded`: there is too much to do; `Retry-After` says when to try again.
+    #[response(
+        status = 503,
+        content_type = "application/problem+json",
+        headers(("retry-after" = u32, description = "Seconds until it makes sense to try again"))
+    )]
+    Overloaded(ProblemDocument),
+}
+
+/// What a question to the stores may be answered besides.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "only its description is used")]
+pub(super) enum StoreProblems {
+    /// `store_unavailable` or `overloaded`; `Retry-After` says when to try again.
     #[response(
         status = 503,
         content_type = "application/problem+json",
         headers(("retry-after" = u32, description = "Seconds until it makes sense to try again"))
     )]
     Unavailable(ProblemDocument),
-    /// `deadline_exceeded`: the answer would have come too late.
-    #[response(status = 504, content_type = "application/problem+json")]
-    Late(ProblemDocument),
 }
 
 /// What a question with a body may be answered besides.

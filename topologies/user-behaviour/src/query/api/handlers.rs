@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use utoipa::OpenApi;
 
 use super::answer::{BatchAnswer, BatchResult, PageAnswer, ProfileAnswer};
-use super::document::{ApiDocument, BodyProblems, Problems};
+use super::document::{ApiDocument, BodyProblems, Problems, ShedProblems, StoreProblems};
 use super::params::{self, BatchQuestion, invalid};
 use crate::query::QueryState;
 use crate::query::read::{Ask, Interface, before_the_end};
@@ -31,7 +31,7 @@ type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
         ("before" = Option<String>, Query, description = "`next` of an answer to the same user, business and action"),
         ("cache-control" = Option<String>, Header, description = "`max-stale` or `max-stale=<seconds>`: an answer that is as old will do while both stores are away", example = "max-stale=60"),
     ),
-    responses((status = 200, description = "A page", body = PageAnswer), Problems)
+    responses((status = 200, description = "A page", body = PageAnswer), Problems, StoreProblems)
 )]
 pub(in crate::query) async fn behaviours(
     State(state): State<QueryState>,
@@ -57,7 +57,7 @@ pub(in crate::query) async fn behaviours(
         ("user_id" = String, Path, description = "Whose; 1 to 64 bytes", min_length = 1, max_length = 64, example = "u-42"),
         ("cache-control" = Option<String>, Header, description = "`max-stale` or `max-stale=<seconds>`: an answer that is as old will do while both stores are away", example = "max-stale=60"),
     ),
-    responses((status = 200, description = "The profile", body = ProfileAnswer), Problems)
+    responses((status = 200, description = "The profile", body = ProfileAnswer), Problems, StoreProblems)
 )]
 pub(in crate::query) async fn profile(
     State(state): State<QueryState>,
@@ -83,7 +83,12 @@ pub(in crate::query) async fn profile(
         ("cache-control" = Option<String>, Header, description = "`max-stale` or `max-stale=<seconds>`: an answer that is as old will do while both stores are away", example = "max-stale=60"),
     ),
     request_body(content = BatchQuestion, content_type = "application/json"),
-    responses((status = 200, description = "One result for each user", body = BatchAnswer), Problems, BodyProblems)
+    responses(
+        (status = 200, description = "One result for each user", body = BatchAnswer),
+        Problems,
+        StoreProblems,
+        BodyProblems
+    )
 )]
 pub(in crate::query) async fn many(
     State(state): State<QueryState>,
@@ -130,7 +135,11 @@ pub(in crate::query) async fn many(
 }
 
 /// This document.
-#[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "The OpenAPI document", body = Object)))]
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    responses((status = 200, description = "The OpenAPI document", body = Object), Problems, ShedProblems)
+)]
 pub(in crate::query) async fn openapi() -> Json<utoipa::openapi::OpenApi> {
     Json(ApiDocument::openapi())
 }
