@@ -9,14 +9,16 @@
 // What it does for you:
 // - Each event gets its id here, once. However often it is sent after that, it stays one event.
 // - Events go in batches, and are kept until the collector has answered 202: that means they are on a disk.
-// - What is refused for what it is (`rejected`, or 400, 415 for all of it) is told to `onRejected` and not sent again: it never
-//   will be accepted. What is too much at once (413) is sent in smaller batches.
-// - Anything else (503, 429, no network) is tried again with the same ids, later and later, as long as the page lives.
+// - What is refused (`rejected`, or a 4xx for all of it, such as 401 for a wrong key) is told to `onRejected` and not
+//   sent again: it never will be accepted. What is too much at once (413) is sent in smaller batches.
+// - Anything else (5xx, 408, 425, 429, no network) is tried again with the same ids, later and later, while the page
+//   lives.
 // - What is left when the page goes away is sent as a beacon, which the browser delivers after the page is gone.
 //   A beacon that is lost is lost: no answer can reach a page that is not there.
 
 const BATCH = 100; // events of one request
 const QUEUE = 2000; // events that wait at most; the oldest go first
+const LATER = [408, 425, 429]; // of the 4xx those that say nothing of the events
 const BEACON_BYTES = 60_000; // browsers refuse beacons above 64 KiB
 
 export class Behaviour {
@@ -72,7 +74,7 @@ export class Behaviour {
       });
       if (answer.status === 413 && batch.length > 1) {
         this.#batch = Math.ceil(batch.length / 2);
-      } else if ([202, 400, 413, 415].includes(answer.status)) {
+      } else if (answer.status === 202 || isFinal(answer.status)) {
         this.#drop(batch);
         this.#batch = Math.min(BATCH, this.#batch * 2);
         this.#failures = 0;
@@ -132,6 +134,11 @@ export class Behaviour {
     fetch(`${this.#url}/v1/behaviours`, { method: "POST", headers, body, keepalive: true }).catch(() => {});
     return true;
   }
+}
+
+// Whether the same will be answered whenever it is sent again.
+function isFinal(status) {
+  return status >= 400 && status < 500 && !LATER.includes(status);
 }
 
 // 32 hexadecimal digits at random; `crypto.randomUUID` is not there on pages without TLS.
