@@ -60,6 +60,11 @@ impl Keyed {
         Self { limit, secret: RandomState::new(), shards, room }
     }
 
+    /// Whether there is a limit now.
+    pub fn is_limited(&self) -> bool {
+        self.limit.limit().is_some()
+    }
+
     /// Whether one of `key` would pass now. It counts for nothing: another may take its place.
     ///
     /// # Errors

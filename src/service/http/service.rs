@@ -68,6 +68,12 @@ impl Service {
         let scheme = if http.tls.is_some() { "https" } else { "http" };
         let (exporter, readiness) = (around.exporter.clone(), around.readiness.clone());
         let limits = Limits::follow(&around.control, name, &limits, around.clock);
+        if apps.required() && !limits.bounds_guesses() {
+            tracing::warn!(
+                service = name,
+                "a key is required, but keys that are refused count for no limit while `{name}.ip` is off: set it"
+            );
+        }
         let shell = Shell::new(name, &http, exporter.clone(), readiness.clone());
         let shell = match cors {
             Some(cors) => shell.cors(cors),

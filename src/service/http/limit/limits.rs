@@ -84,6 +84,11 @@ impl Limits {
         of(Dimension::App, app.take(of_app, now))
     }
 
+    /// Whether there is a limit now for keys that are refused.
+    pub(in crate::service::http) fn bounds_guesses(&self) -> bool {
+        self.0.ip.is_limited()
+    }
+
     /// Whether an address may be told that its key is refused. That counts then, for the address alone.
     pub(super) fn guess(&self, address: IpAddr) -> Result<(), Reached> {
         of(Dimension::Ip, self.0.ip.take(self.network(address), self.0.clock.now()))

@@ -16,7 +16,11 @@
 //! after it are used up for nothing; never is more let pass than a limit says.
 //!
 //! A request whose key is refused counts for its address alone, where [`Limits::keys`] looks at the keys: so nobody guesses
-//! at keys faster than he may ask.
+//! at keys faster than he may ask, as far as `ip` is limited. Where keys are required it should be; a
+//! [`Service`](super::Service) that starts without says so in the log.
+//!
+//! What is counted are requests, whatever they ask for: a body of a thousand records and a question for a hundred users
+//! are one each. `/healthz`, `/readyz`, `/metrics` and the preflights of browsers pass no limit.
 //!
 //! The limits have the names above among the control records, where an operator changes them while the service runs.
 

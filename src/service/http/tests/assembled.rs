@@ -1,5 +1,6 @@
 //! A service with all that stands round its routes, as programs put it together.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +14,13 @@ use super::world::{Answer, Caller, PATIENCE, routes, settings};
 use crate::broker::Broker;
 use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use crate::control::{Control, ControlSettings, Key, Operator, ensure};
-use crate::guard::Clock;
+use crate::guard::{Clock, Limit};
 use crate::service::config::Secret;
 use crate::service::http::auth::AppKeys;
 use crate::service::http::limit::LimitSettings;
 use crate::service::http::metrics::Exporter;
 use crate::service::http::{HttpSettings, Readiness, Service, ServiceSettings, ShedSettings, Surroundings};
+use crate::testing::Lines;
 
 const KEY: &str = "a-long-enough-key";
 const PAGE: &str = "https://page.example";
@@ -49,17 +51,48 @@ impl World {
     }
 }
 
+/// A process of a topology over a log of its own.
+async fn surroundings(dir: &Path) -> (Surroundings, Arc<dyn Broker>) {
+    let log = EmbeddedBroker::open(&dir.join("log"), EmbeddedSettings::for_tests()).unwrap();
+    let (broker, clock): (Arc<dyn Broker>, _) = (Arc::new(log), Clock::wall());
+    ensure(&*broker, "words", 1).await.unwrap();
+    let control = ControlSettings { clock, ..ControlSettings::new(dir, "query") };
+    let control = Control::start(broker.clone(), "words", control).await;
+    let (exporter, readiness) = (Exporter::new(), Readiness::default());
+    (Surroundings { control, clock, exporter, readiness }, broker)
+}
+
+#[tokio::test]
+async fn a_service_that_lets_everybody_guess_at_keys_says_so_at_its_start() {
+    let (lines, _guard) = Lines::collect();
+    let dir = tempfile::tempdir().unwrap();
+    let (around, _) = surroundings(dir.path()).await;
+    let key = Secret::from(KEY);
+    for (name, required, ip) in
+        [("open", false, None), ("closed", true, Limit::new(100, 200)), ("guessed", true, None)]
+    {
+        let settings = ServiceSettings {
+            http: settings(),
+            apps: AppKeys::new([("shop", &key)], required).unwrap(),
+            limits: LimitSettings { ip, ..LimitSettings::default() },
+            shed: ShedSettings::default(),
+            cors: None,
+        };
+        let _service = Service::bind(name, settings, routes(), &around).await.unwrap();
+    }
+    let lines = lines.parsed();
+    let warned = |line: &&serde_json::Value| line["fields"]["service"].is_string() && line["level"] == "WARN";
+    let warned: Vec<_> = lines.iter().filter(warned).map(|line| &line["fields"]).collect();
+    assert_eq!((warned.len(), &warned[0]["service"]), (1, &"guessed".into()), "{warned:?}");
+    assert!(warned[0]["message"].as_str().unwrap().contains("`guessed.ip` is off"), "{warned:?}");
+    around.control.close().await;
+}
+
 /// Whoever takes one of the parts away, or puts them in another order, hears of it here.
 #[tokio::test]
 async fn keys_limits_and_shedding_are_round_the_routes_and_pages_may_read_what_they_say() {
     let dir = tempfile::tempdir().unwrap();
-    let log = EmbeddedBroker::open(&dir.path().join("log"), EmbeddedSettings::for_tests()).unwrap();
-    let (broker, clock): (Arc<dyn Broker>, _) = (Arc::new(log), Clock::wall());
-    ensure(&*broker, "words", 1).await.unwrap();
-    let control = ControlSettings { clock, ..ControlSettings::new(dir.path(), "query") };
-    let control = Control::start(broker.clone(), "words", control).await;
-    let (exporter, readiness) = (Exporter::new(), Readiness::default());
-    let surroundings = Surroundings { control: control.clone(), clock, exporter: exporter.clone(), readiness };
+    let (around, broker) = surroundings(dir.path()).await;
     let key = Secret::from(KEY);
     let settings = ServiceSettings {
         http: HttpSettings { request_timeout: Duration::from_secs(600), ..settings() },
@@ -68,13 +101,14 @@ async fn keys_limits_and_shedding_are_round_the_routes_and_pages_may_read_what_t
         shed: ShedSettings { max_in_flight: 1, max_waiting: 0, ..ShedSettings::default() },
         cors: Some(CorsLayer::new().allow_origin(HeaderValue::from_static(PAGE))),
     };
-    let service = Service::bind("test", settings, routes(), &surroundings).await.unwrap();
+    let service = Service::bind("test", settings, routes(), &around).await.unwrap();
     let address = service.url().strip_prefix("http://").unwrap().to_owned();
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(service.run(async {
         let _dropped = stopped.await;
     }));
-    let world = World { address, exporter, operator: Operator::new(broker, "words", clock) };
+    let operator = Operator::new(broker, "words", around.clock);
+    let world = World { address, exporter: around.exporter.clone(), operator };
     let told = |answer: &Answer| {
         assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE), "{answer:?}");
         (answer.status, answer.problem())
@@ -132,5 +166,5 @@ async fn keys_limits_and_shedding_are_round_the_routes_and_pages_may_read_what_t
     }
     stop.send(()).unwrap();
     timeout(PATIENCE, running).await.unwrap().unwrap();
-    control.close().await;
+    around.control.close().await;
 }
