@@ -15,7 +15,7 @@ use crate::service::http::{Code, Problem};
 type Answer = Result<Json<Value>, Problem>;
 
 /// Longest time over which rates are taken: half of what a request of this server may take, the rest of which is for the log.
-const OVER_MAX_MS: u64 = 5_000;
+pub(super) const OVER_MAX_MS: u64 = 5_000;
 
 pub(super) async fn status(State(api): State<AdminApi>) -> Answer {
     let operator = api.0.operator();

@@ -7,7 +7,7 @@
 //! | `GET /admin/v1/switches` | read | as `switch list --json` |
 //! | `GET /admin/v1/spouts` | read | as `spout list --json` |
 //! | `GET /admin/v1/limits` | read | as `limit list --json` |
-//! | `GET /admin/v1/lag` | read | as `lag --json`; `?over_ms=` takes rates over so long, at most 10,000; else none |
+//! | `GET /admin/v1/lag` | read | as `lag --json`; `?over_ms=` takes rates over so long, at most 5,000; else none |
 //! | `GET /admin/v1/backfills` | read | as `backfill list --json` |
 //! | `PUT /admin/v1/switches/{name}` | operate | as `switch on --json` and the like |
 //! | `PUT /admin/v1/spouts/{name}` | operate | as `spout pause --json` and the like |

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::AdminApi;
+use super::look::OVER_MAX_MS;
 use super::table::table;
 use crate::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use crate::control::{Control, ControlSettings, ensure};
@@ -144,7 +145,8 @@ async fn looks_are_what_the_command_line_prints() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     let lag = stage.get("/admin/v1/lag?over_ms=10").await;
     assert_eq!((&lag["spouts"][0]["spout"], &lag["spouts"][0]["lag"]), (&"lines".into(), &0.into()));
-    for query in ["over_ms=10001", "over_ms=soon", "over=5"] {
+    let beyond = format!("over_ms={}", OVER_MAX_MS + 1);
+    for query in [beyond.as_str(), "over_ms=soon", "over=5"] {
         let path = format!("/admin/v1/lag?{query}");
         let (status, body) = stage.send(request(Method::GET, &path, Some(READ), None)).await;
         assert_eq!((status, &body["parameter"]), (StatusCode::BAD_REQUEST, &"over_ms".into()));

@@ -7,8 +7,8 @@
 //! | [`read`] | where an answer comes from while stores come and go |
 //! | [`QueryConfig`] [`QuerySettings`] | `[query]` |
 //!
-//! The handlers take the [`Deadline`](squall::service::http::Deadline) of a request from its extensions; without one it has
-//! `request_ms`. Errors are [`Problem`](squall::service::http::Problem)s.
+//! A request has `request_ms`, or less when the [`Deadline`](squall::service::http::Deadline) in its extensions is
+//! nearer. Errors are [`Problem`](squall::service::http::Problem)s.
 
 pub mod api;
 pub mod read;
