@@ -37,13 +37,13 @@ mod switch;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 pub use auto_skip::{AutoSkip, AutoSkipSettings};
 pub use auto_switch::{AutoSwitch, AutoSwitchSettings, Flip, Reading};
 pub use backoff::{BackoffSettings, Levels};
 pub use breaker::{
     Breaker, BreakerSettings, BreakerState, BreakerStatus, Permit, Refusal, SharedBreaker, SharedPermit, Verdict,
-    WatchedPermit,
 };
 pub(crate) use calendar::Civil;
 pub use clock::Clock;
@@ -54,3 +54,4 @@ pub use ramp::Ramp;
 pub use rate::Rate;
 pub use share::{Share, ShareSettings};
 pub use switch::{Mode, Switch, UnknownMode};
+pub use watched::WatchedPermit;

@@ -11,6 +11,7 @@ mod embedded;
 mod mistakes;
 mod openapi;
 mod operate;
+mod switches;
 mod traces;
 mod verify;
 

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use super::call::Verdict;
-use super::shared::SharedPermit;
-use crate::guard::Clock;
+use super::{Clock, SharedPermit, Verdict};
 
 impl SharedPermit {
     /// Has `fails` say, of how long the call has been waited for and of what time it is, whether it counts as failed when it
