@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// Chooses the records and the moments.
     #[arg(long)]
     seed: Option<u64>,
+    /// Fresh records a second beside the backfills of scenario 11; 200, in full size 5,000.
+    #[arg(long, value_name = "RECORDS")]
+    pub(crate) fresh: Option<u64>,
     /// Records of the backlog of scenario 11; 12,000, in full size five million, and 500,000 at least.
     #[arg(long, value_name = "RECORDS")]
     pub(crate) backlog: Option<u64>,

@@ -18,6 +18,8 @@ pub(crate) struct Lab {
     pub(crate) seed: u64,
     /// Records of a backlog, where that is not the scenario's own number.
     pub(crate) backlog: Option<u64>,
+    /// Fresh records a second beside backfills, where it is not as many as the scenario says.
+    pub(crate) fresh: Option<u64>,
     /// What a backfill that is in a hurry is given.
     pub(crate) budget: Vec<String>,
     /// How often fresh records are looked at beside a backfill of the default share.
@@ -28,11 +30,11 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new(args: &Args) -> Self {
-        let (form, seed, backlog) = (args.form(), args.seed(), args.backlog);
+        let (form, seed, backlog, fresh) = (args.form(), args.seed(), args.backlog, args.fresh);
         let turns = args.turns.unwrap_or(form.pick(1, 6));
         let rate = args.rate.iter().flat_map(|rate| ["--rate".to_owned(), rate.clone()]);
         let budget = ["--share".to_owned(), args.share.clone()].into_iter().chain(rate).collect();
-        Self { form, seed, backlog, budget, turns, dir: tempfile::tempdir().unwrap(), servers: None }
+        Self { form, seed, backlog, fresh, budget, turns, dir: tempfile::tempdir().unwrap(), servers: None }
     }
 
     pub(crate) fn dir(&self) -> &Path {

@@ -36,7 +36,7 @@ const SPOUT: &str = "behaviour";
 pub(super) async fn run(lab: &mut Lab) -> Outcome {
     let (form, mut outcome) = (lab.form, Outcome::default());
     let records = lab.backlog.unwrap_or(form.pick(12_000, 5_000_000));
-    let rate = form.pick(200, 5_000);
+    let rate = lab.fresh.unwrap_or(form.pick(200, 5_000));
     let stage =
         Stage::open(lab, Plan { overrides: FIRST.map(Into::into).to_vec(), ..Plan::new("chaos11", rate) }).await;
     // What servers and caches need to get warm is part of no figure.
