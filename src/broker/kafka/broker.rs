@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::time::{Instant, sleep};
@@ -15,6 +15,7 @@ use super::consumer::KafkaConsumer;
 use super::context::Context;
 use super::cursor::KafkaCursor;
 use super::lookup::{self, Lookup, signed};
+use super::outsiders::{Outsider, Outsiders, outsider};
 use super::producer::KafkaProducer;
 use super::settings::KafkaSettings;
 use super::{config, consume, error};
@@ -32,6 +33,7 @@ pub struct KafkaBroker {
     lookup: Arc<Lookup>,
     admin: AdminClient<Context>,
     producer: Mutex<Option<Arc<KafkaProducer>>>,
+    outsiders: Arc<Outsiders>,
 }
 
 impl KafkaBroker {
@@ -49,7 +51,7 @@ impl KafkaBroker {
         let admin = config::create(&admin, Context::default())?;
         let asked = Arc::clone(&settings);
         let lookup = Arc::new(blocking(move || Lookup::connect(asked)).await?);
-        Ok(Self { settings, lookup, admin, producer: Mutex::new(None) })
+        Ok(Self { settings, lookup, admin, producer: Mutex::new(None), outsiders: Arc::default() })
     }
 
     async fn create(&self, spec: &TopicSpec) -> Result<(), BrokerError> {
@@ -178,7 +180,12 @@ impl Broker for KafkaBroker {
         topic: &'a str,
     ) -> BoxFuture<'a, Result<Vec<Option<u64>>, BrokerError>> {
         let (settings, group, topic) = (Arc::clone(&self.settings), group.to_owned(), topic.to_owned());
-        Box::pin(blocking(move || committed(&settings, &group, &topic)))
+        let outsiders = Arc::clone(&self.outsiders);
+        let ask = move || {
+            let consumer = outsiders.of(&settings, &group)?;
+            committed(&settings, &consumer, &group, &topic).inspect_err(|_| outsiders.forget(&group))
+        };
+        Box::pin(blocking(ask))
     }
 
     fn reset<'a>(
@@ -211,9 +218,13 @@ impl Broker for KafkaBroker {
     }
 }
 
-fn committed(settings: &KafkaSettings, group: &str, topic: &str) -> Result<Vec<Option<u64>>, BrokerError> {
-    let consumer = outsider(settings, group)?;
-    let partitions = lookup::partitions(&consumer, settings, topic)?;
+fn committed(
+    settings: &KafkaSettings,
+    consumer: &Outsider,
+    group: &str,
+    topic: &str,
+) -> Result<Vec<Option<u64>>, BrokerError> {
+    let partitions = lookup::partitions(consumer, settings, topic)?;
     let failed = |e| error::failed(settings, format!("cannot ask for the offsets of group `{group}`"), e);
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for partition in &partitions {
@@ -271,13 +282,6 @@ fn patiently<T>(settings: &KafkaSettings, mut call: impl FnMut() -> KafkaResult<
             result => return result,
         }
     }
-}
-
-/// A client of a group that it does not join.
-fn outsider(settings: &KafkaSettings, group: &str) -> Result<BaseConsumer<Context>, BrokerError> {
-    let consumer: BaseConsumer<Context> = config::create(&config::outsider(settings, group)?, Context::default())?;
-    consumer.context().close();
-    Ok(consumer)
 }
 
 fn check(spec: &TopicSpec) -> Result<(), BrokerError> {

@@ -32,6 +32,7 @@ mod error;
 mod gather;
 mod inbox;
 mod lookup;
+mod outsiders;
 mod pause;
 mod poller;
 mod producer;
