@@ -22,9 +22,14 @@ pub(crate) struct Services {
 impl Services {
     /// Starts the process with these roles and overrides, and waits until it says where it listens.
     pub(crate) fn start(data_dir: &Path, roles: &str, overrides: &[String]) -> Self {
+        Self::start_by(&["run", "--role", roles], data_dir, overrides)
+    }
+
+    /// The same by a command line of one's own choice.
+    pub(crate) fn start_by(command: &[&str], data_dir: &Path, overrides: &[String]) -> Self {
         let listen = |service: &str| format!("{service}.http.listen=127.0.0.1:0");
         let own = [listen("collector"), listen("query")];
-        let mut args = vec!["run", "--role", roles];
+        let mut args = command.to_vec();
         own.iter().chain(overrides).for_each(|text| args.extend(["--set", text]));
         let mut process = Process::start(data_dir, &args);
         process.wait_until_running();

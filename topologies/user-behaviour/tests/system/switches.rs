@@ -1,12 +1,13 @@
 //! A query service does as the switches say, and starts with the broker away as it last knew them.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use squall::testing::servers::{Kafka, MariaDb, Redis};
 use user_behaviour::topology::now_ms;
 
 use crate::support::cluster::{args, overrides};
-use crate::support::process::{Process, run};
+use crate::support::process::run;
 use crate::support::service::Services;
 
 const USER: &str = "/v1/users/u1/behaviours?limit=5";
@@ -23,13 +24,7 @@ fn records() -> String {
 }
 
 fn start(data_dir: &Path, roles: &str, overrides: &[String]) -> Services {
-    let listen = |service: &str| format!("{service}.http.listen=127.0.0.1:0");
-    let own = [&[listen("collector"), listen("query")], overrides].concat();
-    let mut process = Process::start(data_dir, &args(&["run", "--role", roles], &own));
-    process.wait_until_running();
-    let url = |name: &str| process.said(&format!("{name} listens on ")).unwrap_or_default();
-    let (collector, query) = (url("collector"), url("query"));
-    Services { process, collector, query }
+    Services::start_by(&["run", "--profile", "cluster", "--role", roles], data_dir, overrides)
 }
 
 /// Where the list of the user came from, once there is one.
@@ -67,6 +62,11 @@ async fn a_query_service_follows_its_switch_and_keeps_it_without_the_broker() {
     assert_eq!(source(&reading).await, "mysql");
 
     kafka.restart().await.unwrap();
+    // It answers before all of its partitions have their leaders again.
+    let (back, list) = (Instant::now(), args(&["switch", "list"], &overrides));
+    while !run(&operator, &list).status.success() {
+        assert!(back.elapsed() < Duration::from_secs(60), "the broker does not come back");
+    }
     turn("auto");
     reading.until(USER, |answer| answer["source"] == "redis").await;
     reading.process.terminate();
