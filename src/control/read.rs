@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use crate::broker::{Broker, BrokerError, LogRecord};
+use crate::broker::{Bounds, Broker, BrokerError, LogRecord};
+use crate::topology::{Class, Classify};
 
 /// Records of one fetch.
 const FETCH: usize = 1000;
+/// How long a log that has just started, and has not chosen yet who leads a topic, is waited for.
+const STARTS: Duration = Duration::from_secs(10);
+/// Between two looks at it.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Where a read begins.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +40,7 @@ pub(super) async fn read(
     if broker.topic(topic).await?.is_none() {
         return Ok(0);
     }
-    let Some(bounds) = broker.bounds(topic).await?.into_iter().next() else { return Ok(0) };
+    let Some(bounds) = bounds(broker, topic).await?.into_iter().next() else { return Ok(0) };
     let start = match from {
         Begin::Earliest => bounds.earliest,
         Begin::Last(records) => bounds.latest.saturating_sub(records).max(bounds.earliest),
@@ -58,4 +63,15 @@ pub(super) async fn read(
         }
     }
     Ok(bounds.latest)
+}
+
+/// The bounds, from a log that has just started too. What takes as long as that to fail is not tried again.
+async fn bounds(broker: &dyn Broker, topic: &str) -> Result<Vec<Bounds>, BrokerError> {
+    let until = Instant::now() + STARTS;
+    loop {
+        match broker.bounds(topic).await {
+            Err(error) if error.class() == Class::Retryable && Instant::now() < until => sleep(AGAIN).await,
+            result => return result,
+        }
+    }
 }

@@ -22,7 +22,7 @@ use super::{config, consume, error};
 use crate::broker::{
     Bounds, Broker, BrokerError, Cleanup, Consumer, Cursor, GroupSettings, Producer, TopicInfo, TopicSpec,
 };
-use crate::topology::{BoxFuture, Class};
+use crate::topology::{BoxFuture, Class, Classify};
 
 /// Between two tries of a call that the cluster cannot answer yet.
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(100);
@@ -183,7 +183,13 @@ impl Broker for KafkaBroker {
         let outsiders = Arc::clone(&self.outsiders);
         let ask = move || {
             let consumer = outsiders.of(&settings, &group)?;
-            committed(&settings, &consumer, &group, &topic).inspect_err(|_| outsiders.forget(&group))
+            let asked = committed(&settings, &consumer, &group, &topic);
+            asked.inspect_err(|error| {
+                // One that said no is as good as before.
+                if error.class() == Class::Retryable {
+                    outsiders.forget(&consumer);
+                }
+            })
         };
         Box::pin(blocking(ask))
     }

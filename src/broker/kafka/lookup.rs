@@ -183,7 +183,11 @@ pub(super) fn offsets(
     for partition in partitions {
         list.add_partition_offset(topic, signed(*partition), mark).map_err(failed)?;
     }
-    let list = consumer.offsets_for_times(list, settings.request_timeout).map_err(failed)?;
+    let list = consumer.offsets_for_times(list, settings.request_timeout).map_err(|error| {
+        // So it says when none of them has a leader, though the cluster has just named them.
+        let nobody_leads = error.rdkafka_error_code() == Some(Code::UnknownPartition);
+        failed(if nobody_leads { KafkaError::OffsetFetch(Code::LeaderNotAvailable) } else { error })
+    })?;
     let mut found = Vec::with_capacity(partitions.len());
     for partition in partitions {
         let element = list.find_partition(topic, signed(*partition)).expect("the list was made of these");

@@ -43,16 +43,22 @@ impl Outsiders {
         // What it has to say is said when it is asked.
         let _nothing_is_consumed = client.poll(Duration::ZERO);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another question may have opened one meanwhile.
+        let other = kept.iter().position(|(name, _)| name == group);
+        let surplus = other.or_else(|| (kept.len() >= KEPT).then_some(0)).and_then(|at| kept.remove(at));
         kept.push_back((group.to_owned(), Arc::clone(&client)));
-        let surplus = if kept.len() > KEPT { kept.pop_front() } else { None };
         drop(kept);
         drop(surplus);
         Ok(client)
     }
 
-    /// The client of this group has failed: the next question is asked by another one.
-    pub(super) fn forget(&self, group: &str) {
-        drop(self.take(group));
+    /// This client has failed: the next question is asked by another one.
+    pub(super) fn forget(&self, client: &Arc<Outsider>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = kept.iter().position(|(_, known)| Arc::ptr_eq(known, client));
+        let failed = at.and_then(|at| kept.remove(at));
+        drop(kept);
+        drop(failed);
     }
 
     fn take(&self, group: &str) -> Option<Arc<Outsider>> {
@@ -81,7 +87,10 @@ mod tests {
         (1..=KEPT).for_each(|n| drop(of(&format!("g{n}"))));
         assert!(!Arc::ptr_eq(&first, &of("g0")));
         let second = of("g0");
-        outsiders.forget("g0");
-        assert!(!Arc::ptr_eq(&second, &of("g0")));
+        outsiders.forget(&second);
+        let third = of("g0");
+        assert!(!Arc::ptr_eq(&second, &third));
+        outsiders.forget(&second);
+        assert!(Arc::ptr_eq(&third, &of("g0")), "a late failure is that of the client that had it");
     }
 }

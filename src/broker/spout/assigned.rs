@@ -32,6 +32,8 @@ pub(super) struct Assigned {
     pub(super) floor: u64,
     /// Whether it is known to the log that the partition is being read.
     pub(super) noted: bool,
+    /// Whether nobody else may know where it begins: the group does not begin at the oldest record.
+    pub(super) begins: bool,
     pub(super) phase: Phase,
     /// The careful run that is under way, or is to come again.
     pub(super) suspect: Option<Suspect>,
@@ -89,6 +91,7 @@ impl Assignment {
             next,
             floor: next,
             noted: false,
+            begins: false,
             phase,
             suspect: None,
             watermark: None,
@@ -209,7 +212,8 @@ impl Assignment {
     pub(super) fn farewells(&self, only: Option<&[u32]>) -> Vec<Commit> {
         let wanted =
             self.partitions.iter().filter(|(partition, _)| only.is_none_or(|only| only.contains(partition)));
-        let touched = wanted.filter(|(_, assigned)| assigned.noted || assigned.watermark.is_some());
+        let told = |assigned: &Assigned| assigned.noted || assigned.begins || assigned.watermark.is_some();
+        let touched = wanted.filter(|(_, assigned)| told(assigned));
         let farewell = |(partition, assigned): (&u32, &Assigned)| Commit {
             note: assigned.farewell(),
             ..assigned.commit(*partition)

@@ -44,7 +44,11 @@ impl LogSpout {
             self.ours.assign(partition, epoch, next, phase, seek);
             self.moves.stands(partition, seek);
             // Where a group begins that begins with the newest is known to it alone until it is committed.
-            if !wary && self.settings.group.start_from == StartFrom::Earliest {
+            let begins = self.settings.group.start_from != StartFrom::Earliest;
+            if let Some(assigned) = self.ours.of_mut(partition) {
+                assigned.begins = begins;
+            }
+            if !wary && !begins {
                 continue;
             }
             if phase == Phase::Normal && note != Note::Open {

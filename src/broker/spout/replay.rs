@@ -71,6 +71,13 @@ impl Replays {
         self.queue.iter_mut().filter(|replay| replay.gated).for_each(|replay| replay.due = now);
     }
 
+    /// Those of a partition are not to come before `at`.
+    pub(super) fn put_off(&mut self, partition: u32, at: Instant) {
+        self.reader = None;
+        let of_it = self.queue.iter_mut().filter(|replay| replay.partition == partition);
+        of_it.for_each(|replay| replay.due = replay.due.max(at));
+    }
+
     /// Forgets what belongs to partitions that are no longer ours.
     pub(super) fn remove(&mut self, partitions: &[u32]) {
         self.queue.retain(|replay| !partitions.contains(&replay.partition));

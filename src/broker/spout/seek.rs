@@ -75,7 +75,8 @@ pub enum OnGap {
 /// a moment only.
 const AGAIN: Duration = Duration::from_millis(100);
 /// How long a partition stands at a gap unless somebody seeks. It is not looked at again: a log that was cut may have grown
-/// beyond the position by then, and what is new below it would be passed over in silence.
+/// beyond the position by then, and what is new below it would be passed over in silence. An heir that comes after that
+/// cannot tell: commits say nothing of the log that they were made in.
 const UNTIL_SOUGHT: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Partitions that are to go on elsewhere.
@@ -326,14 +327,26 @@ impl LogSpout {
         }
     }
 
-    /// What was to come again cannot be read: as with a failed poll, from what has not settled on.
+    /// What was to come again cannot be read: as with a failed poll, it is read later, or all that has not settled.
     pub(super) fn replay_failed(&mut self, error: BrokerError) -> Result<()> {
-        let BrokerError::OutOfRange { topic, partition, earliest, latest, .. } = error else {
+        let BrokerError::OutOfRange { topic, partition, offset, earliest, latest } = error else {
             return Err(Error::new(error.class(), error));
         };
+        let there = earliest..=latest;
+        if there.contains(&offset) {
+            tracing::warn!(
+                topic,
+                partition,
+                offset,
+                "what comes again was not in the log for a moment; it is read again"
+            );
+            self.replays.put_off(partition, Instant::now() + AGAIN);
+            return Ok(());
+        }
         self.replays.remove(&[partition]);
-        let offset = self.ours.of(partition).map_or(0, |assigned| assigned.floor);
-        self.poll_failed(BrokerError::OutOfRange { topic, partition, offset, earliest, latest })
+        let floor = self.ours.of(partition).map_or(0, |assigned| assigned.floor);
+        let from = if there.contains(&floor) { offset } else { floor };
+        self.poll_failed(BrokerError::OutOfRange { topic, partition, offset: from, earliest, latest })
     }
 
     fn gap(&mut self, partition: u32, from: u64, earliest: u64, latest: u64) -> Result<()> {

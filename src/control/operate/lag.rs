@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Operator, SpoutSource};
 use crate::broker::{Bounds, BrokerError, Gap};
-use crate::control::ControlError;
+use crate::control::{ControlError, PartitionStanding};
 
 /// How long the records at which partitions stand are waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,7 +39,7 @@ pub struct PartitionLag {
     /// Seconds until the lag is worked off, if both go on like that; `None` when it does not shrink.
     pub catch_up_s: Option<f64>,
     /// What is to be read next is not in the log: it was deleted before it was read, or with `to` below `from` the log was
-    /// cut. The partition cannot go on by itself.
+    /// cut, also when it has grown again since its worker found that. The partition cannot go on by itself.
     pub gap: Option<Gap>,
 }
 
@@ -92,7 +92,8 @@ impl Operator {
             let lag = latest - next;
             // What it has committed may not be in the log, on either side.
             let outside = committed.filter(|next| !(earliest..=latest).contains(next));
-            let gap = outside.map(|from| Gap { from, to: earliest });
+            let owner = owners.get(&partition);
+            let gap = outside.map(|from| Gap { from, to: earliest }).or_else(|| owner.and_then(|owner| owner.1));
             let catch_up_s = match lag {
                 _ if gap.is_some() => None,
                 0 => Some(0.0),
@@ -100,7 +101,7 @@ impl Operator {
             };
             PartitionLag {
                 partition,
-                worker: owners.get(&partition).cloned(),
+                worker: owner.map(|(worker, _)| worker.clone()),
                 committed,
                 earliest,
                 latest,
@@ -162,13 +163,14 @@ impl Operator {
         Ok(times)
     }
 
-    /// Which live worker has which partition.
-    async fn owners(&self, source: &SpoutSource) -> Result<BTreeMap<u32, String>, ControlError> {
+    /// Which live worker has which partition, and at which gap it waits there.
+    async fn owners(&self, source: &SpoutSource) -> Result<BTreeMap<u32, (String, Option<Gap>)>, ControlError> {
         let mut owners = BTreeMap::new();
         for worker in self.workers().await?.into_iter().filter(|worker| worker.live) {
             let cursors = worker.heartbeat.cursors.iter().filter(|cursor| cursor.spout == source.spout);
             let partitions = cursors.flat_map(|cursor| &cursor.partitions);
-            owners.extend(partitions.map(|standing| (standing.partition, worker.worker.clone())));
+            let owned = |standing: &PartitionStanding| (standing.partition, (worker.worker.clone(), standing.gap));
+            owners.extend(partitions.map(owned));
         }
         Ok(owners)
     }

@@ -176,11 +176,32 @@ impl Operator {
     /// # Errors
     /// What the log says.
     pub async fn audit(&self, limit: usize) -> Result<Vec<AuditRecord>, ControlError> {
+        self.audited(Begin::Last(limit as u64), limit, |_| true).await
+    }
+
+    /// The last `limit` audit records of one action, such as `lost`, oldest first. Reads all that are kept.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub async fn audit_of(&self, action: &str, limit: usize) -> Result<Vec<AuditRecord>, ControlError> {
+        self.audited(Begin::Earliest, limit, |record| record.action == action).await
+    }
+
+    async fn audited(
+        &self,
+        from: Begin,
+        limit: usize,
+        takes: impl Fn(&AuditRecord) -> bool,
+    ) -> Result<Vec<AuditRecord>, ControlError> {
         let mut records = VecDeque::new();
-        let from = Begin::Last(limit as u64);
         read(&*self.broker, &self.names.audit, from, PATIENCE, |record| {
-            if let Some(Ok(record)) = record.value.as_deref().map(serde_json::from_slice) {
+            if let Some(Ok(record)) = record.value.as_deref().map(serde_json::from_slice)
+                && takes(&record)
+            {
                 records.push_back(record);
+                if records.len() > limit {
+                    records.pop_front();
+                }
             }
         })
         .await?;

@@ -3,6 +3,7 @@
 use tokio::time::advance;
 
 use super::*;
+use crate::broker::Gap;
 use crate::control::{AuditRecord, ControlError};
 
 #[tokio::test(start_paused = true)]
@@ -132,4 +133,11 @@ async fn every_change_is_in_the_audit_oldest_first() {
     assert_eq!((reason.as_str(), *when_ms), ("test", BEGAN_MS + 60_100));
     assert_eq!(details["expires_ms"], BEGAN_MS + 360_100);
     assert_eq!(all.len(), 3);
+    let lost = |from| AuditRecord::lost("views", 3, Gap { from, to: 9 }, "reader", BEGAN_MS);
+    for from in [1, 2, 3] {
+        stage.operator().record(&lost(from)).await.unwrap();
+        stage.turn("off", None).await;
+    }
+    assert_eq!(stage.operator().audit_of("lost", 2).await.unwrap(), [lost(2), lost(3)]);
+    assert_eq!(stage.operator().audit_of("found", 2).await.unwrap(), []);
 }

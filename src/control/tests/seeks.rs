@@ -254,6 +254,29 @@ async fn a_gap_is_shown_and_ends_with_a_seek_that_keeps_what_was_lost() {
     stop(run).await;
 }
 
+/// That a log was cut is known to the worker alone once it has grown beyond where it was read.
+#[tokio::test(start_paused = true)]
+async fn a_gap_that_only_the_worker_knows_is_shown_until_it_stands_elsewhere() {
+    let stage = Stage::open().await;
+    fill(&stage, 2, 100).await;
+    stage.broker.reset("g", "source", &[(0, 50), (1, 50)]).await.unwrap();
+    let control = stage.worker("one").await;
+    let seeks = control.seeks("lines", "source", "g");
+    (0..2).for_each(|partition| seeks.stands(0, partition, 0));
+    let cut = crate::broker::Gap { from: 50, to: 0 };
+    seeks.stopped(0, cut);
+    stage.settle().await;
+    let operator = stage.operator();
+    let gaps = async || {
+        let lag = operator.lag(&source(), Duration::ZERO).await.unwrap();
+        lag.iter().map(|partition| partition.gap).collect::<Vec<_>>()
+    };
+    assert_eq!(gaps().await, [Some(cut), None]);
+    seeks.stands(0, 0, 7);
+    stage.settle().await;
+    assert_eq!(gaps().await, [None, None]);
+}
+
 /// What is read and committed while the log is asked is neither a gap nor anything to go back for.
 #[tokio::test(start_paused = true)]
 async fn a_spout_that_has_caught_up_is_not_past_the_end() {

@@ -18,6 +18,9 @@ pub enum AuditCommand {
         /// How many.
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         limit: u32,
+        /// Of this action alone, such as lost, the list of the ranges that were deleted before they were read.
+        #[arg(long, value_name = "ACTION")]
+        action: Option<String>,
         /// One JSON object instead of a table.
         #[arg(long)]
         json: bool,
@@ -26,12 +29,19 @@ pub enum AuditCommand {
 
 impl AuditCommand {
     pub(super) async fn run(&self, context: &AdminContext) -> Result<ExitCode, AdminError> {
-        let Self::List { limit, json } = self;
-        let records = context.operator().audit(*limit as usize).await?;
+        let Self::List { limit, action, json } = self;
+        let (operator, limit) = (context.operator(), *limit as usize);
+        let records = match action {
+            Some(action) => operator.audit_of(action, limit).await?,
+            None => operator.audit(limit).await?,
+        };
         if *json {
             say(&json!({ "audit": records }).to_string());
         } else if records.is_empty() {
-            say(&format!("nothing of `{}` was ever changed", context.topology));
+            say(&match action {
+                Some(action) => format!("the audit of `{}` has no `{action}`", context.topology),
+                None => format!("nothing of `{}` was ever changed", context.topology),
+            });
         } else {
             say(&as_table(&records).show(colours()));
         }

@@ -68,4 +68,4 @@ pub use server::{Ended, Remote, Server};
 pub use service::{Service, ServiceSettings, Surroundings};
 pub use settings::{AccessLogSettings, HttpSettings, TlsSettings};
 pub use shed::{Shed, ShedLayer, ShedSettings, ShedStanding, Shedding, Slot};
-pub use shell::{REQUEST_TIMEOUT, Shell, operations};
+pub use shell::{REQUEST_ID, REQUEST_TIMEOUT, Shell, operations};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
-use crate::guard::{BreakerSettings, BreakerState, BreakerStatus, Clock, Refusal, SharedBreaker, Verdict};
+use crate::guard::{BreakerSettings, BreakerStatus, Clock, Refusal, SharedBreaker, Verdict};
 use crate::service::http::Deadline;
 use crate::store::StoreError;
 use crate::topology::{Class, Classify};
@@ -191,17 +191,16 @@ impl ReadGate {
         let permit = permit.expect("the semaphore is never closed");
         let started = self.clock.now();
         let leave = self.breaker.acquire(started).map_err(|refusal| Unread::Refused { store, refusal })?;
-        let probes = self.breaker.status(started).state != BreakerState::Closed;
         // One who hangs up says as much as one whose time was over.
         let leave = leave.watched(self.clock, |waited, now| {
-            waited >= self.enough() && !probes && !self.answered_within(self.settings.step, now)
+            waited >= self.enough() && !self.answered_within(self.settings.step, now)
         });
         // A request that has less time left than a call may take says little of the store by giving up: nothing while others
-        // have answers, nor as the probe. If it never did, callers that all are in a hurry would wait for a store that
-        // hangs again and again.
+        // have answers. If it never did, callers that all are in a hurry would wait for a store that hangs again and again,
+        // each as the probe of a breaker that stays half-open.
         let (left, step) = (deadline.left(), self.settings.step);
         let works = self.answered_within(step, started);
-        let says_nothing = left < self.enough() || probes || works;
+        let says_nothing = left < self.enough() || works;
         let hasty = if says_nothing { Verdict::Ignored } else { Verdict::Failure };
         let ended = timeout_at(deadline.within(step).at(), work(permit)).await;
         let (verdict, result) = match ended {

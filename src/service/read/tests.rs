@@ -76,6 +76,10 @@ async fn a_store_that_hangs_is_found_out_by_callers_who_hang_up() {
         hangs_up(STEP / 2).await.unwrap_err();
     }
     assert_eq!(gate.status().state, BreakerState::Open);
+    sleep(BreakerSettings::default().open_for).await;
+    assert_eq!(gate.status().state, BreakerState::HalfOpen);
+    hangs_up(STEP / 2).await.unwrap_err();
+    assert_eq!(gate.status().state, BreakerState::Open, "the probe too");
 }
 
 /// Callers none of whom has as much time as a call may take; one who asks for too much is no proof.
@@ -93,6 +97,9 @@ async fn a_store_that_hangs_is_found_out_by_callers_in_a_hurry() {
         assert!(matches!(gate.call(Deadline::after(STEP / 2), hangs()).await, Err(Unread::Late)));
     }
     assert_eq!(gate.status().state, BreakerState::Open);
+    sleep(BreakerSettings::default().open_for).await;
+    assert!(matches!(gate.call(Deadline::after(STEP / 2), hangs()).await, Err(Unread::Late)));
+    assert_eq!(gate.status().state, BreakerState::Open, "the probe too");
 }
 
 #[tokio::test(start_paused = true)]

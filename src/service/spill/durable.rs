@@ -14,7 +14,7 @@ use super::status::{DurableStatus, Health};
 use super::store::Spill;
 use super::{DurableError, SpillError};
 use crate::broker::{Append, BrokerError, Producer};
-use crate::guard::{BreakerState, Clock, SharedBreaker, Verdict};
+use crate::guard::{Clock, SharedBreaker, Verdict};
 use crate::service::http::Deadline;
 use crate::topology::{Class, Classify};
 
@@ -181,14 +181,13 @@ impl Inner {
     ) -> Result<bool, DurableError> {
         let began = self.clock.now();
         let Ok(permit) = self.breaker.acquire(began) else { return Ok(false) };
-        let probes = self.breaker.status(began).state != BreakerState::Closed;
         let (ack_wait, left) = (self.settings.ack_wait, deadline.left());
         let hurry = left / 2 < GREAT_HURRY.min(ack_wait / 2);
         let works = self.acknowledged_within(ack_wait, began);
         let wait = ack_wait.min(if hurry && works { left } else { left / 2 });
-        // One who hangs up says as much as one whose time was over; as the probe nothing, since the next one is.
+        // One who hangs up says as much as one whose time was over, also as the probe: the next one may hang up too.
         let permit = permit.watched(self.clock, |waited, now| {
-            waited >= GREAT_HURRY.min(ack_wait / 2) && !probes && !self.acknowledged_within(ack_wait, now)
+            waited >= GREAT_HURRY.min(ack_wait / 2) && !self.acknowledged_within(ack_wait, now)
         });
         let outcome = timeout(wait, self.log.append(topic, records.to_vec())).await;
         match outcome {

@@ -32,6 +32,8 @@ pub(super) struct Seen {
     pub(super) fail_notes: usize,
     /// Polls that fail.
     pub(super) fail_polls: VecDeque<BrokerError>,
+    /// Cursors that cannot be opened.
+    pub(super) fail_cursors: VecDeque<BrokerError>,
     /// This many releases fail.
     pub(super) fail_releases: usize,
     /// Offsets at which partition 0 has no record, which are passed over in a fetch that brings none.
@@ -258,8 +260,12 @@ impl Broker for Checked {
     }
 
     fn cursor(&self, topic: &str, starts: &[(u32, u64)]) -> Result<Box<dyn Cursor>, BrokerError> {
-        self.seen.lock().unwrap().cursors += 1;
-        self.inner.cursor(topic, starts)
+        let mut seen = self.seen.lock().unwrap();
+        seen.cursors += 1;
+        match seen.fail_cursors.pop_front() {
+            Some(error) => Err(error),
+            None => self.inner.cursor(topic, starts),
+        }
     }
 
     fn subscribe(&self, topic: &str, settings: &GroupSettings) -> Result<Box<dyn Consumer>, BrokerError> {

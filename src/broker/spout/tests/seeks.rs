@@ -290,6 +290,32 @@ fn a_position_that_is_in_the_log_after_all_is_read_again() {
     assert!(desk.stopped.lock().unwrap().is_empty() && counts(&stored).iter().all(|times| *times == 1));
 }
 
+/// As with a poll: what is to come again is still to come, or all that has not settled where the log was cut.
+#[test]
+fn what_comes_again_and_cannot_be_read_is_not_forgotten() {
+    for error in [out_of_range(20, 0, 100), out_of_range(95, 0, 90)] {
+        let (log, desk, stored) = (Log::open(), Arc::new(Desk::default()), Stored::default());
+        log.fill("t", 1, 100);
+        let checked = log.checked();
+        checked.seen.lock().unwrap().fail_cursors.push_back(error);
+        let settings = LogSpoutSettings { max_replays: 1_000_000, ..unbounded("t") };
+        let spout = LogSpout::new(Arc::new(checked.clone()), settings).steered(desk.clone());
+        let topology = topology(spout, 1, &stored, Duration::ZERO);
+        let faults =
+            Faults::default().fail("store", |record: &LogRecord| record.origin.offset == 20, Class::Retryable, 50);
+        let report = Trial::default().settings(small()).faults(faults).run_with(topology, |stop| {
+            let stored = stored.clone();
+            async move {
+                until(|| offsets(&stored).len() == 100).await;
+                stop.stop();
+            }
+        });
+        assert_eq!(report.exit_code(), 0, "{report:?}");
+        assert!(checked.seen.lock().unwrap().fail_cursors.is_empty() && desk.stopped.lock().unwrap().is_empty());
+        assert_eq!(found(&log)[0].0, 100);
+    }
+}
+
 /// A log that was cut has other records where it was read already: what has not settled is read from it, and where even
 /// that is not there, nobody but an operator knows where to go on, however long the log becomes.
 #[test]
@@ -371,6 +397,26 @@ fn where_a_group_begins_is_committed_before_it_has_read_anything() {
         });
         assert_eq!((report.exit_code(), log.committed("t")[0]), (0, Some(100)));
     }
+}
+
+/// Also when it could not be committed before the partition goes: its heir would begin at a newest of his own.
+#[test]
+fn where_a_group_begins_goes_with_the_partition() {
+    let (log, desk, stored) = (Log::open(), Arc::new(Desk::default()), Stored::default());
+    log.fill("t", 1, 100);
+    let checked = log.checked();
+    checked.seen.lock().unwrap().fail_notes = usize::MAX;
+    let group = GroupSettings { start_from: StartFrom::Latest, ..GroupSettings::new("g") };
+    let spout = LogSpout::new(Arc::new(checked.clone()), LogSpoutSettings::new("t", group)).steered(desk.clone());
+    let topology = topology(spout, 1, &stored, Duration::ZERO);
+    let broker = log.broker.clone();
+    let report = Trial::default().run_with(topology, |stop| async move {
+        until(|| checked.seen.lock().unwrap().fail_notes < usize::MAX - 3).await;
+        broker.producer().unwrap().append("t", vec![Append::default(); 50]).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stop.stop();
+    });
+    assert_eq!((report.exit_code(), log.committed("t")[0]), (0, Some(100)));
 }
 
 #[test]

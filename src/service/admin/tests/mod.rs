@@ -224,7 +224,13 @@ async fn lists_are_tables_with_aligned_columns() {
     assert!(table.contains("rows=on timelines=off lines=running"), "{table}");
     let table = audit::as_table(&operator.audit(5).await.unwrap()).show(false);
     assert!(table.contains("set     switch/rows  before=off expires=20") && table.contains("value=on"), "{table}");
-    for line in ["switch list", "spout list --json", "workers list", "audit list --limit 3 --json"] {
+    for line in [
+        "switch list",
+        "spout list --json",
+        "workers list",
+        "audit list --limit 3 --json",
+        "audit list --action lost",
+    ] {
         parse(line).unwrap().run(&stage.context).await.unwrap();
     }
 }

@@ -87,6 +87,7 @@ fn beside(offsets: u64) -> String {
     let most = Job::MAX_RANGES;
     format!(
         "a backfill takes at most {most} ranges: the nearest are merged, and {offsets} offsets between missing records \
-         are in the file too; processing them again changes nothing"
+         are in the file too; of these, what is stored stays as it is, what was skipped on purpose is processed, and \
+         what is dead gets another letter"
     )
 }

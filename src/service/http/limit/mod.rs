@@ -20,7 +20,8 @@
 //! [`Service`](super::Service) that starts without says so in the log.
 //!
 //! What is counted are requests, whatever they ask for: a body of a thousand records and a question for a hundred users
-//! are one each. `/healthz`, `/readyz`, `/metrics` and the preflights of browsers pass no limit.
+//! are one each. `/healthz`, `/readyz`, `/metrics`, and where pages of other origins may call the preflights of their
+//! browsers, pass no limit.
 //!
 //! The limits have the names above among the control records, where an operator changes them while the service runs.
 

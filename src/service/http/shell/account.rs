@@ -24,8 +24,8 @@ use crate::service::http::metrics::{HttpMetrics, RequestInFlight, method_label};
 use crate::service::http::{Code, HttpSettings, Network, Peer, Remote, TRACEPARENT, TraceContext};
 use crate::topology::{EndedSpan, SpanKind, span_ended};
 
-/// What a request is called in answers and logs: the id of its trace.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Header of answers by which a request is called in logs: the id of its trace.
+pub const REQUEST_ID: &str = "x-request-id";
 
 /// The trace, in answers.
 const TRACE: HeaderName = HeaderName::from_static(TRACEPARENT);
@@ -170,7 +170,7 @@ impl Open {
         // The id of the trace is the second of its four parts.
         let parent = Bytes::from(self.trace.to_string());
         let hex = |text| HeaderValue::from_maybe_shared(text).expect("hexadecimal digits are valid in a header");
-        headers.insert(REQUEST_ID, hex(parent.slice(3..35)));
+        headers.insert(HeaderName::from_static(REQUEST_ID), hex(parent.slice(3..35)));
         headers.insert(TRACE, hex(parent));
     }
 

@@ -12,6 +12,7 @@ mod ops;
 mod shell;
 mod timing;
 
+pub use account::REQUEST_ID;
 pub use ops::operations;
 pub use shell::Shell;
 pub use timing::REQUEST_TIMEOUT;

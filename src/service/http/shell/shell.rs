@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::Route;
-use tower::util::option_layer;
-use tower::{Layer, Service};
+use tower::layer::layer_fn;
+use tower::util::{BoxCloneSyncService, option_layer};
+use tower::{Layer, Service, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 
@@ -16,9 +17,9 @@ use super::account::{Account, AccountLayer};
 use super::answers::{not_allowed, not_found, panicked};
 use super::body::{BodyBounds, BodyLayer};
 use super::ops;
-use super::timing::DeadlineLayer;
+use super::timing::{DeadlineLayer, Readable};
 use crate::service::http::metrics::Exporter;
-use crate::service::http::{HttpSettings, Readiness};
+use crate::service::http::{CheckLayer, HttpSettings, Readiness};
 
 /// What surrounds the routes of a service.
 ///
@@ -33,6 +34,7 @@ use crate::service::http::{HttpSettings, Readiness};
 /// | deadline | [`Deadline`](crate::service::http::Deadline), lowered by `x-request-timeout-ms`; past it the work is dropped and the answer is `504` | everything below |
 /// | panic | a panic is a `500`; the next request is served | everything below |
 /// | layers given to [`before_body`](Self::before_body) | tokens, rate limits: who is refused here costs no more than headers | |
+/// | header | a `400` for a deadline that cannot be read | |
 /// | body | takes the body whole within its bounds: `413`, `408`, `503` when too much is held already | handlers, which never wait for a caller |
 /// | layers given to [`after_body`](Self::after_body) | load shedding, decompression: no slow caller holds a place here | |
 /// | router | the routes; `404` and `405` as problem documents | |
@@ -64,7 +66,21 @@ pub struct Shell {
     after: Vec<Wrap>,
 }
 
-type Wrap = Box<dyn FnOnce(Router) -> Router + Send>;
+/// A route with the parts that are round it so far.
+type Inner = BoxCloneSyncService<Request, Response, Infallible>;
+
+/// Puts one more round it. All of them are one layer of axum's: each of these copies for a request whatever is inside.
+type Wrap = Arc<dyn Fn(Inner) -> Inner + Send + Sync>;
+
+fn wrap<L>(layer: L) -> Wrap
+where
+    L: Layer<Inner> + Send + Sync + 'static,
+    L::Service: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+    <L::Service as Service<Request>>::Response: IntoResponse + 'static,
+    <L::Service as Service<Request>>::Future: Send + 'static,
+{
+    Arc::new(move |inner| Inner::new(layer.layer(inner).map_response(IntoResponse::into_response)))
+}
 
 impl Shell {
     /// For the server of this name, which its metrics and log lines carry.
@@ -100,13 +116,12 @@ impl Shell {
     #[must_use]
     pub fn before_body<L>(mut self, layer: L) -> Self
     where
-        L: Layer<Route> + Clone + Send + Sync + 'static,
-        L::Service: Service<Request> + Clone + Send + Sync + 'static,
+        L: Layer<Inner> + Send + Sync + 'static,
+        L::Service: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
         <L::Service as Service<Request>>::Response: IntoResponse + 'static,
-        <L::Service as Service<Request>>::Error: Into<Infallible> + 'static,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        self.before.push(Box::new(move |router| router.layer(layer)));
+        self.before.push(wrap(layer));
         self
     }
 
@@ -115,13 +130,12 @@ impl Shell {
     #[must_use]
     pub fn after_body<L>(mut self, layer: L) -> Self
     where
-        L: Layer<Route> + Clone + Send + Sync + 'static,
-        L::Service: Service<Request> + Clone + Send + Sync + 'static,
+        L: Layer<Inner> + Send + Sync + 'static,
+        L::Service: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
         <L::Service as Service<Request>>::Response: IntoResponse + 'static,
-        <L::Service as Service<Request>>::Error: Into<Infallible> + 'static,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        self.after.push(Box::new(move |router| router.layer(layer)));
+        self.after.push(wrap(layer));
         self
     }
 
@@ -133,23 +147,21 @@ impl Shell {
     pub fn wrap(self, router: Router) -> Router {
         let Self { server, settings, exporter, readiness, operations, cors, before, after } = self;
         let metrics = exporter.http(&server);
-        let mut app = router
-            .fallback(not_found)
-            .method_not_allowed_fallback(not_allowed)
-            .layer(DefaultBodyLimit::max(settings.max_body_bytes));
-        for layer in after.into_iter().rev() {
-            app = layer(app);
-        }
-        app = app.layer(BodyLayer(BodyBounds::new(&settings, metrics.clone())));
-        for layer in before.into_iter().rev() {
-            app = layer(app);
-        }
+        let extractors = wrap(DefaultBodyLimit::max(settings.max_body_bytes));
+        let body = wrap(BodyLayer(BodyBounds::new(&settings, metrics.clone())));
+        let readable = CheckLayer::new(Readable);
+        let (after, before) = (after.into_iter().rev(), before.into_iter().rev());
+        let between = [body, wrap(readable.clone())];
+        let layers: Arc<[Wrap]> = [extractors].into_iter().chain(after).chain(between).chain(before).collect();
+        let within =
+            layer_fn(move |route: Route| layers.iter().fold(Inner::new(route), |inner, wrap| wrap(inner)));
         let account = AccountLayer(Arc::new(Account::new(server, &settings, metrics)));
         let inner = (DeadlineLayer(settings.request_timeout), CatchPanicLayer::custom(panicked));
-        let app = app.layer((account.clone(), option_layer(cors), inner.clone()));
+        let router = router.fallback(not_found).method_not_allowed_fallback(not_allowed);
+        let app = router.layer((account.clone(), option_layer(cors), inner.clone(), within));
         if !operations {
             return app;
         }
-        app.merge(ops::router(settings.metrics.then_some(exporter), readiness).layer((account, inner)))
+        app.merge(ops::router(settings.metrics.then_some(exporter), readiness).layer((account, inner, readable)))
     }
 }

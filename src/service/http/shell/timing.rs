@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use tower::{Layer, Service};
 
-use crate::service::http::{Code, Deadline, Problem};
+use crate::service::http::{Check, Code, Deadline, Problem};
 
 /// Header by which a caller says how many milliseconds it waits for the answer. It can only lower the server's own time.
 pub const REQUEST_TIMEOUT: &str = "x-request-timeout-ms";
@@ -19,7 +19,8 @@ pub const REQUEST_TIMEOUT: &str = "x-request-timeout-ms";
 #[derive(Clone)]
 pub(super) struct DeadlineLayer(pub(super) Duration);
 
-/// Puts the [`Deadline`] into a request's extensions, and runs it no longer than that.
+/// Puts the [`Deadline`] into a request's extensions, and runs it no longer than that. A header that cannot be read is
+/// left to [`Readable`].
 #[derive(Clone)]
 pub(super) struct Bounded<S> {
     most: Duration,
@@ -49,10 +50,10 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let deadline = match deadline(self.most, request.headers()) {
-            Ok(deadline) => deadline,
-            Err(problem) => return Box::pin(std::future::ready(Ok(problem.into_response()))),
-        };
+        let deadline = deadline(self.most, request.headers()).unwrap_or_else(|problem| {
+            request.extensions_mut().insert(Unreadable(problem));
+            Deadline::after(self.most)
+        });
         request.extensions_mut().insert(deadline);
         let answer = self.inner.call(request);
         Box::pin(async move {
@@ -61,6 +62,24 @@ where
                 Err(problem) => problem.into_response(),
             })
         })
+    }
+}
+
+/// What is wrong with the caller's header.
+#[derive(Debug, Clone)]
+struct Unreadable(Problem);
+
+/// Refuses requests whose header cannot be read; behind tokens and limits, so that to strangers nothing is said, and to
+/// nobody more often than he may ask.
+#[derive(Debug, Clone)]
+pub(super) struct Readable;
+
+impl Check for Readable {
+    fn check(&self, request: &mut Request) -> Result<(), Box<Response>> {
+        match request.extensions_mut().remove::<Unreadable>() {
+            Some(Unreadable(problem)) => Err(Box::new(problem.into_response())),
+            None => Ok(()),
+        }
     }
 }
 

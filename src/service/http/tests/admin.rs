@@ -59,6 +59,9 @@ async fn nothing_is_said_without_a_token_and_all_of_it_with_one() {
     for path in ["/admin/v1/nothing"].into_iter().chain(operations) {
         assert_eq!(ask(path, Some(TOKEN)).await, 404, "{path}");
     }
+    let bad = || client.get(format!("{url}/admin/v1/switches")).header("x-request-timeout-ms", "soon");
+    assert_eq!(bad().send().await.unwrap().status(), 401, "nor is a bad header");
+    assert_eq!(bad().bearer_auth(TOKEN).send().await.unwrap().status(), 400);
     drop(stop);
     serving.await.unwrap();
 }

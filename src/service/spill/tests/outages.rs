@@ -145,6 +145,9 @@ async fn callers_who_hang_up_find_out_that_the_log_hangs() {
         hangs_up().await.unwrap_err();
     }
     assert_eq!(producer.status().log, "open");
+    until("one may probe", || producer.status().log == "half-open").await;
+    hangs_up().await.unwrap_err();
+    assert_eq!(producer.status().log, "open", "one that hangs up fails as the probe");
     assert_eq!(hangs_up().await.unwrap().unwrap(), Durable::Spill);
     producer.close().await;
 }

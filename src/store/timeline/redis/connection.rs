@@ -1,9 +1,9 @@
 //! Connections that are opened on demand and thrown away when they fail.
 //!
 //! A call that is given up by its caller says nothing by itself: callers may be in a hurry. But a connection that has owed an
-//! answer for as long as a call may take, and has brought none since, is thrown away as well: where something between
-//! drops what it does not know, or the server was cut from its power, nothing else would say so before TCP does, minutes
-//! later, and callers who all wait less than a call may take would ask it again and again.
+//! answer for as long as a call may take, has brought none since, and has another call given up then, is thrown away as
+//! well: where something between drops what it does not know, or the server was cut from its power, nothing else would
+//! say so before TCP does, minutes later, and callers who all wait less than a call may take would ask it again and again.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,6 +52,7 @@ struct State {
 
 /// A call that is under way; dropped without an answer it is owed one.
 struct Asked<'s> {
+    connections: &'s Connections,
     slot: &'s Slot,
     number: u64,
     at: Instant,
@@ -71,7 +72,7 @@ impl Asked<'_> {
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
         if !self.over {
-            self.slot.owes(self.number, self.at);
+            self.slot.owes(self.number, self.at, self.connections);
         }
     }
 }
@@ -160,7 +161,7 @@ impl Connections {
                 result => result,
             }
         };
-        let asked = Asked { slot, number: live.number, at: Instant::now(), over: false };
+        let asked = Asked { connections: self, slot, number: live.number, at: Instant::now(), over: false };
         let result = match timeout(bound, run).await {
             Ok(result) => result,
             Err(_) => {
@@ -169,24 +170,24 @@ impl Connections {
                 return Err(timed_out(what, bound).into());
             }
         };
-        asked.over(result.is_ok());
-        result.map_err(|error| {
-            let failure = classify(&error, &self.address);
-            if failure.discard {
-                slot.discard(live.number);
-            }
-            failure
-        })
+        let result = result.map_err(|error| classify(&error, &self.address));
+        let broken = result.as_ref().is_err_and(|failure| failure.discard);
+        // That it cannot do what it is asked is an answer too.
+        asked.over(!broken);
+        if broken {
+            slot.discard(live.number);
+        }
+        result
     }
 
     async fn open(&self, slot: &Slot) -> Result<Live, StoreError> {
-        if let Some(live) = slot.usable(&self.address, self.settings.response_timeout)? {
+        if let Some(live) = slot.usable(&self.address)? {
             return Ok(live);
         }
         let bound = self.settings.connect_timeout;
         let attempt = async {
             let _one = slot.opening.acquire().await.expect("the semaphore is never closed");
-            if let Some(live) = slot.usable(&self.address, self.settings.response_timeout)? {
+            if let Some(live) = slot.usable(&self.address)? {
                 return Ok(live);
             }
             match timeout(bound, self.connect()).await {
@@ -231,13 +232,9 @@ fn run_id(info: &str) -> &str {
 }
 
 impl Slot {
-    /// The connection, unless it has owed an answer for longer than `patience`; an error while attempts pause.
-    fn usable(&self, address: &str, patience: Duration) -> Result<Option<Live>, StoreError> {
-        let mut state = self.lock();
-        if state.owed_since.is_some_and(|since| since.elapsed() > patience) {
-            tracing::warn!(address, "a connection that does not answer is thrown away");
-            (state.live, state.owed_since) = (None, None);
-        }
+    /// The connection, if there is one; an error while attempts pause.
+    fn usable(&self, address: &str) -> Result<Option<Live>, StoreError> {
+        let state = self.lock();
         match (&state.live, &state.pause) {
             (Some(live), _) => Ok(Some(live.clone())),
             (None, Some((until, last))) if Instant::now() < *until => Err(StoreError::Unreachable {
@@ -280,10 +277,16 @@ impl Slot {
         }
     }
 
-    fn owes(&self, number: u64, since: Instant) {
+    /// A call that was sent at `sent` is given up.
+    fn owes(&self, number: u64, sent: Instant, of: &Connections) {
         let mut state = self.lock();
-        if state.is(number) {
-            state.owed_since.get_or_insert(since);
+        if !state.is(number) {
+            return;
+        }
+        let owed = *state.owed_since.get_or_insert(sent);
+        if owed.elapsed() > of.settings.response_timeout {
+            tracing::warn!(address = of.address, "a connection that does not answer is thrown away");
+            (state.live, state.owed_since) = (None, None);
         }
     }
 

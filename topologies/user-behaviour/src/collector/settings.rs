@@ -14,7 +14,7 @@ pub struct CollectorSettings {
     pub max_records: usize,
     /// Bytes of the bodies that were sent compressed, unpacked, of all requests at once; one that finds no room is a `503`.
     pub max_unpacked_bytes: usize,
-    /// How long a request may take; a deadline that it brings can only be nearer.
+    /// How long a request may take once its body is there; a deadline that it brings can only be nearer.
     pub deadline: Duration,
     /// For how long a record that became durable is not produced again; zero produces each.
     pub dedup: Duration,

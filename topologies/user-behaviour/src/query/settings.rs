@@ -53,7 +53,7 @@ pub struct QueryConfig {
 /// Bounds of the query service.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QuerySettings {
-    /// Time of a request, at most: a deadline that it brings can only be nearer; 1 s.
+    /// Time of a request, at most, once its body is there: a deadline that it brings can only be nearer; 1 s.
     pub request: Duration,
     /// Calls to each node of the timelines: 100 ms each (`redis_step_ms`), 4,096 at a time (`max_redis_in_flight`), and
     /// `[query.breaker]`, which judges by the last 100 calls unless it says otherwise.

@@ -26,6 +26,10 @@ const NEWEST: usize = 100;
 const FOLLOWED: usize = 1_000;
 /// How soon a store is asked again at least; later ever more rarely, so that a figure is right to an eighth.
 const SOON: Duration = Duration::from_millis(5);
+/// Who waits longer than this has to be told of it.
+const SLOW: Duration = Duration::from_secs(1);
+/// Times in which records are slow are two if none was for so long between them.
+const APART: Duration = Duration::from_secs(5);
 /// The longest pause between two questions, however long a store has been away.
 const RARELY: Duration = Duration::from_secs(5);
 const LINE: &str = "probe";
@@ -63,9 +67,18 @@ struct Shared {
     phase: Mutex<Phase>,
     silent: AtomicBool,
     followed: AtomicUsize,
-    samples: Mutex<Vec<(Phase, Store, Duration)>>,
+    samples: Mutex<Vec<Sample>>,
     /// Records that were due and are no samples, by phase.
     unsent: [AtomicUsize; Phase::ALL.len()],
+}
+
+/// A record that was read.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    phase: Phase,
+    store: Store,
+    sent: Instant,
+    took: Duration,
 }
 
 /// The task that sends such records.
@@ -143,9 +156,33 @@ impl Probe {
 
     /// In the order of arrival.
     fn took(&self, phase: Phase, store: Store) -> Vec<Duration> {
+        self.samples(phase, store).iter().map(|sample| sample.took).collect()
+    }
+
+    fn samples(&self, phase: Phase, store: Store) -> Vec<Sample> {
         let samples = self.shared.samples.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = samples.iter().filter(|(p, s, _)| (*p, *s) == (phase, store));
-        of.map(|(_, _, took)| *took).collect()
+        samples.iter().filter(|sample| (sample.phase, sample.store) == (phase, store)).copied().collect()
+    }
+
+    /// The times in which records took longer than [`SLOW`]: the second of the phase in which one began, how many seconds it
+    /// lasted, how many records took so long, and how many milliseconds the slowest did.
+    fn spells(&self, phase: Phase, store: Store) -> Vec<[u64; 4]> {
+        let mut samples = self.samples(phase, store);
+        samples.sort_by_key(|sample| sample.sent);
+        let Some(first) = samples.first().map(|sample| sample.sent) else { return Vec::new() };
+        let mut spells: Vec<(Instant, Instant, u64, Duration)> = Vec::new();
+        for Sample { sent, took, .. } in samples.into_iter().filter(|sample| sample.took > SLOW) {
+            match spells.last_mut() {
+                Some((_, last, records, slowest)) if sent - *last < APART => {
+                    (*last, *records, *slowest) = (sent, *records + 1, took.max(*slowest));
+                }
+                _ => spells.push((sent, sent, 1, took)),
+            }
+        }
+        let whole = |(began, ended, records, slowest): (Instant, Instant, u64, Duration)| {
+            [(began - first).as_secs(), (ended - began).as_secs(), records, slowest.as_millis() as u64]
+        };
+        spells.into_iter().map(whole).collect()
     }
 
     /// Both stores' figures of a phase, how many they rest on, and how many more should have been sent: those would
@@ -156,6 +193,8 @@ impl Probe {
             "rows": self.p99_ms(phase, Store::Rows),
             "timelines_p50": self.at_most_ms(phase, Store::Timelines, 50),
             "rows_p50": self.at_most_ms(phase, Store::Rows, 50),
+            "timelines_slow": self.spells(phase, Store::Timelines),
+            "rows_slow": self.spells(phase, Store::Rows),
             "samples": self.count(phase, Store::Timelines),
             "unsent": self.shared.unsent[phase as usize].load(Ordering::Relaxed),
         })
@@ -163,8 +202,7 @@ impl Probe {
 
     /// How many were read in `store` so far that were sent in `phase`.
     pub(crate) fn count(&self, phase: Phase, store: Store) -> usize {
-        let samples = self.shared.samples.lock().unwrap_or_else(PoisonError::into_inner);
-        samples.iter().filter(|(p, s, _)| (*p, *s) == (phase, store)).count()
+        self.samples(phase, store).len()
     }
 }
 
@@ -208,7 +246,7 @@ async fn send(shared: &Arc<Shared>, n: u64) {
                 sleep((began.elapsed() / 8).clamp(SOON, RARELY)).await;
             }
             let mut samples = shared.samples.lock().unwrap_or_else(PoisonError::into_inner);
-            samples.push((phase, store, began.elapsed()));
+            samples.push(Sample { phase, store, sent: began, took: began.elapsed() });
             shared.followed.fetch_sub(1, Ordering::Relaxed);
         });
     }

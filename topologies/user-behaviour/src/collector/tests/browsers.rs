@@ -31,6 +31,12 @@ async fn preflight(world: &World, origin: &str) -> Option<String> {
     *asked.method_mut() = Method::OPTIONS;
     let answered = world.send(asked).await;
     let allowed = answered.headers().get("access-control-allow-origin");
+    if allowed.is_some() {
+        let headers = answered.headers()["access-control-allow-headers"].to_str().unwrap();
+        for own in ["x-app-key", "traceparent", "x-request-timeout-ms"] {
+            assert!(headers.contains(own), "{own}: {headers}");
+        }
+    }
     allowed.map(|origin| origin.to_str().unwrap().to_owned())
 }
 
@@ -47,6 +53,7 @@ async fn pages_of_other_origins_may_post_only_where_the_configuration_says_so() 
         (answered.status(), &answered.headers()["access-control-allow-origin"]),
         (StatusCode::ACCEPTED, &page.parse().unwrap())
     );
+    assert_eq!(answered.headers()["access-control-expose-headers"], "retry-after,x-request-id");
     let any = World::with(|settings| settings.cors_origins = vec!["*".parse().unwrap()]).await;
     assert_eq!(preflight(&any, page).await.as_deref(), Some("*"));
 }

@@ -1,7 +1,6 @@
 //! What is answered.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use compact_str::CompactString;
 use serde::Serialize;
@@ -39,7 +38,8 @@ pub struct PageAnswer {
     /// Newest first by `occurred_at`, then by `event_id` as bytes.
     #[schema(value_type = Vec<Record>)]
     pub records: Records,
-    /// What to give as `before` for the next page; null at the end. The last page may be empty.
+    /// What to give as `before` for the next page; null at the end. The last page may be empty. A first page that is
+    /// empty and not complete has none either, and is no end: ask again.
     pub next: Option<String>,
     /// Where it comes from.
     pub source: Origin,
@@ -51,7 +51,7 @@ pub struct PageAnswer {
 
 /// The records of a page.
 #[derive(Debug, Clone)]
-pub struct Records(Arc<[Item]>);
+pub struct Records(Vec<Item>);
 
 impl Serialize for Records {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

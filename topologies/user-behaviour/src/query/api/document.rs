@@ -17,8 +17,9 @@ use super::handlers;
         description = "What users did, newest first, within a moment after it arrived. Errors are problem documents \
                        (RFC 9457) whose `code` does not change. A caller who has no use for an answer after a while says \
                        so: `x-request-timeout-ms: 200` has the work dropped and `504` answered by then, or when the \
-                       service's own deadline is nearer, at that. Any other path is `404` with `not_found`, any other \
-                       method of a path `405` with `method_not_allowed`. Headers that are too long or too many are \
+                       service's own deadline is nearer, at that. `HEAD` is answered as `GET` is. Beside these paths \
+                       there are `/healthz`, `/readyz` and `/metrics`; any other is `404` with `not_found`, any other \
+                       method of a path `405` with `method_not_allowed`, after keys and limits. Headers that are too long or too many are \
                        `431`, and what is no HTTP is `400`, both without a document; the connection ends with them."
     ),
     paths(handlers::behaviours, handlers::profile, handlers::many, handlers::openapi),

@@ -75,7 +75,8 @@ pub(in crate::query) async fn profile(
 
 /// What many users did, newest first.
 ///
-/// A user that fails, or is not read in time, has a problem in its place; the others have their pages.
+/// A user that fails, or is not read in time, has a problem in its place; the others have their pages. While both stores
+/// are away that is every user, in an answer that is a `200` all the same.
 #[utoipa::path(
     post,
     path = "/v1/behaviours/query",
@@ -86,7 +87,7 @@ pub(in crate::query) async fn profile(
     responses(
         (status = 200, description = "One result for each user", body = BatchAnswer),
         Problems,
-        StoreProblems,
+        ShedProblems,
         BodyProblems
     )
 )]

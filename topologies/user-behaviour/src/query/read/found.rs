@@ -81,7 +81,7 @@ pub enum Origin {
 #[derive(Debug, Clone)]
 pub struct Found {
     /// The records, newest first.
-    pub items: Arc<[Item]>,
+    pub items: Vec<Item>,
     /// Where the next page begins; none at the end.
     pub next: Option<Place>,
     /// Where it comes from.

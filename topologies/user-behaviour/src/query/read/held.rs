@@ -1,6 +1,6 @@
 //! What the timelines hold of a user.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use compact_str::CompactString;
@@ -9,6 +9,7 @@ use squall::service::read::{ReadGate, Unread};
 use squall::store::Timelines;
 use squall::store::timeline::{Limits, Timeline, Whole};
 
+use super::merge::newest_versions;
 use super::{Item, Place};
 
 /// The newest entries, newest first.
@@ -45,8 +46,7 @@ impl Held {
                 items.retain(|item| item.place >= trusted);
                 reach = Some(trusted);
             }
-            let mut ids: HashSet<CompactString> = HashSet::with_capacity(items.len());
-            items.retain(|item| ids.insert(item.place.id.clone()));
+            newest_versions(&mut items);
         }
         let ended = reach.is_none() && items.len() == count;
         Ok(Self { items, ended, whole, reach })

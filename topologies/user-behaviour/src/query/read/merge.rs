@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use compact_str::CompactString;
-
 use super::held::Held;
 use super::rows::RowsPage;
 use super::{Ask, Item, Place};
@@ -17,9 +15,7 @@ pub(super) fn merge(ask: &Ask, held: Option<&Held>, rows: &RowsPage) -> (Vec<Ite
     let mut items: Vec<Item> =
         rows.items.iter().chain(held.iter().filter(reached)).filter(|item| ask.takes(item)).cloned().collect();
     items.sort_by(|a, b| a.newest_first().cmp(&b.newest_first()));
-    // The newest version of an event comes first.
-    let mut ids: HashSet<CompactString> = HashSet::with_capacity(items.len());
-    items.retain(|item| ids.insert(item.place.id.clone()));
+    newest_versions(&mut items);
     let more = items.len() > ask.limit;
     items.truncate(ask.limit);
     let next = match items.last() {
@@ -27,4 +23,15 @@ pub(super) fn merge(ask: &Ask, held: Option<&Held>, rows: &RowsPage) -> (Vec<Ite
         _ => rows.next.clone(),
     };
     (items, next)
+}
+
+/// Leaves of each event the version that stands first, which is its newest in a list that is newest first.
+pub(super) fn newest_versions(items: &mut Vec<Item>) {
+    let mut ids: HashSet<&str> = HashSet::with_capacity(items.len());
+    let first: Vec<bool> = items.iter().map(|item| ids.insert(&item.place.id)).collect();
+    drop(ids);
+    if first.contains(&false) {
+        let mut first = first.into_iter();
+        items.retain(|_| first.next().unwrap_or_default());
+    }
 }

@@ -129,12 +129,12 @@ impl Reader {
             // Something old is worth more than nothing, and less than a part.
             (Ok(part), Some(stale)) if part.items.is_empty() => {
                 if let Some(last) = self.last.page(ask, stale).await {
-                    return Ok(Found { source: Origin::Stale, complete: false, ..last });
+                    return Ok(last);
                 }
             }
             (Err(_), Some(stale)) => {
                 if let Some(last) = self.last.page(ask, stale).await {
-                    return Ok(Found { source: Origin::Stale, complete: false, ..last });
+                    return Ok(last);
                 }
             }
             _ => {}
@@ -144,11 +144,11 @@ impl Reader {
 
     async fn fresh(&self, interface: Interface, ask: &Ask, deadline: Deadline) -> Result<Found, Unavailable> {
         let as_of = self.now_ms();
-        let held = self.held(interface, ask, deadline).await;
-        if let Ok(held) = &held
+        let mut held = self.held(interface, ask, deadline).await;
+        if let Ok(held) = &mut held
             && let Some((items, next)) = self.settled(ask, held).await
         {
-            return Ok(Found { items: items.into(), next, source: Origin::Redis, complete: true, as_of });
+            return Ok(Found { items, next, source: Origin::Redis, complete: true, as_of });
         }
         let business = ask.business.as_deref();
         let gate = self.rows_gates.of(interface);
@@ -165,15 +165,15 @@ impl Reader {
                 self.compare(ask, held.as_ref().ok(), &rows).await;
                 let (items, next) = merge(ask, held.as_ref().ok(), &rows);
                 let complete = rows.readable;
-                Ok(Found { items: items.into(), next, source: Origin::Mysql, complete, as_of })
+                Ok(Found { items, next, source: Origin::Mysql, complete, as_of })
             }
             (Ok(held), Err(error)) => {
                 tracing::debug!(%error, "answering from the timelines alone");
                 let mut items: Vec<Item> = held.items.into_iter().filter(|item| ask.takes(item)).collect();
                 items.truncate(ask.limit);
-                // Once the rows are back, the list goes on from there.
-                let next = items.last().map(|item| item.place.clone());
-                Ok(Found { items: items.into(), next, source: Origin::Redis, complete: false, as_of })
+                // Once the rows are back, the list goes on from there; without any record, from where it stood.
+                let next = items.last().map(|item| item.place.clone()).or_else(|| ask.before.clone());
+                Ok(Found { items, next, source: Origin::Redis, complete: false, as_of })
             }
             (Err(timelines), Err(rows)) => Err(Unavailable { timelines, rows }),
         }
@@ -202,10 +202,11 @@ impl Reader {
         }
     }
 
-    /// The page, if the timelines alone are enough for it.
-    async fn settled(&self, ask: &Ask, held: &Held) -> Option<(Vec<Item>, Option<super::Place>)> {
-        let items: Vec<Item> = held.items.iter().filter(|item| ask.takes(item)).take(ask.limit).cloned().collect();
-        let full = items.len() == ask.limit;
+    /// The page, taken out of `held`, if the timelines alone are enough for it.
+    async fn settled(&self, ask: &Ask, held: &mut Held) -> Option<(Vec<Item>, Option<super::Place>)> {
+        let taken = |(at, item): (usize, &Item)| ask.takes(item).then_some(at);
+        let taken: Vec<usize> = held.items.iter().enumerate().filter_map(taken).take(ask.limit).collect();
+        let full = taken.len() == ask.limit;
         let business = ask.business.as_deref();
         // Nothing can be whole, and be known to be nothing.
         let whole = held.whole != Whole::Unknown || held.items.is_empty();
@@ -213,6 +214,10 @@ impl Reader {
         if !(whole && all) {
             return None;
         }
+        let mut taken = taken.into_iter().peekable();
+        let items = std::mem::take(&mut held.items).into_iter().enumerate();
+        let items: Vec<Item> =
+            items.filter(|(at, _)| taken.next_if_eq(at).is_some()).map(|(_, item)| item).collect();
         let next = items.last().filter(|_| full).map(|item| item.place.clone());
         Some((items, next))
     }

@@ -81,6 +81,22 @@ async fn disturb(world: &World, random: &mut Random, page: u64) {
     }
 }
 
+/// What is past the end of the timelines is in the rows: while these are away, the list goes on from where it stood.
+#[tokio::test(start_paused = true)]
+async fn a_page_that_cannot_be_read_is_not_the_last_one() {
+    let world = World::with(QueryConfig::default(), Limits { keep: 5, ..Limits::default() });
+    world.store(&views("u", 0..30)).await;
+    let next = world.get("/v1/users/u/behaviours?limit=5").await.json["next"].clone();
+    let second = format!("/v1/users/u/behaviours?limit=5&before={}", next.as_str().unwrap());
+    for does in [Does::Fail, Does::Hang] {
+        world.rows.script.set(does);
+        let away = world.get(&second).await;
+        assert_eq!((away.told(), &away.json["next"]), (("redis", false, 0), &next), "{does:?}");
+    }
+    world.rows.script.set(Does::Work);
+    assert_eq!(world.get(&second).await.ids()[0], "e0024");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cursor_is_of_its_question_alone() {
     let world = World::new();

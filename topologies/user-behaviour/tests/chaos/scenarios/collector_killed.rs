@@ -108,7 +108,10 @@ fn judge_away(counts: Counts, form: Form, outcome: &mut Outcome) {
     outcome.add("promised_while_away", counts.promised);
     outcome.add("denied_while_away", counts.denied);
     outcome.demand(counts.promised > 0, "nothing was accepted while the broker was away");
-    let all = (counts.promised + counts.denied) as f64;
+    outcome.add("unanswered_while_away", counts.unanswered);
+    // The collector runs all the time that is judged: one that ends by itself, or answers nobody, is worse than one that
+    // refuses.
+    let all = (counts.promised + counts.denied + counts.unanswered) as f64;
     let kept = form == Form::Short || counts.promised as f64 >= PROMISED * all;
     outcome
         .demand(kept, format!("of {all} posts to a collector without a broker {} were promised", counts.promised));
