@@ -86,15 +86,24 @@ async fn a_key_of_another_type_is_poison_for_its_rows_only() {
     assert_eq!(ids(&store, "one", "broken").await, ["9", "3"]);
 }
 
+async fn behind_a_proxy() -> (Redis, FaultProxy) {
+    let server = own(RedisOptions::default()).await;
+    let proxy = FaultProxy::start(server.socket_address().unwrap());
+    (server, proxy)
+}
+
+/// One connection through the proxy, on which a call may take 300 ms.
+fn over(proxy: &FaultProxy, server: &Redis) -> RedisSettings {
+    let url = proxy.reroute(server.url());
+    RedisSettings { response_timeout: Duration::from_millis(300), connections: 1, ..settings(&url) }
+}
+
 /// What was between has forgotten the connection and drops what it does not know, or the server was cut from its power: no
 /// caller waits as long as a call may take, and nobody says that the connection is gone.
 #[tokio::test]
 async fn a_connection_that_only_owes_answers_is_replaced_though_its_callers_never_wait_for_long() {
-    let server = own(RedisOptions::default()).await;
-    let proxy = FaultProxy::start(server.socket_address().unwrap());
-    let url = proxy.reroute(server.url());
-    let short = RedisSettings { response_timeout: Duration::from_millis(300), ..settings(&url) };
-    let (store, mut sink) = open(RedisSettings { connections: 1, ..short });
+    let (server, proxy) = behind_a_proxy().await;
+    let (store, mut sink) = open(over(&proxy, &server));
     stored(&mut sink, &ONE).await;
     proxy.set(Fault::BlackHole);
     let ask = || tokio::time::timeout(Duration::from_millis(50), store.timeline("u", None, 9));
@@ -256,11 +265,8 @@ async fn a_server_that_forgot_the_scripts_or_is_busy_goes_on() {
 
 #[tokio::test]
 async fn silence_is_a_time_out_and_a_lost_reply_is_written_again() {
-    let server = own(RedisOptions::default()).await;
-    let proxy = FaultProxy::start(server.socket_address().unwrap());
-    let url = proxy.reroute(server.url());
-    let short = RedisSettings { response_timeout: Duration::from_millis(300), ..settings(&url) };
-    let (store, mut sink) = open(RedisSettings { connections: 1, ..short });
+    let (server, proxy) = behind_a_proxy().await;
+    let (store, mut sink) = open(over(&proxy, &server));
     stored(&mut sink, &ONE).await;
     tell(&server, &["CLIENT", "PAUSE", "1000", "WRITE"]).await;
     failed(&mut sink, &ONE, Class::Retryable, "took longer than 300 ms").await;

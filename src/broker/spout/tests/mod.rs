@@ -1,9 +1,12 @@
 //! The log spout over the embedded log, on paused time.
 
 mod abort;
+mod beginnings;
 mod checked;
 mod deaths;
+mod desk;
 mod failures;
+mod gaps;
 mod gates;
 mod groups;
 mod notes;
