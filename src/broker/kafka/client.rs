@@ -8,19 +8,20 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::{NoCustomPartitioner, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, NoCustomPartitioner, ProducerContext};
 use slab::Slab;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
 use super::config;
 use super::context::trace_log;
+use super::events::Served;
 use super::settings::KafkaSettings;
 use crate::broker::{BrokerError, Position};
 
 /// A client that is never dropped where others wait: that takes until its thread has ended.
 pub(super) struct Client {
-    producer: Option<ThreadedProducer<Deliveries>>,
+    producer: Option<Served<Deliveries>>,
     calls: Arc<Calls>,
 }
 
@@ -29,8 +30,11 @@ impl Client {
     pub(super) fn open(settings: &KafkaSettings, room: &Arc<Room>) -> Result<Arc<Self>, BrokerError> {
         let calls = Arc::<Calls>::default();
         let deliveries = Deliveries { room: Arc::clone(room), calls: Arc::clone(&calls) };
-        let producer = Some(config::create(&config::producer(settings)?, deliveries)?);
-        Ok(Arc::new(Self { producer, calls }))
+        let producer: BaseProducer<_> = config::create(&config::producer(settings)?, deliveries)?;
+        let served = Served::start(producer);
+        let served = served
+            .map_err(|source| BrokerError::Io { context: "cannot start a thread for kafka".into(), source })?;
+        Ok(Arc::new(Self { producer: Some(served), calls }))
     }
 
     /// An append of so many records, and what it comes to.
@@ -52,7 +56,7 @@ impl Client {
 }
 
 impl std::ops::Deref for Client {
-    type Target = ThreadedProducer<Deliveries>;
+    type Target = BaseProducer<Deliveries>;
 
     fn deref(&self) -> &Self::Target {
         self.producer.as_ref().expect("it is there until it is dropped")

@@ -9,7 +9,7 @@
 //! `rd_kafka_consume_batch_queue`: that call also counts the end-of-partition mark as a record, and when the
 //! partition is paused next, as every cooperative rebalance does, reading goes on one record too far.
 
-#![allow(unsafe_code, reason = "the only room that calls librdkafka directly")]
+#![allow(unsafe_code, reason = "the calls of librdkafka that its wrapper lacks")]
 
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::fmt;

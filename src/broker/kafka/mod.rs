@@ -6,7 +6,7 @@
 //! | `producer` | one idempotent producer a process; an append resolves when all of it is acknowledged |
 //! | `poller` | one thread for each consumer or cursor: serves librdkafka, fetches ahead, never waits for a store |
 //! | `inbox` | what passes between that thread and the task that owns the consumer |
-//! | `consume` | the calls of librdkafka that its Rust wrapper lacks; the only unsafe code |
+//! | `consume` `events` | the calls of librdkafka that its Rust wrapper lacks; the only unsafe code |
 //!
 //! What holds whatever the configuration says: nothing is committed unasked (`enable.auto.commit=false`), an
 //! offset out of range is an error (`auto.offset.reset=error`), appends are idempotent and acknowledged by all
@@ -29,6 +29,7 @@ mod consumer;
 mod context;
 mod cursor;
 mod error;
+mod events;
 mod gather;
 mod inbox;
 mod lookup;
