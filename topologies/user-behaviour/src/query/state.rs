@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::http::Extensions;
 use squall::service::http::Deadline;
 use squall::service::read::LagWatch;
 
@@ -36,10 +35,10 @@ impl QueryState {
         &self.0.settings
     }
 
-    /// The time that a request has.
-    pub(super) fn deadline(&self, extensions: &Extensions) -> Deadline {
+    /// The time that a request has, of which `given` was given to it.
+    pub(super) fn deadline(&self, given: Option<Deadline>) -> Deadline {
         let own = Deadline::after(self.0.settings.request);
-        extensions.get::<Deadline>().map_or(own, |given| given.min(own))
+        given.map_or(own, |given| given.min(own))
     }
 
     /// How fresh an answer is.

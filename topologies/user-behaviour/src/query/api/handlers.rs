@@ -4,14 +4,14 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{Extensions, HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use squall::service::http::{Code, Problem};
 use tokio::task::JoinSet;
 use utoipa::OpenApi;
 
 use super::answer::{BatchAnswer, BatchResult, PageAnswer, ProfileAnswer};
 use super::document::{ApiDocument, BodyProblems, Problems, ShedProblems, StoreProblems};
-use super::params::{self, BatchQuestion, invalid};
+use super::params::{self, BatchQuestion, Terms, invalid};
 use crate::query::QueryState;
 use crate::query::read::{Ask, Interface, before_the_end};
 
@@ -37,11 +37,9 @@ pub(in crate::query) async fn behaviours(
     State(state): State<QueryState>,
     user: Result<Path<String>, PathRejection>,
     pairs: Pairs,
-    extensions: Extensions,
-    headers: HeaderMap,
+    Terms { stale, deadline }: Terms,
 ) -> Result<Json<PageAnswer>, Problem> {
     let ask = params::page(&user_of(user)?, &pairs_of(pairs)?)?;
-    let (stale, deadline) = (params::max_stale(&headers), state.deadline(&extensions));
     let found = state.reader().page(Interface::Behaviours, &ask, stale, deadline).await?;
     Ok(Json(PageAnswer::new(&state, &ask, found)))
 }
@@ -63,12 +61,10 @@ pub(in crate::query) async fn profile(
     State(state): State<QueryState>,
     user: Result<Path<String>, PathRejection>,
     pairs: Pairs,
-    extensions: Extensions,
-    headers: HeaderMap,
+    Terms { stale, deadline }: Terms,
 ) -> Result<Json<ProfileAnswer>, Problem> {
     params::no_parameters(&pairs_of(pairs)?)?;
     let user = params::user_id(&user_of(user)?)?;
-    let (stale, deadline) = (params::max_stale(&headers), state.deadline(&extensions));
     let found = state.reader().profile(&user, stale, deadline).await?;
     Ok(Json(ProfileAnswer::new(&state, user, found)))
 }
@@ -94,16 +90,15 @@ pub(in crate::query) async fn profile(
 pub(in crate::query) async fn many(
     State(state): State<QueryState>,
     pairs: Pairs,
-    extensions: Extensions,
+    Terms { stale, deadline }: Terms,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<BatchAnswer>, Problem> {
     params::no_parameters(&pairs_of(pairs)?)?;
     let question = BatchQuestion::read(&headers, &body.map_err(|rejection| unread(&rejection))?)?;
     let like = question.ask()?;
-    let stale = params::max_stale(&headers);
     // All of them end while there is time to answer: a few that wait for a store would cost the others their pages.
-    let deadline = before_the_end(state.deadline(&extensions));
+    let deadline = before_the_end(deadline);
     let mut results: Vec<Option<BatchResult>> = question.users.iter().map(|_| None).collect();
     let (mut users, mut reading) = (question.users.into_iter().enumerate(), JoinSet::new());
     loop {

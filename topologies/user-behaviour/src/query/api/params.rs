@@ -1,15 +1,19 @@
 //! What a caller gives, checked once.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::request::Parts;
 use compact_str::CompactString;
 use serde::Deserialize;
-use squall::service::http::{Code, Problem};
+use squall::service::http::{Code, Deadline, Problem};
 use utoipa::ToSchema;
 
 use super::cursor;
+use crate::query::QueryState;
 use crate::query::read::Ask;
 use crate::query::settings::{DEFAULT_LIMIT, MAX_LIMIT, MAX_USERS};
 use crate::record::{MAX_ID, MAX_NAME};
@@ -109,8 +113,26 @@ pub(super) fn user_id(text: &str) -> Result<CompactString, Problem> {
     bounded("user_id", text, MAX_ID)
 }
 
+/// What a caller puts up with. Of a request's headers and extensions nothing else is copied for it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::query) struct Terms {
+    /// How old an answer may be while both stores are away.
+    pub(super) stale: Option<Duration>,
+    /// Until when it is of use.
+    pub(super) deadline: Deadline,
+}
+
+impl FromRequestParts<QueryState> for Terms {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &QueryState) -> Result<Self, Infallible> {
+        let deadline = state.deadline(parts.extensions.get().copied());
+        Ok(Self { stale: max_stale(&parts.headers), deadline })
+    }
+}
+
 /// How old an answer may be while both stores are away: `Cache-Control: max-stale`, with or without seconds.
-pub(super) fn max_stale(headers: &HeaderMap) -> Option<Duration> {
+fn max_stale(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).find_map(|directive| {
         let (name, seconds) = match directive.split_once('=') {

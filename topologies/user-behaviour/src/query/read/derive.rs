@@ -30,7 +30,7 @@ pub(super) fn of_items(items: &[Item], limits: &Limits) -> Lines {
         line.first_ms = line.first_ms.min(at_ms);
         // The first of an action is its latest.
         if !line.latest.contains_key(&*action) {
-            line.latest.insert(action.to_string(), Body { place: item.place.clone(), raw: item.raw() });
+            line.latest.insert(action.to_string(), Body { place: item.place.clone(), raw: item.raw().to_owned() });
         }
         if day(item) > cutoff {
             *line.counts.entry(action.into_owned()).or_default().entry(day(item)).or_default() += 1;

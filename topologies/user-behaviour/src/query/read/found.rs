@@ -96,7 +96,7 @@ pub struct Found {
 #[derive(Debug, Clone)]
 pub struct Body {
     pub(super) place: Place,
-    pub(super) raw: Arc<RawValue>,
+    pub(super) raw: Box<RawValue>,
 }
 
 impl Serialize for Body {

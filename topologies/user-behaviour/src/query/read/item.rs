@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::sync::Arc;
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize, Serializer};
@@ -30,7 +29,7 @@ pub struct Item {
     pub place: Place,
     /// Its business.
     pub business: CompactString,
-    body: Arc<RawValue>,
+    body: Box<RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -69,9 +68,9 @@ impl Item {
         self.body.get()
     }
 
-    /// The same, shared.
-    pub(super) fn raw(&self) -> Arc<RawValue> {
-        self.body.clone()
+    /// The same, as such.
+    pub(super) fn raw(&self) -> &RawValue {
+        &self.body
     }
 
     /// The entry that the topology makes of this record of `owner`, whose action was read before.
@@ -100,9 +99,9 @@ impl PartialEq for Item {
 }
 
 /// A stored body that may stand in an answer.
-pub(super) fn body(bytes: Vec<u8>) -> Option<Arc<RawValue>> {
+pub(super) fn body(bytes: Vec<u8>) -> Option<Box<RawValue>> {
     let text = String::from_utf8(bytes).ok()?;
     let object = text.starts_with('{');
     let raw = RawValue::from_string(text).ok()?;
-    object.then(|| Arc::from(raw))
+    object.then_some(raw)
 }

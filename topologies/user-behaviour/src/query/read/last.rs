@@ -1,9 +1,11 @@
 //! The last answers, for callers that would rather have an old one than none.
 //!
 //! Every page that is answered is kept, and few are ever asked for again: so they are kept as they cost least to keep, all
-//! texts in one piece of memory, and made into records when they are asked for.
+//! texts in one piece of memory, and made into records when they are asked for. One that is found again as it was is not kept
+//! anew: it is as fresh as if it had been.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use compact_str::CompactString;
@@ -25,7 +27,7 @@ enum Question {
 #[derive(Clone)]
 enum Answer {
     Page(Arc<Page>),
-    Profile(FoundProfile),
+    Profile(Instant, FoundProfile),
 }
 
 /// A page of records.
@@ -34,7 +36,10 @@ struct Page {
     text: Box<str>,
     records: Box<[Record]>,
     next: Option<Place>,
-    as_of: i64,
+    /// When the stores had it last.
+    as_of: AtomicI64,
+    /// The same in milliseconds since the process keeps answers: a clock that nobody sets.
+    seen_ms: AtomicU64,
 }
 
 /// A record of a page: its time, and the bytes of what `text` has of it.
@@ -48,59 +53,68 @@ struct Record {
 /// Answers to first pages and profiles, of bounded size and age.
 #[derive(Clone)]
 pub(super) struct Last {
-    answers: Cache<Question, (Instant, Answer)>,
+    answers: Cache<Question, Answer>,
     age: Duration,
+    began: Instant,
 }
 
 impl Last {
     /// Keeps about `bytes`, for `age`; neither with nothing of either.
     pub(super) fn new(bytes: u64, age: Duration) -> Self {
-        let weigh = |_: &Question, (_, answer): &(Instant, Answer)| {
-            u32::try_from(AROUND + answer.bytes()).unwrap_or(u32::MAX)
-        };
-        Self { answers: Cache::builder().max_capacity(bytes).weigher(weigh).build(), age }
+        let weigh = |_: &Question, answer: &Answer| u32::try_from(AROUND + answer.bytes()).unwrap_or(u32::MAX);
+        Self { answers: Cache::builder().max_capacity(bytes).weigher(weigh).build(), age, began: Instant::now() }
     }
 
     /// Keeps the answer to the question for a first page.
     pub(super) async fn keep(&self, ask: &Ask, found: &Found) {
-        if !self.age.is_zero() && ask.before.is_none() {
-            let answer = (Instant::now(), Answer::Page(Arc::new(Page::of(found))));
-            self.answers.insert(Question::Page(ask.clone()), answer).await;
+        if self.age.is_zero() || ask.before.is_some() {
+            return;
         }
+        let (question, now_ms) = (Question::Page(ask.clone()), self.now_ms());
+        if let Some(Answer::Page(kept)) = self.answers.get(&question).await
+            && kept.is(found)
+        {
+            kept.seen_again(now_ms, found.as_of);
+            return;
+        }
+        self.answers.insert(question, Answer::Page(Arc::new(Page::of(found, now_ms)))).await;
     }
 
     /// Keeps a profile.
     pub(super) async fn keep_profile(&self, user: &CompactString, found: &FoundProfile) {
         if !self.age.is_zero() {
-            let answer = (Instant::now(), Answer::Profile(found.clone()));
+            let answer = Answer::Profile(Instant::now(), found.clone());
             self.answers.insert(Question::Profile(user.clone()), answer).await;
         }
     }
 
     /// The last answer, not older than `stale`, as such.
     pub(super) async fn page(&self, ask: &Ask, stale: Duration) -> Option<Found> {
-        match self.last(&Question::Page(ask.clone()), stale).await? {
-            Answer::Page(page) => Some(page.found()),
-            Answer::Profile(_) => None,
+        match self.answers.get(&Question::Page(ask.clone())).await? {
+            Answer::Page(page) => self.is_of_use(page.age(self.now_ms()), stale).then(|| page.found()),
+            Answer::Profile(..) => None,
         }
     }
 
     /// The last profile, not older than `stale`.
     pub(super) async fn profile(&self, user: &CompactString, stale: Duration) -> Option<FoundProfile> {
-        match self.last(&Question::Profile(user.clone()), stale).await? {
-            Answer::Profile(found) => Some(found),
+        match self.answers.get(&Question::Profile(user.clone())).await? {
+            Answer::Profile(at, found) => self.is_of_use(at.elapsed(), stale).then_some(found),
             Answer::Page(_) => None,
         }
     }
 
-    async fn last(&self, question: &Question, stale: Duration) -> Option<Answer> {
-        let (at, answer) = self.answers.get(question).await?;
-        (at.elapsed() <= stale.min(self.age)).then_some(answer)
+    fn is_of_use(&self, age: Duration, stale: Duration) -> bool {
+        age <= stale.min(self.age)
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
 impl Page {
-    fn of(found: &Found) -> Self {
+    fn of(found: &Found, now_ms: u64) -> Self {
         let record = |item: &Item| Record {
             at_ms: item.place.at_ms,
             id: item.place.id.len(),
@@ -112,7 +126,37 @@ impl Page {
         for item in &found.items {
             text.extend([item.place.id.as_str(), item.business.as_str(), item.json()]);
         }
-        Self { text: text.into(), records, next: found.next.clone(), as_of: found.as_of }
+        let (as_of, seen_ms) = (found.as_of.into(), now_ms.into());
+        Self { text: text.into(), records, next: found.next.clone(), as_of, seen_ms }
+    }
+
+    /// Whether it is the same page.
+    fn is(&self, found: &Found) -> bool {
+        let mut rest = &*self.text;
+        let mut begins_with = |bytes: usize, text: &str| {
+            let (own, after) = rest.split_at(bytes);
+            rest = after;
+            own == text
+        };
+        let mut pairs = self.records.iter().zip(&found.items);
+        self.records.len() == found.items.len()
+            && self.next == found.next
+            && pairs.all(|(record, item)| {
+                record.at_ms == item.place.at_ms
+                    && begins_with(record.id, &item.place.id)
+                    && begins_with(record.business, &item.business)
+                    && begins_with(record.body, item.json())
+            })
+    }
+
+    /// The stores have it still. What another request has found later stands.
+    fn seen_again(&self, now_ms: u64, as_of: i64) {
+        self.seen_ms.fetch_max(now_ms, Ordering::Relaxed);
+        self.as_of.fetch_max(as_of, Ordering::Relaxed);
+    }
+
+    fn age(&self, now_ms: u64) -> Duration {
+        Duration::from_millis(now_ms.saturating_sub(self.seen_ms.load(Ordering::Relaxed)))
     }
 
     fn found(&self) -> Found {
@@ -129,7 +173,8 @@ impl Page {
             body: next(record.body).into(),
         };
         let items = self.records.iter().map(entry).filter_map(Item::of_entry).collect();
-        Found { items, next: self.next.clone(), source: Origin::Stale, complete: false, as_of: self.as_of }
+        let as_of = self.as_of.load(Ordering::Relaxed);
+        Found { items, next: self.next.clone(), source: Origin::Stale, complete: false, as_of }
     }
 
     fn bytes(&self) -> usize {
@@ -147,7 +192,7 @@ impl Answer {
     fn bytes(&self) -> usize {
         match self {
             Self::Page(page) => page.bytes(),
-            Self::Profile(found) => found
+            Self::Profile(_, found) => found
                 .lines
                 .values()
                 .map(|line| {
@@ -157,5 +202,61 @@ impl Answer {
                 })
                 .sum(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn ask() -> Ask {
+        Ask { user: "u".into(), business: None, action: None, before: None, limit: 2 }
+    }
+
+    fn found(as_of: i64, bodies: &[&str]) -> Found {
+        let entry = |(at, body): (usize, &&str)| StoredEntry {
+            at_ms: at as i64,
+            id: format!("e{at}"),
+            line: "hotel".to_owned(),
+            body: body.as_bytes().to_vec(),
+        };
+        let items = bodies.iter().enumerate().map(entry).filter_map(Item::of_entry).collect();
+        Found { items, next: None, source: Origin::Redis, complete: true, as_of }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_is_found_again_is_as_fresh_as_one_that_is_new() {
+        let last = Last::new(1 << 20, 60 * SECOND);
+        last.keep(&ask(), &found(1_000, &["{}", r#"{"n":1}"#])).await;
+        for second in [2_i64, 3] {
+            tokio::time::advance(SECOND).await;
+            last.keep(&ask(), &found(second * 1_000, &["{}", r#"{"n":1}"#])).await;
+        }
+        let page = last.page(&ask(), Duration::ZERO).await.unwrap();
+        assert_eq!((page.as_of, page.source, page.complete), (3_000, Origin::Stale, false));
+        assert_eq!(page.items, found(0, &["{}", r#"{"n":1}"#]).items);
+        tokio::time::advance(SECOND).await;
+        assert!(last.page(&ask(), Duration::ZERO).await.is_none());
+        assert!(last.page(&ask(), SECOND).await.is_some());
+        tokio::time::advance(60 * SECOND).await;
+        assert!(last.page(&ask(), Duration::MAX).await.is_none(), "it is too old for anybody");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_has_changed_takes_the_place_of_what_was() {
+        let last = Last::new(1 << 20, 60 * SECOND);
+        let changes: [&[&str]; 5] = [&["{}"], &[r#"{"n":1}"#], &[r#"{"n":2}"#], &["{}", "{}"], &[]];
+        for (at, bodies) in changes.into_iter().enumerate() {
+            last.keep(&ask(), &found(at as i64, bodies)).await;
+            let page = last.page(&ask(), SECOND).await.unwrap();
+            assert_eq!((page.as_of, page.items), (at as i64, found(0, bodies).items));
+        }
+        let next = Some(Place { at_ms: 7, id: "e7".into() });
+        last.keep(&ask(), &Found { next: next.clone(), ..found(9, &[]) }).await;
+        assert_eq!(last.page(&ask(), SECOND).await.unwrap().next, next);
     }
 }
