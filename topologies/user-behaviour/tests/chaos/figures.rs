@@ -11,6 +11,7 @@ const DRAW_SEED: u64 = 0xb007;
 
 /// What the machine's processors have been busy with since it started, in ticks.
 pub(crate) struct CpuTime {
+    idle: u64,
     stolen: u64,
     all: u64,
 }
@@ -22,14 +23,25 @@ impl CpuTime {
         let words = text.lines().next().unwrap_or_default().split_whitespace().skip(1);
         // What guests were given is part of what users were.
         let ticks: Vec<u64> = words.take(8).filter_map(|word| word.parse().ok()).collect();
-        Self { stolen: ticks.get(7).copied().unwrap_or_default(), all: ticks.iter().sum() }
+        let of = |at: usize| ticks.get(at).copied().unwrap_or_default();
+        // Who waits for a disk is idle.
+        Self { idle: of(3) + of(4), stolen: of(7), all: ticks.iter().sum() }
     }
 
     /// The share of the time since then that a host gave to others.
     pub(crate) fn stolen_since(&self) -> f64 {
+        self.share_since(|cpu| cpu.stolen)
+    }
+
+    /// The share of the time since then that somebody here had work to do.
+    pub(crate) fn busy_since(&self) -> f64 {
+        self.share_since(|cpu| cpu.all - cpu.idle - cpu.stolen)
+    }
+
+    fn share_since(&self, what: impl Fn(&Self) -> u64) -> f64 {
         // What the system tells of a processor may go back a little.
         let now = Self::now();
-        now.stolen.saturating_sub(self.stolen) as f64 / now.all.saturating_sub(self.all).max(1) as f64
+        what(&now).saturating_sub(what(self)) as f64 / now.all.saturating_sub(self.all).max(1) as f64
     }
 }
 

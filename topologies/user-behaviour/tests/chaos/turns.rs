@@ -12,7 +12,7 @@ use super::probe::{Phase, Store, at_most};
 use super::stage::Stage;
 
 /// How long a job is looked at while it rests, and while it is at work.
-const TURN: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(15)];
+const TURN: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(20)];
 /// What share of the machine its host may give to others in a turn that counts.
 const STOLEN: f64 = 0.01;
 /// How soon the last run of a paused job is through, and how soon a resumed one is at work.
@@ -33,6 +33,8 @@ pub(crate) struct Turns {
     pooled: [P99s; 2],
     /// By store: how many times as high the latter is as the former.
     pub(crate) pooled_ratios: [Option<Range95>; 2],
+    /// The share of the machine's time that it was busy while the job rests and while it is at work, in the turns that count.
+    busy: [f64; 2],
     counted: usize,
     taken: usize,
 }
@@ -55,7 +57,7 @@ impl Turns {
         outcome: &mut Outcome,
     ) -> Self {
         let turn = stage.form.pick(TURN[0], TURN[1]);
-        let (mut counted, mut taken, mut brought) = (Vec::new(), 0, 0);
+        let (mut counted, mut taken, mut brought, mut busy) = (Vec::new(), 0, 0, [0.0; 2]);
         while counted.len() < wanted && taken < 2 * wanted {
             let mut order = [false, true];
             if taken % 2 == 1 {
@@ -63,6 +65,7 @@ impl Turns {
             }
             taken += 1;
             let (mut took, mut stolen, mut went_on) = ([Took::default(), Took::default()], 0.0_f64, None);
+            let mut busy_now = [0.0; 2];
             for work in order {
                 let command = if work { "resume" } else { "pause" };
                 let told = stage.ask(&["backfill", command, job, "--json"]);
@@ -73,6 +76,7 @@ impl Turns {
                 let cpu = CpuTime::now();
                 stage.flow(phase, turn).await;
                 stolen = stolen.max(cpu.stolen_since());
+                busy_now[usize::from(work)] = cpu.busy_since();
                 stage.probe.phase(Phase::After);
                 let more = done(stage, job).zip(before).map(|(after, before)| after - before);
                 match work {
@@ -88,13 +92,16 @@ impl Turns {
             let counts = stage.form == Form::Short || stolen <= STOLEN;
             let verdict = if counts { "" } else { ", which does not count" };
             eprintln!(
-                "p99 of {STORES:?} while the job rested and while it was at work {:?}; the host took {:.1} %{verdict}",
+                "p99 of {STORES:?} while the job rested and while it was at work {:?}; the machine was busy {:?} %, the host \
+                 took {:.1} %{verdict}",
                 took.clone().map(p99s),
+                busy_now.map(percent),
                 stolen * 100.0
             );
             if counts {
                 outcome.demand(went_on == Some(0), format!("a paused job went on by {went_on:?}"));
                 counted.push(took);
+                busy.iter_mut().zip(busy_now).for_each(|(busy, now)| *busy += now);
             }
         }
         // It may have rested last.
@@ -113,6 +120,7 @@ impl Turns {
             ratios: [0, 1].map(|at| Range95::of(alone(at))),
             pooled: [0, 1].map(|at| pool(&counted, at, &all)),
             pooled_ratios: [0, 1].map(|at| if all.len() < ENOUGH_TO_POOL { None } else { together(at) }),
+            busy: busy.map(|busy| busy / counted.len().max(1) as f64),
             counted: counted.len(),
             taken,
         }
@@ -134,6 +142,7 @@ impl Turns {
             "brought_per_s": self.brought_per_s.round(),
             "turns": self.counted,
             "turns_taken": self.taken,
+            "busy_percent": self.busy.map(percent),
             "timelines_p99_ratio": range(timelines),
             "rows_p99_ratio": range(rows),
             "timelines_pooled_p99_ratio": range(timelines_pooled),
@@ -142,6 +151,11 @@ impl Turns {
             "rows_p99_ms": rows_ms,
         })
     }
+}
+
+/// To a tenth.
+fn percent(share: f64) -> f64 {
+    (share * 1e3).round() / 10.0
 }
 
 /// Of a store, in these turns together.
