@@ -7,9 +7,11 @@ use std::time::Duration;
 /// records wait as much longer anyway, and larger runs cost the stores much less: what a batch costs by itself, 500 records
 /// share.
 const SMALL: f64 = 64.0;
-/// Records that a run may have, however small the share: it is split among the lanes of a sink, and a batch of a few records
-/// costs a store, and the threads that are woken for it, more each.
-const SMALLEST: usize = 32;
+/// Records that a run may have, however small the share. It is split among the lanes of all sinks, each of which makes a write
+/// of its own: what that costs by itself is most of a run of 32 records, and a small part of one of 128. Of runs that bring as
+/// much, the larger ones meet fewer of the fresh records, so few of a hundred at a small share that their 99th percentile
+/// does not tell; those that they meet wait a few milliseconds longer.
+const SMALLEST: usize = 128;
 /// The longest rest: what took longer was not work but a store, or a machine, that stood still.
 pub(super) const LONGEST_REST: Duration = Duration::from_secs(30);
 /// How much of its share a job gives up at most while others keep the stores busy: it goes on all the same.
@@ -55,7 +57,7 @@ impl Leases {
 ///
 /// - *rate*: a task has the job's rate divided by the leases that the job holds now. Over any time `t` it lets at most
 ///   `rate / leases · t` records and one run go. A run has at most a second's worth.
-/// - *share*: below 1 a task has one run in flight, of at most `max(64 · share / (1 − share), 32)` records, and one that took
+/// - *share*: below 1 a task has one run in flight, of at most `max(64 · share / (1 − share), 128)` records, and one that took
 ///   `d` is followed by a rest of `d · (leases / share · mean / best − 1)`, at most 30 s, where `leases` are those of all jobs. So
 ///   all tasks together take at most that share of the stores' time, of jobs with different ones at most the largest, and
 ///   never more of it at once than fresh records can wait for. With all of their time for its share a task pulls as much as
@@ -67,8 +69,8 @@ impl Leases {
 /// so that a job always goes on; call it `y` so. Runs of less than half a usual one, as at the end of a chunk, tell nothing
 /// of either.
 ///
-/// By the same formula what others write takes `1 / (1 − share / y)` times as long beside the job: a fiftieth longer at the
-/// [default](super::Job::SHARE) where the stores are idle otherwise, a two-hundredth where they are busy.
+/// By the same formula what others write takes `1 / (1 − share / y)` times as long beside the job: a hundredth longer at the
+/// [default](super::Job::SHARE) where the stores are idle otherwise, a four-hundredth where they are busy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Budget {
     rate: Option<u64>,

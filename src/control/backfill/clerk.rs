@@ -59,7 +59,7 @@ impl Clerk {
         self.said.retain(|worker, _| posts.iter().any(|(known, _)| known == worker));
         let (now, at_ms) = (Instant::now(), self.shared.settings.clock.unix_ms());
         let (mut events, mut said) = (Vec::new(), Vec::new());
-        for (worker, Post { job, chunk, floor }) in posts {
+        for (worker, Post { job, chunk, floor, .. }) in posts {
             let lease = self.shared.look(|ledger| {
                 let entry = ledger.job(&job)?;
                 let lease = entry.lease(chunk).filter(|lease| lease.worker == worker)?;

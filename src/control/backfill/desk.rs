@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::clerk::clerk;
 use super::follow::follow;
@@ -45,6 +46,8 @@ pub(super) struct Post {
     pub(super) chunk: u32,
     /// Everything below is settled.
     pub(super) floor: u64,
+    /// When its next run may go, as far as is known: in the past while one waits for something else.
+    due: Instant,
 }
 
 /// An event to be written, and who wants to know at which offset; `None` when it is unknown whether it was.
@@ -125,7 +128,16 @@ impl Desk {
 
     /// `worker` works at a chunk that is settled up to `floor`: its lease is renewed from now on.
     pub(super) fn post(&self, worker: &str, job: &str, chunk: u32, floor: u64) {
-        self.shared.posts().insert(worker.to_owned(), Post { job: job.to_owned(), chunk, floor });
+        let mut posts = self.shared.posts();
+        let due = posts.get(worker).map_or_else(Instant::now, |post| post.due);
+        posts.insert(worker.to_owned(), Post { job: job.to_owned(), chunk, floor, due });
+    }
+
+    /// No run of `worker` goes before: until shortly before then nobody needs to know how far the live stream is.
+    pub(super) fn rests_until(&self, worker: &str, due: Instant) {
+        if let Some(post) = self.shared.posts().get_mut(worker) {
+            post.due = due;
+        }
     }
 
     /// `worker` works at nothing.
@@ -169,6 +181,11 @@ impl Shared {
             tracing::info!(topic, "backfills go on: the live stream is not behind any more");
             self.changed_since_read();
         }
+    }
+
+    /// When the first run of this process may go; `None` while it works at nothing.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.posts().values().map(|post| post.due).min()
     }
 
     pub(super) fn posts(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Post>> {

@@ -10,8 +10,6 @@ use crate::control::SeekRecord;
 pub(in crate::control) const PREFIX: &str = "backfill/";
 /// More chunks than this cannot be leased one by one in reasonable time.
 pub(super) const MAX_CHUNKS: u64 = 100_000;
-/// The smallest share that is not a mistake: rests are a hundred times as long as the work.
-pub(super) const MIN_SHARE: f64 = 0.01;
 
 /// Offsets `from..to` of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -115,11 +113,13 @@ impl Job {
     pub const MAX_RANGES: usize = 10_000;
     /// Records of a chunk, if nothing else is asked for.
     pub const CHUNK: u64 = 50_000;
-    /// Share of the stores' time, if nothing else is asked for. It is not for the mean, which a fiftieth of the time hardly
+    /// Share of the stores' time, if nothing else is asked for. It is not for the mean, which a hundredth of the time hardly
     /// moves, by the formula at [`Budget`](super::Budget), but for the slowest of the fresh records: one that meets a run in its
     /// lane waits for a whole write, and the 99th percentile begins to tell as soon as one of a hundred does. With a
-    /// twentieth it was told.
-    pub const SHARE: f64 = 0.02;
+    /// twentieth it was told, and with a fiftieth beside a busy stream.
+    pub const SHARE: f64 = 0.01;
+    /// The smallest share that is not a mistake: rests are a thousand times as long as the work, up to 30 s.
+    pub const MIN_SHARE: f64 = 0.001;
     /// How long a lease lasts without a word, if nothing else is asked for, in milliseconds.
     pub const LEASE_MS: u64 = 15_000;
 
@@ -186,8 +186,8 @@ impl Job {
         if self.only_sinks.iter().any(|sink| sink.is_empty() || sink.contains(',')) {
             return wrong("sink", "a name that is not empty and has no comma".to_owned());
         }
-        if !(MIN_SHARE..=1.0).contains(&self.share) {
-            return wrong("share", format!("it lies between {MIN_SHARE} and 1"));
+        if !(Self::MIN_SHARE..=1.0).contains(&self.share) {
+            return wrong("share", format!("it lies between {} and 1", Self::MIN_SHARE));
         }
         if self.rate == Some(0) || self.workers == Some(0) || self.chunk == 0 || self.lease_ms == 0 {
             return wrong("rate, workers, chunk or lease", "each is at least 1".to_owned());

@@ -4,12 +4,15 @@
 //! none: what the live stream lacks then shows in no store but in the log. So while a worker has a chunk it also looks at
 //! what the stream's group has committed, on whichever workers it runs, and rests while the stream is behind. A job never
 //! stands still for that: each task lets a run go every 30 s.
+//!
+//! A look is several questions to the log, and with a short time in which the stream may be behind, the looks of all workers
+//! would be most of what a slow job costs. So they are made from shortly before a run may go, and not in the rest before it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::abreast::Abreast;
 use super::desk::Shared;
@@ -17,6 +20,9 @@ use crate::broker::BrokerError;
 
 /// Looks at the log within the time that the stream may be behind.
 const LOOKS: u32 = 2;
+/// How many times as long before a run may go the looks begin: from the first to the one that tells it takes as long once, and
+/// with twice that there is room for a late one.
+const AHEAD: u32 = 2;
 
 /// The live stream over the topic of the jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +40,14 @@ pub(super) async fn watch(shared: Arc<Shared>, live: LiveStream) {
     let mut abreast = Abreast::new(live.behind);
     loop {
         sleep((live.behind / LOOKS).max(Duration::from_millis(1))).await;
-        if shared.posts().is_empty() {
-            abreast = Abreast::new(live.behind);
-        } else if let Ok((ends, commits)) = look(&shared, &live.group).await {
-            abreast.look(clock.now(), ends, &commits);
+        match shared.due() {
+            None => abreast = Abreast::new(live.behind),
+            Some(due) if due > Instant::now() + live.behind * AHEAD => continue,
+            Some(_) => {
+                if let Ok((ends, commits)) = look(&shared, &live.group).await {
+                    abreast.look(clock.now(), ends, &commits);
+                }
+            }
         }
         // Where the log cannot be asked, what is known of it grows old: nobody waits for long.
         shared.tell_of_live(abreast.is_behind(clock.now()));

@@ -18,13 +18,17 @@ impl BackfillSpout {
     /// Cancel-safe.
     pub(super) async fn pull(&mut self, leases: Leases, max: usize) -> Result<Option<Pulled<LogRecord>>> {
         if let Some(rest) = self.rest_for_live() {
+            self.desk().rests_until(&self.me, Instant::now());
             return self.wait(rest).await.map(|()| None);
         }
         let now = self.settings.clock.now();
         let turn = self.budget.as_ref().map_or(Turn::Pull(max), |(_, budget)| budget.turn(now, leases, max));
         let max = match turn {
             Turn::Pull(max) => max,
-            Turn::Rest(wait) => return self.wait(wait).await.map(|()| None),
+            Turn::Rest(wait) => {
+                self.desk().rests_until(&self.me, Instant::now() + wait);
+                return self.wait(wait).await.map(|()| None);
+            }
             Turn::Settle => return self.wait(Duration::MAX).await.map(|()| None),
         };
         let Some(work) = &mut self.work else { return Ok(None) };

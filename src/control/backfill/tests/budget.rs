@@ -13,10 +13,10 @@ fn a_rest_is_as_long_as_the_share_says() {
     let mut budget = Budget::new(None, 0.25);
     assert_eq!(
         budget.turn(Duration::ZERO, Leases::alone(1), 512),
-        Turn::Pull(32),
+        Turn::Pull(128),
         "no more than fresh records can wait for"
     );
-    budget.pulled(Duration::ZERO, 32);
+    budget.pulled(Duration::ZERO, 128);
     assert_eq!(budget.turn(MS, Leases::alone(1), 512), Turn::Settle, "one at a time");
     budget.idle(200 * MS);
     assert_eq!(budget.turn(200 * MS, Leases::alone(1), 512), Turn::Rest(600 * MS));
@@ -26,7 +26,7 @@ fn a_rest_is_as_long_as_the_share_says() {
         "three take a third of it each"
     );
     assert_eq!(budget.turn(800 * MS, Leases::alone(1), 7), Turn::Pull(7));
-    for (share, run) in [(0.01, 32), (0.5, 64), (0.75, 192), (0.9, 512), (1.0, 512)] {
+    for (share, run) in [(0.01, 128), (0.5, 128), (0.75, 192), (0.9, 512), (1.0, 512)] {
         assert_eq!(
             Budget::new(None, share).turn(Duration::ZERO, Leases::alone(1), 512),
             Turn::Pull(run),

@@ -21,11 +21,19 @@ pub(super) struct Cut {
     left: Arc<AtomicU64>,
     after: bool,
     pub(super) death: Arc<Notify>,
+    /// How often it was asked what a group has committed.
+    pub(super) asked: Arc<AtomicU64>,
 }
 
 impl Cut {
     pub(super) fn at(inner: &Arc<EmbeddedBroker>, writes: u64, after: bool) -> Self {
-        Self { inner: inner.clone(), left: Arc::new(AtomicU64::new(writes)), after, death: Arc::default() }
+        Self {
+            inner: inner.clone(),
+            left: Arc::new(AtomicU64::new(writes)),
+            after,
+            death: Arc::default(),
+            asked: Arc::default(),
+        }
     }
 
     /// Whether this write is the one.
@@ -124,6 +132,7 @@ impl Broker for Cut {
         group: &'a str,
         topic: &'a str,
     ) -> BoxFuture<'a, Result<Vec<Option<u64>>, BrokerError>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.inner.committed(group, topic)
     }
 

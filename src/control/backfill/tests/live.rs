@@ -1,8 +1,10 @@
 //! Live traffic goes first.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::cut::Cut;
 use super::world::{World, open};
 use crate::broker::Broker;
 use crate::broker::embedded::EmbeddedBroker;
@@ -13,9 +15,10 @@ const RECORDS: u64 = 30_000;
 const GROUP: &str = "live";
 const HALF_A_SECOND: Duration = Duration::from_millis(500);
 
-/// A job of 300 s at its rate, and a live stream that gets 100 records a second behind it.
+/// A job over 30,000 records, and a live stream that gets 100 records a second behind them.
 struct Scene {
     world: World,
+    log: Cut,
     job: Job,
     worker: Running,
     committed: u64,
@@ -23,15 +26,20 @@ struct Scene {
 
 impl Scene {
     async fn open(log: &Arc<EmbeddedBroker>, name: &str, live: Option<LiveStream>) -> Self {
+        Self::with_rate(log, name, 100, live).await
+    }
+
+    async fn with_rate(log: &Arc<EmbeddedBroker>, name: &str, rate: u64, live: Option<LiveStream>) -> Self {
         let world = World::new(log, name, 1, false).await;
         world.fill(0, RECORDS, RECORDS).await;
         log.reset(GROUP, &world.topic(), &[(0, RECORDS)]).await.unwrap();
         let draft = Draft::new(world.topic(), Bound::Earliest, Bound::Latest, "ann@desk");
-        let draft = Draft { share: 1.0, rate: Some(100), chunk: 5_000, ..draft };
+        let draft = Draft { share: 1.0, rate: Some(rate), chunk: 5_000, ..draft };
         let job = world.backfills().create(&draft).await.unwrap();
         let settings = BackfillSettings { live, ..world.settings("w") };
-        let worker = world.start(settings, 1, Options::default());
-        Self { world, job, worker, committed: RECORDS }
+        let cut = Cut::at(log, u64::MAX, false);
+        let worker = world.start_over(Arc::new(cut.clone()), settings, 1, Options::default());
+        Self { world, log: cut, job, worker, committed: RECORDS }
     }
 
     /// So many half seconds pass, in each of which 50 records arrive and so many are committed; what the job does meanwhile.
@@ -54,7 +62,11 @@ impl Scene {
 }
 
 fn live() -> Option<LiveStream> {
-    Some(LiveStream { group: GROUP.into(), behind: Duration::from_secs(2) })
+    behind(Duration::from_secs(2))
+}
+
+fn behind(behind: Duration) -> Option<LiveStream> {
+    Some(LiveStream { group: GROUP.into(), behind })
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,5 +102,25 @@ async fn without_a_live_stream_it_rests_for_none() {
     let mut scene = Scene::open(&log, "none", None).await;
     scene.pass(32, 10).await;
     assert!(scene.pass(40, 10).await > 1_500);
+    scene.close().await;
+}
+
+/// A job that rests for a second before each record: looks 50 ms apart are made in the 200 ms before it goes.
+#[tokio::test(start_paused = true)]
+async fn nobody_looks_at_the_live_stream_before_it_matters() {
+    let (_dir, log) = open();
+    let mut scene = Scene::with_rate(&log, "rarely", 1, behind(Duration::from_millis(100))).await;
+    scene.pass(10, 50).await;
+    let asked = |scene: &Scene| scene.log.asked.load(Ordering::Relaxed);
+    let before = asked(&scene);
+    let done = scene.pass(20, 50).await;
+    assert!((9..=11).contains(&done), "one a second, told within a second: {done}");
+    let looks = asked(&scene) - before;
+    assert!((10 * 3..=10 * 6).contains(&looks), "{looks} looks in 10 s");
+    scene.pass(8, 10).await;
+    assert!(scene.pass(100, 10).await <= 2, "it rests all the same, for 30 s at a time");
+    scene.pass(1, 50 + 40 * (8 + 100)).await;
+    scene.pass(3, 50).await;
+    assert!(scene.pass(20, 50).await >= 9, "and goes on");
     scene.close().await;
 }

@@ -53,7 +53,7 @@ async fn ranges_that_are_wrong_are_refused_with_what_is_valid() {
         ),
         (
             Draft { share: 2.0, ..draft(Bound::Earliest, Bound::Latest) },
-            "invalid share: it lies between 0.01 and 1",
+            "invalid share: it lies between 0.001 and 1",
         ),
         (Draft { rate: Some(0), ..draft(Bound::Earliest, Bound::Latest) }, "each is at least 1"),
         (Draft { topic: "none".into(), ..draft(Bound::Earliest, Bound::Latest) }, "topic `none` does not exist"),

@@ -11,7 +11,7 @@ pub struct BudgetArgs {
     #[arg(long, value_name = "N/s", value_parser = parse_rate)]
     rate: Option<u64>,
     /// How much of the stores' time all workers together may take.
-    #[arg(long, default_value_t = Job::SHARE, value_name = "0.01-1", value_parser = parse_share)]
+    #[arg(long, default_value_t = Job::SHARE, value_name = "0.001-1", value_parser = parse_share)]
     share: f64,
     /// How many tasks may be at it at a time, over all processes; no bound if not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -38,7 +38,7 @@ fn parse_rate(text: &str) -> Result<u64, String> {
 
 fn parse_share(text: &str) -> Result<f64, String> {
     match text.parse() {
-        Ok(share) if (0.01..=1.0).contains(&share) => Ok(share),
-        _ => Err(format!("`{text}` is no share; it lies between 0.01 and 1")),
+        Ok(share) if (Job::MIN_SHARE..=1.0).contains(&share) => Ok(share),
+        _ => Err(format!("`{text}` is no share; it lies between {} and 1", Job::MIN_SHARE)),
     }
 }

@@ -128,5 +128,5 @@ async fn a_skip_makes_a_job_of_what_it_passes_over() {
     assert!(error.contains(&job.id) && error.contains("not over"), "asked for twice: {error}");
     let error = skipped("skip --to 0:1").await.err().unwrap().to_string();
     assert!(error.contains("use `seek`"), "{error}");
-    assert!(parse("skip --share 2").unwrap_err().contains("between 0.01 and 1"));
+    assert!(parse("skip --share 2").unwrap_err().contains("between 0.001 and 1"));
 }
