@@ -32,6 +32,10 @@ pub(super) struct Served<C: ProducerContext<NoCustomPartitioner> + 'static> {
 impl<C: ProducerContext<NoCustomPartitioner> + 'static> Served<C> {
     /// Starts the thread.
     pub(super) fn start(producer: BaseProducer<C>) -> io::Result<Self> {
+        Self::looking(producer, LOOK)
+    }
+
+    fn looking(producer: BaseProducer<C>, often: Duration) -> io::Result<Self> {
         let (producer, stop) = (Arc::new(producer), Arc::new(AtomicBool::new(false)));
         let (served, told) = (Arc::clone(&producer), Arc::clone(&stop));
         let serve = move || {
@@ -41,7 +45,7 @@ impl<C: ProducerContext<NoCustomPartitioner> + 'static> Served<C> {
                     served.poll(Duration::ZERO);
                 }
                 // What is told from the last look on ends the wait at once.
-                thread::park_timeout(LOOK);
+                thread::park_timeout(often);
             }
         };
         let thread = Some(thread::Builder::new().name("kafka-produce".into()).spawn(serve)?);
@@ -71,21 +75,20 @@ impl<C: ProducerContext<NoCustomPartitioner> + 'static> Drop for Served<C> {
 /// The queue of a producer's events, which unparks the thread that made this when one arrives while it is empty.
 struct Events {
     queue: NonNull<sys::rd_kafka_queue_t>,
-    /// What the callback is given; never moved.
-    _reader: Box<Thread>,
+    /// What the callback is given; freed here.
+    reader: NonNull<Thread>,
 }
 
 impl Events {
     fn of<C: ProducerContext<NoCustomPartitioner>>(producer: &BaseProducer<C>) -> Self {
-        let reader = Box::new(thread::current());
-        let told = ptr::from_ref::<Thread>(&reader).cast_mut().cast::<c_void>();
+        let reader = NonNull::from(Box::leak(Box::new(thread::current())));
         // SAFETY: the client pointer is valid as long as `producer` is borrowed; a reference to its queue is ours until it is
         // destroyed. The callback is taken away before what it is given is freed.
         unsafe {
             let queue = sys::rd_kafka_queue_get_main(producer.client().native_ptr());
             let queue = NonNull::new(queue).expect("a producer has a queue");
-            sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(unpark), told);
-            Self { queue, _reader: reader }
+            sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(unpark), reader.as_ptr().cast());
+            Self { queue, reader }
         }
     }
 
@@ -98,10 +101,11 @@ impl Events {
 impl Drop for Events {
     fn drop(&mut self) {
         // SAFETY: the queue is valid. Its lock is held while the callback runs and while it is taken away, so that it is over
-        // before what it was given is freed.
+        // before what it was given, which was a box, is freed.
         unsafe {
             sys::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, ptr::null_mut());
             sys::rd_kafka_queue_destroy(self.queue.as_ptr());
+            drop(Box::from_raw(self.reader.as_ptr()));
         }
     }
 }
@@ -111,4 +115,45 @@ impl Drop for Events {
 unsafe extern "C" fn unpark(_client: *mut sys::rd_kafka_t, reader: *mut c_void) {
     // SAFETY: as above.
     unsafe { (*reader.cast::<Thread>()).unpark() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use std::sync::mpsc;
+    use std::time::Instant;
+
+    use rdkafka::ClientConfig;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::{BaseRecord, DefaultProducerContext};
+
+    use super::*;
+
+    /// Only a bound: a thread that nobody wakes sleeps for a day.
+    const LONG: Duration = Duration::from_secs(60);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    #[test]
+    fn the_thread_is_woken_by_each_delivery_and_by_its_end() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        let producer: BaseProducer<DefaultProducerContext> =
+            ClientConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).create().unwrap();
+        let served = Served::looking(producer, DAY).unwrap();
+        for _ in 0..3 {
+            served.send(BaseRecord::<(), str>::to("t").payload("v")).map_err(|(error, _)| error).unwrap();
+            let began = Instant::now();
+            while served.in_flight_count() > 0 {
+                assert!(began.elapsed() < LONG, "the delivery was not served");
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        let (ended, end) = mpsc::channel();
+        thread::spawn(move || {
+            drop(served);
+            ended.send(()).unwrap();
+        });
+        end.recv_timeout(LONG).expect("the thread ends when it is told");
+    }
 }
