@@ -151,8 +151,9 @@ impl Page {
 
     /// The stores have it still. What another request has found later stands.
     fn seen_again(&self, now_ms: u64, as_of: i64) {
-        self.seen_ms.fetch_max(now_ms, Ordering::Relaxed);
-        self.as_of.fetch_max(as_of, Ordering::Relaxed);
+        if self.seen_ms.fetch_max(now_ms, Ordering::Relaxed) <= now_ms {
+            self.as_of.store(as_of, Ordering::Relaxed);
+        }
     }
 
     fn age(&self, now_ms: u64) -> Duration {
@@ -217,43 +218,67 @@ mod tests {
         Ask { user: "u".into(), business: None, action: None, before: None, limit: 2 }
     }
 
-    fn found(as_of: i64, bodies: &[&str]) -> Found {
-        let entry = |(at, body): (usize, &&str)| StoredEntry {
-            at_ms: at as i64,
-            id: format!("e{at}"),
-            line: "hotel".to_owned(),
-            body: body.as_bytes().to_vec(),
-        };
-        let items = bodies.iter().enumerate().map(entry).filter_map(Item::of_entry).collect();
-        Found { items, next: None, source: Origin::Redis, complete: true, as_of }
+    fn entry(at_ms: i64, id: &str, line: &str, body: &str) -> Item {
+        let (id, line) = (id.to_owned(), line.to_owned());
+        Item::of_entry(StoredEntry { at_ms, id, line, body: body.as_bytes().to_vec() }).unwrap()
+    }
+
+    fn found(as_of: i64, items: &[Item]) -> Found {
+        Found { items: items.to_vec(), next: None, source: Origin::Redis, complete: true, as_of }
+    }
+
+    async fn kept(last: &Last) -> Arc<Page> {
+        match last.answers.get(&Question::Page(ask())).await {
+            Some(Answer::Page(page)) => page,
+            _ => panic!("no page is kept"),
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_page_that_is_found_again_is_as_fresh_as_one_that_is_new() {
         let last = Last::new(1 << 20, 60 * SECOND);
-        last.keep(&ask(), &found(1_000, &["{}", r#"{"n":1}"#])).await;
+        let items = [entry(2, "b", "hotel", "{}"), entry(1, "a", "hotel", r#"{"n":1}"#)];
+        last.keep(&ask(), &found(1_000, &items)).await;
+        let first = kept(&last).await;
         for second in [2_i64, 3] {
             tokio::time::advance(SECOND).await;
-            last.keep(&ask(), &found(second * 1_000, &["{}", r#"{"n":1}"#])).await;
+            last.keep(&ask(), &found(second * 1_000, &items)).await;
         }
+        assert!(Arc::ptr_eq(&first, &kept(&last).await), "it was not copied again");
         let page = last.page(&ask(), Duration::ZERO).await.unwrap();
         assert_eq!((page.as_of, page.source, page.complete), (3_000, Origin::Stale, false));
-        assert_eq!(page.items, found(0, &["{}", r#"{"n":1}"#]).items);
+        assert_eq!(page.items, items);
+        first.seen_again(0, 500);
+        assert_eq!(last.page(&ask(), Duration::ZERO).await.unwrap().as_of, 3_000, "that was seen before");
         tokio::time::advance(SECOND).await;
         assert!(last.page(&ask(), Duration::ZERO).await.is_none());
         assert!(last.page(&ask(), SECOND).await.is_some());
-        tokio::time::advance(60 * SECOND).await;
+        last.keep(&ask(), &found(2_000, &items)).await;
+        assert_eq!(last.page(&ask(), SECOND).await.unwrap().as_of, 2_000, "somebody has set the clock back");
+        tokio::time::advance(61 * SECOND).await;
         assert!(last.page(&ask(), Duration::MAX).await.is_none(), "it is too old for anybody");
     }
 
     #[tokio::test(start_paused = true)]
     async fn whatever_has_changed_takes_the_place_of_what_was() {
         let last = Last::new(1 << 20, 60 * SECOND);
-        let changes: [&[&str]; 5] = [&["{}"], &[r#"{"n":1}"#], &[r#"{"n":2}"#], &["{}", "{}"], &[]];
-        for (at, bodies) in changes.into_iter().enumerate() {
-            last.keep(&ask(), &found(at as i64, bodies)).await;
+        let newest = entry(2, "b", "hotel", "{}");
+        let pages = [
+            vec![entry(1, "a", "hotel", "{}")],
+            vec![entry(0, "a", "hotel", "{}")],
+            vec![entry(0, "c", "hotel", "{}")],
+            vec![entry(0, "c", "train", "{}")],
+            vec![entry(0, "c", "train", r#"{"n":1}"#)],
+            vec![newest.clone(), entry(0, "c", "train", r#"{"n":1}"#)],
+            vec![newest],
+            Vec::new(),
+        ];
+        for (at, items) in pages.iter().enumerate() {
+            last.keep(&ask(), &found(at as i64, items)).await;
             let page = last.page(&ask(), SECOND).await.unwrap();
-            assert_eq!((page.as_of, page.items), (at as i64, found(0, bodies).items));
+            assert_eq!((page.as_of, &page.items), (at as i64, items));
+            let business = |item: &Item| item.business.clone();
+            assert!(page.items.iter().map(business).eq(items.iter().map(business)));
         }
         let next = Some(Place { at_ms: 7, id: "e7".into() });
         last.keep(&ask(), &Found { next: next.clone(), ..found(9, &[]) }).await;
