@@ -15,7 +15,7 @@ use super::stage::Stage;
 const TURN: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(20)];
 /// What share of the machine its host may give to others in a turn that counts.
 const STOLEN: f64 = 0.01;
-/// How soon the last run of a paused job is through, and how soon a resumed one is at work.
+/// How soon the last run of a paused job is through, and those samples have come that are under way.
 const SETTLED: Duration = Duration::from_secs(2);
 /// Turns that must count.
 const ENOUGH: usize = 6;
@@ -67,13 +67,19 @@ impl Turns {
             let (mut took, mut stolen, mut went_on) = ([Took::default(), Took::default()], 0.0_f64, None);
             let mut busy_now = [0.0; 2];
             for work in order {
-                let command = if work { "resume" } else { "pause" };
-                let told = stage.ask(&["backfill", command, job, "--json"]);
-                outcome.demand(told.is_some(), format!("`backfill {command}` failed"));
-                sleep(SETTLED).await;
+                if !work {
+                    let told = stage.ask(&["backfill", "pause", job, "--json"]);
+                    outcome.demand(told.is_some(), "`backfill pause` failed");
+                    sleep(SETTLED).await;
+                }
                 let phase = if work { working } else { Phase::Before };
                 let (before, from) = (done(stage, job), STORES.map(|store| stage.probe.count(phase, store)));
                 let cpu = CpuTime::now();
+                stage.probe.phase(phase);
+                // The runs that became due in the pause go at once, and count. So does what a command costs, of both.
+                let command = if work { "resume" } else { "show" };
+                let told = stage.ask(&["backfill", command, job, "--json"]);
+                outcome.demand(told.is_some(), format!("`backfill {command}` failed"));
                 stage.flow(phase, turn).await;
                 stolen = stolen.max(cpu.stolen_since());
                 busy_now[usize::from(work)] = cpu.busy_since();
