@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Records of a run of a job that takes as much of the stores' time as it leaves. A fresh record behind them waits until a
-/// store is through with them: a few milliseconds where a record takes a tenth of one. Beside a job that leaves less, fresh
+/// Records of a run, times what a job takes of the stores' time by what it leaves of it; from two thirds on this is more than
+/// [`SMALLEST`]. A fresh record behind them waits until a store is through with them. Beside a job that leaves little, fresh
 /// records wait as much longer anyway, and larger runs cost the stores much less: what a batch costs by itself, 500 records
 /// share.
 const SMALL: f64 = 64.0;
@@ -12,7 +12,8 @@ const SMALL: f64 = 64.0;
 /// much, the larger ones meet fewer of the fresh records, so few of a hundred at a small share that their 99th percentile
 /// does not tell; those that they meet wait a few milliseconds longer.
 const SMALLEST: usize = 128;
-/// The longest rest: what took longer was not work but a store, or a machine, that stood still.
+/// The longest rest, so that a job goes on after a store, or a machine, that stood still. A small share of many tasks at slow
+/// stores would want longer ones, and is exceeded then.
 pub(super) const LONGEST_REST: Duration = Duration::from_secs(30);
 /// How much of its share a job gives up at most while others keep the stores busy: it goes on all the same.
 const MOST_YIELDED: f64 = 4.0;
@@ -59,8 +60,9 @@ impl Leases {
 ///   `rate / leases · t` records and one run go. A run has at most a second's worth.
 /// - *share*: below 1 a task has one run in flight, of at most `max(64 · share / (1 − share), 128)` records, and one that took
 ///   `d` is followed by a rest of `d · (leases / share · mean / best − 1)`, at most 30 s, where `leases` are those of all jobs. So
-///   all tasks together take at most that share of the stores' time, of jobs with different ones at most the largest, and
-///   never more of it at once than fresh records can wait for. With all of their time for its share a task pulls as much as
+///   all tasks together take at most that share of the stores' time, of jobs with different ones at most the largest, but for
+///   rests that would have to be longer: three tasks whose runs take 50 ms come to a two-hundredth at the least. And they
+///   never take more of it at once than fresh records can wait for. With all of their time for its share a task pulls as much as
 ///   it is asked for.
 ///
 /// `mean` is what a record of a run takes of late, `best` the least that one took. In a queue that is served at random the

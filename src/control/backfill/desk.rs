@@ -106,7 +106,7 @@ impl Desk {
 
     /// Whether the live stream is behind, so that it goes first.
     pub(super) fn is_live_behind(&self) -> bool {
-        self.shared.live_behind.load(Ordering::Relaxed)
+        self.shared.is_live_behind()
     }
 
     /// Has an event written. The answer is its offset; none when it is unknown whether it was written.
@@ -167,6 +167,11 @@ impl Shared {
             *version += u64::from(read);
             read
         });
+    }
+
+    /// Whether the tasks were told that the live stream is behind.
+    pub(super) fn is_live_behind(&self) -> bool {
+        self.live_behind.load(Ordering::Relaxed)
     }
 
     /// Whether the live stream is behind now. Those that wait for it are told when it no longer is.

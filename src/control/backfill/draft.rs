@@ -54,7 +54,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// All of `topic` between two bounds, in chunks of 50,000 records, at a fiftieth of the stores' time.
+    /// All of `topic` between two bounds, in chunks of 50,000 records, at a hundredth of the stores' time.
     pub fn new(topic: impl Into<String>, from: Bound, to: Bound, who: impl Into<String>) -> Self {
         Self {
             topic: topic.into(),

@@ -118,7 +118,7 @@ impl Job {
     /// lane waits for a whole write, and the 99th percentile begins to tell as soon as one of a hundred does. With a
     /// twentieth it was told, and with a fiftieth beside a busy stream.
     pub const SHARE: f64 = 0.01;
-    /// The smallest share that is not a mistake: rests are a thousand times as long as the work, up to 30 s.
+    /// The smallest share that is not a mistake: rests are a thousand times as long as the work, and 30 s at most.
     pub const MIN_SHARE: f64 = 0.001;
     /// How long a lease lasts without a word, if nothing else is asked for, in milliseconds.
     pub const LEASE_MS: u64 = 15_000;

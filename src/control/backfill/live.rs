@@ -21,7 +21,7 @@ use crate::broker::BrokerError;
 /// Looks at the log within the time that the stream may be behind.
 const LOOKS: u32 = 2;
 /// How many times as long before a run may go the looks begin: from the first to the one that tells it takes as long once, and
-/// with twice that there is room for a late one.
+/// with twice that there is room for a late one. Besides what so many looks take.
 const AHEAD: u32 = 2;
 
 /// The live stream over the topic of the jobs.
@@ -34,19 +34,24 @@ pub struct LiveStream {
     pub behind: Duration,
 }
 
-/// Keeps what the tasks are told of the stream up to date, while one of them has a chunk. Never ends.
+/// Keeps what the tasks are told of the stream up to date, while one of them may soon let a run go, or rests for the stream. Never
+/// ends.
 pub(super) async fn watch(shared: Arc<Shared>, live: LiveStream) {
     let clock = shared.settings.clock;
-    let mut abreast = Abreast::new(live.behind);
+    let (mut abreast, mut took) = (Abreast::new(live.behind), Duration::ZERO);
     loop {
         sleep((live.behind / LOOKS).max(Duration::from_millis(1))).await;
+        let now = Instant::now();
+        let soon = now + live.behind * AHEAD + took * (LOOKS + 1);
         match shared.due() {
             None => abreast = Abreast::new(live.behind),
-            Some(due) if due > Instant::now() + live.behind * AHEAD => continue,
+            // Whoever was told to rest has to be told when it is over.
+            Some(due) if due > soon && !shared.is_live_behind() => continue,
             Some(_) => {
                 if let Ok((ends, commits)) = look(&shared, &live.group).await {
                     abreast.look(clock.now(), ends, &commits);
                 }
+                took = now.elapsed();
             }
         }
         // Where the log cannot be asked, what is known of it grows old: nobody waits for long.
