@@ -11,11 +11,13 @@ use super::outcome::Outcome;
 use super::probe::{Phase, Store, at_most};
 use super::stage::Stage;
 
-/// How long a job is looked at while it rests, and while it is at work.
-const TURN: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(20)];
+/// How long a job is looked at while it rests, and while it is at work: in the full form twice as long as a task rests between
+/// two runs at most. The runs that became due in a pause go as soon as it ends, with all that a beginning costs, and nobody
+/// looks then; of the next ones a shorter turn would have few.
+const TURN: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(60)];
 /// What share of the machine its host may give to others in a turn that counts.
 const STOLEN: f64 = 0.01;
-/// How soon the last run of a paused job is through, and those samples have come that are under way.
+/// How soon the last run of a paused job is through, how soon a resumed one has begun, and samples have come that are under way.
 const SETTLED: Duration = Duration::from_secs(2);
 /// Turns that must count.
 const ENOUGH: usize = 6;
@@ -67,19 +69,13 @@ impl Turns {
             let (mut took, mut stolen, mut went_on) = ([Took::default(), Took::default()], 0.0_f64, None);
             let mut busy_now = [0.0; 2];
             for work in order {
-                if !work {
-                    let told = stage.ask(&["backfill", "pause", job, "--json"]);
-                    outcome.demand(told.is_some(), "`backfill pause` failed");
-                    sleep(SETTLED).await;
-                }
+                let command = if work { "resume" } else { "pause" };
+                let told = stage.ask(&["backfill", command, job, "--json"]);
+                outcome.demand(told.is_some(), format!("`backfill {command}` failed"));
+                sleep(SETTLED).await;
                 let phase = if work { working } else { Phase::Before };
                 let (before, from) = (done(stage, job), STORES.map(|store| stage.probe.count(phase, store)));
                 let cpu = CpuTime::now();
-                stage.probe.phase(phase);
-                // The runs that became due in the pause go at once, and count. So does what a command costs, of both.
-                let command = if work { "resume" } else { "show" };
-                let told = stage.ask(&["backfill", command, job, "--json"]);
-                outcome.demand(told.is_some(), format!("`backfill {command}` failed"));
                 stage.flow(phase, turn).await;
                 stolen = stolen.max(cpu.stolen_since());
                 busy_now[usize::from(work)] = cpu.busy_since();
