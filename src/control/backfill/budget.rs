@@ -8,9 +8,8 @@ use std::time::Duration;
 /// share.
 const SMALL: f64 = 64.0;
 /// Records that a run may have, however small the share. It is split among the lanes of all sinks, each of which makes a write
-/// of its own: what that costs by itself is most of a run of 32 records, and a small part of one of 128. Of runs that bring as
-/// much, the larger ones meet fewer of the fresh records, so few of a hundred at a small share that their 99th percentile
-/// does not tell; those that they meet wait a few milliseconds longer.
+/// of its own, and what that costs by itself more records share. Of runs that bring as much, the larger ones meet fewer of the
+/// fresh records, and those that they meet wait longer.
 const SMALLEST: usize = 128;
 /// The longest rest, so that a job goes on after a store, or a machine, that stood still. A small share of many tasks at slow
 /// stores would want longer ones, and is exceeded then.

@@ -116,7 +116,7 @@ impl Job {
     /// Share of the stores' time, if nothing else is asked for. It is not for the mean, which a hundredth of the time hardly
     /// moves, by the formula at [`Budget`](super::Budget), but for the slowest of the fresh records: one that meets a run in its
     /// lane waits for a whole write, and the 99th percentile begins to tell as soon as one of a hundred does. With a
-    /// twentieth it was told, and with a fiftieth beside a busy stream.
+    /// twentieth it was told; with less, beside a busy stream, it is not settled whether it is.
     pub const SHARE: f64 = 0.01;
     /// The smallest share that is not a mistake: rests are a thousand times as long as the work, and 30 s at most.
     pub const MIN_SHARE: f64 = 0.001;

@@ -5,8 +5,8 @@
 //! what the stream's group has committed, on whichever workers it runs, and rests while the stream is behind. A job never
 //! stands still for that: each task lets a run go every 30 s.
 //!
-//! A look is several questions to the log, and with a short time in which the stream may be behind, the looks of all workers
-//! would be most of what a slow job costs. So they are made from shortly before a run may go, and not in the rest before it.
+//! A look is several questions to the log, and with a short time in which the stream may be behind, all workers together look
+//! many times for each run of a slow job. So they look from shortly before a run may go, and not in the rest before it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
