@@ -6,17 +6,32 @@ use crate::store::StoreError;
 
 pub(super) type Bytes = Vec<u8>;
 
-/// The answer to a read: the mark, then four values for each entry.
-pub(super) fn timeline(values: Vec<Bytes>) -> Result<Timeline, StoreError> {
-    let mut entries = Vec::with_capacity(values.len() / 4);
-    let mut values = values.into_iter();
-    let whole = values.next().map_or(Whole::Unknown, |mark| whole(&mark));
-    while let (Some(line), Some(id), Some(at), Some(body)) =
-        (values.next(), values.next(), values.next(), values.next())
-    {
-        entries.push(StoredEntry { line: owned(line)?, id: owned(id)?, at_ms: number(&at)?, body });
+/// The answer to a read: the mark, and all entries in one text, as the reading script documents.
+pub(super) fn timeline(mark: &[u8], mut packed: &[u8]) -> Result<Timeline, StoreError> {
+    let rest = &mut packed;
+    let mut entries = Vec::new();
+    while !rest.is_empty() {
+        let lengths: [[u8; 4]; 3] = [head(rest)?, head(rest)?, head(rest)?];
+        let [line, id, body] = lengths.map(|length| u32::from_le_bytes(length) as usize);
+        let at_ms = f64::from_le_bytes(head(rest)?) as i64;
+        let (line, id) = (text(part(rest, line)?)?, text(part(rest, id)?)?);
+        entries.push(StoredEntry { line, id, at_ms, body: part(rest, body)?.to_vec() });
     }
-    Ok(Timeline { entries, whole })
+    Ok(Timeline { entries, whole: whole(mark) })
+}
+
+/// The next bytes of `rest`, as many as are wanted.
+fn head<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], StoreError> {
+    let (head, behind) = rest.split_first_chunk().ok_or_else(|| unreadable("an entry is cut short"))?;
+    *rest = behind;
+    Ok(*head)
+}
+
+/// The next `bytes` of `rest`.
+fn part<'a>(rest: &mut &'a [u8], bytes: usize) -> Result<&'a [u8], StoreError> {
+    let (part, behind) = rest.split_at_checked(bytes).ok_or_else(|| unreadable("an entry is cut short"))?;
+    *rest = behind;
+    Ok(part)
 }
 
 /// The profile in the fields that the writing script documents. Days past the cut-off are left out: a write
@@ -114,13 +129,46 @@ fn number(bytes: &[u8]) -> Result<i64, StoreError> {
 }
 
 fn text(bytes: &[u8]) -> Result<String, StoreError> {
-    owned(bytes.to_vec())
-}
-
-fn owned(bytes: Bytes) -> Result<String, StoreError> {
-    String::from_utf8(bytes).map_err(|_| unreadable("a text is not utf-8"))
+    String::from_utf8(bytes.to_vec()).map_err(|_| unreadable("a text is not utf-8"))
 }
 
 fn unreadable(reason: &str) -> StoreError {
     StoreError::BadRow { store: "redis", reason: format!("{reason}; another program writes under this prefix") }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::*;
+
+    fn packed(entry: &StoredEntry) -> Vec<u8> {
+        let texts = [entry.line.as_bytes(), entry.id.as_bytes(), &entry.body];
+        let mut packed: Vec<u8> = texts.iter().flat_map(|text| (text.len() as u32).to_le_bytes()).collect();
+        packed.extend((entry.at_ms as f64).to_le_bytes());
+        texts.iter().for_each(|text| packed.extend_from_slice(text));
+        packed
+    }
+
+    #[test]
+    fn entries_are_read_as_they_were_packed_and_never_in_part() {
+        let entry = |line: &str, id: &str, at_ms, body: &[u8]| StoredEntry {
+            line: line.to_owned(),
+            id: id.to_owned(),
+            at_ms,
+            body: body.to_vec(),
+        };
+        let entries = vec![entry("hotel", "b", 1 << 53, b"\xff\0"), entry("\u{9152}", "a", 0, b"")];
+        let whole: Vec<u8> = entries.iter().flat_map(packed).collect();
+        assert_eq!(timeline(b"arun", &whole).unwrap(), Timeline { entries: entries.clone(), whole: Whole::All });
+        assert_eq!(timeline(b"", b"").unwrap(), Timeline::default());
+        let first = packed(&entries[0]).len();
+        for cut in (0..whole.len()).filter(|cut| ![0, first].contains(cut)) {
+            assert!(timeline(b"", &whole[..cut]).is_err(), "{cut} bytes of {}", whole.len());
+        }
+        let mut broken = whole;
+        // Within the second line's name.
+        broken[first + 20] = 0xff;
+        assert!(timeline(b"", &broken).is_err());
+    }
 }

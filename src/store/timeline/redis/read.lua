@@ -1,8 +1,11 @@
 -- KEYS[1]: the owner's profile. ARGV: limit, the server's run, line if only one is wanted.
--- Answers the owner's mark if it is of this run, or nothing; then line, id, at_ms, body of each entry, newest first by at_ms
--- and id, bytewise.
-local call, byte, sub, min, tonumber = redis.call, string.byte, string.sub, math.min, tonumber
+-- Answers the owner's mark if it is of this run, or nothing; then all entries in one text, newest first by at_ms and id, bytewise.
+-- Each is a head of the bytes that its line, its id and its body have, 4 bytes each, and its at_ms, a double, all little-endian; line,
+-- id and body follow. A text of its own for each of the four would cost the server and whoever reads it much more.
+local call, byte, sub, min, tonumber, unpack = redis.call, string.byte, string.sub, math.min, tonumber, unpack
 local base, limit = KEYS[1], tonumber(ARGV[1])
+-- Arguments of one command.
+local CHUNK = 1000
 local lines = {}
 if ARGV[3] then
   lines[1] = ARGV[3]
@@ -20,28 +23,56 @@ local function greater(a, b)
   return #a > #b
 end
 
-local found = {}
-for _, line in ipairs(lines) do
+-- Of each line: its newest ids, each with its score behind it; how many of them are taken; the score of the next one.
+local held, taken, score = {}, {}, {}
+for k, line in ipairs(lines) do
   local ids = call('ZREVRANGE', base .. ':t:' .. line, 0, limit - 1, 'WITHSCORES')
-  for i = 1, #ids, 2 do
-    found[#found + 1] = { line, ids[i], tonumber(ids[i + 1]) }
+  held[k], taken[k], score[k] = ids, 0, tonumber(ids[2])
+end
+
+-- Whether the next one of line `a` comes before that of `b`.
+local function newer(a, b)
+  if score[a] ~= score[b] then return score[a] > score[b] end
+  local x, y = held[a][2 * taken[a] + 1], held[b][2 * taken[b] + 1]
+  if x ~= y then return greater(x, y) end
+  return greater(lines[a], lines[b])
+end
+
+-- Of which line each entry is, and its score.
+local order, scores = {}, {}
+for n = 1, limit do
+  local best
+  for k = 1, #lines do
+    if score[k] and (not best or newer(k, best)) then best = k end
   end
+  if not best then break end
+  order[n], scores[n] = best, score[best]
+  taken[best] = taken[best] + 1
+  score[best] = tonumber(held[best][2 * taken[best] + 2])
 end
-if #lines > 1 then
-  table.sort(found, function(a, b)
-    if a[3] ~= b[3] then return a[3] > b[3] end
-    if a[2] ~= b[2] then return greater(a[2], b[2]) end
-    return greater(a[1], b[1])
-  end)
+
+local bodies = {}
+for k, line in ipairs(lines) do
+  local ids, found = {}, {}
+  for i = 1, taken[k] do ids[i] = held[k][2 * i - 1] end
+  for from = 1, #ids, CHUNK do
+    local some = call('HMGET', base .. ':b:' .. line, unpack(ids, from, min(from + CHUNK - 1, #ids)))
+    for i = 1, #some do found[from + i - 1] = some[i] end
+  end
+  bodies[k], taken[k] = found, 0
 end
-local mark = call('HGET', base, 'w')
-local answer, n = { mark and sub(mark, 2) == ARGV[2] and mark or '' }, 1
-for i = 1, min(limit, #found) do
-  local entry = found[i]
-  local body = call('HGET', base .. ':b:' .. entry[1], entry[2])
+
+local answer, n = {}, 0
+for at, k in ipairs(order) do
+  local nth = taken[k] + 1
+  taken[k] = nth
+  local line, id, body = lines[k], held[k][2 * nth - 1], bodies[k][nth]
+  -- One whose body was evicted is left out.
   if body then
-    answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = entry[1], entry[2], string.format('%.0f', entry[3]), body
+    answer[n + 1] = struct.pack('<I4I4I4d', #line, #id, #body, scores[at])
+    answer[n + 2], answer[n + 3], answer[n + 4] = line, id, body
     n = n + 4
   end
 end
-return answer
+local mark = call('HGET', base, 'w')
+return { mark and sub(mark, 2) == ARGV[2] and mark or '', table.concat(answer) }

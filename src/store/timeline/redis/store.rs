@@ -92,8 +92,8 @@ impl RedisTimelines {
             pipeline.add_command(call);
             pipeline
         };
-        let (values,): (Vec<Bytes>,) = self.connections.query("reading a timeline", ask).await?;
-        decode::timeline(values)
+        let ((mark, packed),): ((Bytes, Bytes),) = self.connections.query("reading a timeline", ask).await?;
+        decode::timeline(&mark, &packed)
     }
 
     /// A step of a repair, which ends with a mark; the number that the script answers.

@@ -74,6 +74,27 @@ pub async fn check_limits_of_reads(subject: &mut dyn Subject) {
     }
 }
 
+/// More entries than a server takes in one of its own commands.
+///
+/// # Panics
+/// When a read gives more, fewer or others.
+pub async fn check_long_timelines(subject: &mut dyn Subject) {
+    let limits = Limits { keep: 2_500, ..Limits::default() };
+    let store = subject.fresh(limits).await;
+    let writes: Vec<Write> = (0..2_600_usize)
+        .map(|n| {
+            write("u", ["l", "m"][usize::from(n % 8 == 0)], "v", &format!("{n}"), DAY * DAY_MS + n as i64 / 3)
+        })
+        .collect();
+    apply(&store, &writes).await;
+    let mut model = Model::new(limits);
+    model.extend(writes);
+    for (line, limit) in [(None, 2_300), (None, usize::MAX), (Some("l"), 1_001), (Some("l"), usize::MAX)] {
+        let read = store.timeline("u", line, limit).await.expect("a timeline is read");
+        assert_eq!(read, model.timeline("u", line, limit), "{line:?}, limit {limit}");
+    }
+}
+
 /// All lines merged, with equal times among them and an id that stands in two.
 ///
 /// # Panics

@@ -21,6 +21,7 @@ pub async fn run_all(subject: &mut dyn Subject) {
     run!(
         read::check_empty(),
         read::check_limits_of_reads(),
+        read::check_long_timelines(),
         read::check_merged_order(),
         read::check_bodies(),
         read::check_repairs(),

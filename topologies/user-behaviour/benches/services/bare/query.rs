@@ -124,15 +124,20 @@ impl Stores {
         let turn = stores.turn.fetch_add(1, Ordering::Relaxed) % stores.redis.len();
         let mut connection = stores.redis[turn].clone();
         let mut call = stores.read.key(format!("{}:{{{user}}}", stores.prefix));
-        let values: Vec<String> = call.arg(limit).arg("any run").invoke_async(&mut connection).await?;
         // What it says of the mark is squall's own concern.
-        let mut values = values.into_iter().skip(1);
-        let mut found = Vec::with_capacity(values.len() / 4);
-        while let (Some(_line), Some(id), Some(at), Some(body)) =
-            (values.next(), values.next(), values.next(), values.next())
-        {
-            let body = RawValue::from_string(body).expect("a body is JSON");
-            found.push(Found { at_ms: at.parse().expect("a time is a number"), id, body });
+        let (_mark, packed): (Vec<u8>, Vec<u8>) =
+            call.arg(limit).arg("any run").invoke_async(&mut connection).await?;
+        let mut found = Vec::with_capacity(limit);
+        let mut rest = &packed[..];
+        while let Some((head, texts)) = rest.split_first_chunk::<20>() {
+            let four = |at: usize| [head[at], head[at + 1], head[at + 2], head[at + 3]];
+            let [line, id, body] = [0, 4, 8].map(|at| u32::from_le_bytes(four(at)) as usize);
+            let at_ms = f64::from_le_bytes(head[12..].try_into().expect("eight bytes")) as i64;
+            let (text, after) = texts.split_at(line + id + body);
+            let text = |from: usize, to: usize| String::from_utf8(text[from..to].to_vec()).expect("it is UTF-8");
+            let body = RawValue::from_string(text(line + id, line + id + body)).expect("a body is JSON");
+            found.push(Found { at_ms, id: text(line, line + id), body });
+            rest = after;
         }
         Ok(found)
     }
