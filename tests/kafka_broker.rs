@@ -39,6 +39,35 @@ fn read(fetched: &Fetched) -> Vec<u64> {
     fetched.records.iter().map(|r| number(r.value.as_ref().unwrap())).collect()
 }
 
+/// Batches and a record that are larger than what it asks for at once.
+#[tokio::test]
+async fn a_slow_cursor_reads_what_is_larger_than_it_wants() {
+    let broker = broker(shared().await.url()).await;
+    broker.create_topic(&TopicSpec::new("slow", 1)).await.unwrap();
+    let producer = broker.producer().unwrap();
+    // What no compression makes smaller.
+    let mut state = 1_u64;
+    let mut noise = |bytes: usize| -> Vec<u8> {
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        };
+        (0..bytes).map(|_| next()).collect()
+    };
+    let mut record = |bytes| Append { partition: Some(0), value: Some(noise(bytes).into()), ..Append::default() };
+    producer.append("slow", (0..5_000).map(|_| record(500)).collect()).await.unwrap();
+    producer.append("slow", vec![record(500_000)]).await.unwrap();
+    producer.append("slow", numbers(5_001..5_003)).await.unwrap();
+    let mut cursor = broker.slow_cursor("slow", &[(0, 10)], 3).unwrap();
+    let (mut offsets, began) = (Vec::new(), Instant::now());
+    while offsets.last() != Some(&5_002) && began.elapsed() < DEADLINE {
+        if let Some(fetched) = cursor.fetch(100, Duration::from_secs(1)).await.unwrap() {
+            offsets.extend(fetched.records.iter().map(|record| record.origin.offset));
+        }
+    }
+    assert_eq!(offsets, (10..5_003).collect::<Vec<u64>>());
+}
+
 /// The next event, within the deadline of a test.
 async fn next(consumer: &mut Box<dyn Consumer>) -> Result<ConsumerEvent, BrokerError> {
     timeout(DEADLINE, consumer.poll(1000)).await.expect("an event comes")

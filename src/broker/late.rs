@@ -209,6 +209,15 @@ impl Broker for LateBroker {
         self.log()?.cursor(topic, starts)
     }
 
+    fn slow_cursor(
+        &self,
+        topic: &str,
+        starts: &[(u32, u64)],
+        ahead: usize,
+    ) -> Result<Box<dyn Cursor>, BrokerError> {
+        self.log()?.slow_cursor(topic, starts, ahead)
+    }
+
     fn subscribe(&self, topic: &str, settings: &GroupSettings) -> Result<Box<dyn Consumer>, BrokerError> {
         self.log()?.subscribe(topic, settings)
     }

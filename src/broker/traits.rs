@@ -91,6 +91,17 @@ pub trait Broker: Send + Sync + 'static {
     /// A reader of `topic` that starts at the given `(partition, offset)` pairs and belongs to no group.
     fn cursor(&self, topic: &str, starts: &[(u32, u64)]) -> Result<Box<dyn Cursor>, BrokerError>;
 
+    /// A [`cursor`](Self::cursor) of one who reads slowly: of a log that is read ahead, not many more records than `ahead` are.
+    fn slow_cursor(
+        &self,
+        topic: &str,
+        starts: &[(u32, u64)],
+        ahead: usize,
+    ) -> Result<Box<dyn Cursor>, BrokerError> {
+        let _nothing_is_read_ahead = ahead;
+        self.cursor(topic, starts)
+    }
+
     /// Joins a consumer group. Partitions arrive later, as [`ConsumerEvent::Assigned`].
     fn subscribe(&self, topic: &str, settings: &GroupSettings) -> Result<Box<dyn Consumer>, BrokerError>;
 }

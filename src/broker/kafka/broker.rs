@@ -216,7 +216,16 @@ impl Broker for KafkaBroker {
     }
 
     fn cursor(&self, topic: &str, starts: &[(u32, u64)]) -> Result<Box<dyn Cursor>, BrokerError> {
-        Ok(Box::new(KafkaCursor::open(&self.settings, &self.lookup, topic, starts)?))
+        Ok(Box::new(KafkaCursor::open(&self.settings, &self.lookup, topic, starts, None)?))
+    }
+
+    fn slow_cursor(
+        &self,
+        topic: &str,
+        starts: &[(u32, u64)],
+        ahead: usize,
+    ) -> Result<Box<dyn Cursor>, BrokerError> {
+        Ok(Box::new(KafkaCursor::open(&self.settings, &self.lookup, topic, starts, Some(ahead))?))
     }
 
     fn subscribe(&self, topic: &str, settings: &GroupSettings) -> Result<Box<dyn Consumer>, BrokerError> {

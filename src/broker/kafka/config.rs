@@ -35,6 +35,15 @@ const RESERVED: [&str; 22] = [
     "log.queue",
 ];
 
+/// Both names of the property that bounds the bytes of one partition in one answer.
+const FETCH_BYTES: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];
+/// The bytes of a usual record, compressed or not.
+const USUAL: usize = 256;
+/// The least such bound of a cursor that reads little ahead.
+const LEAST_FETCH: usize = 64 * 1024;
+/// The most: librdkafka's default.
+const MOST_FETCH: usize = 1024 * 1024;
+
 /// What every client has.
 pub(super) fn client(settings: &KafkaSettings) -> Result<ClientConfig, BrokerError> {
     if settings.bootstrap.trim().is_empty() {
@@ -100,9 +109,15 @@ pub(super) fn member(settings: &KafkaSettings, group: &GroupSettings) -> Result<
 }
 
 /// A reader outside groups. librdkafka wants a group name even so; nothing is ever committed under it.
-pub(super) fn cursor(settings: &KafkaSettings) -> Result<ClientConfig, BrokerError> {
+pub(super) fn cursor(settings: &KafkaSettings, ahead: usize) -> Result<ClientConfig, BrokerError> {
     let mut config = outsider(settings, &format!("{}-cursor", settings.client_id))?;
-    reader(&mut config, settings, settings.cursor_prefetch);
+    reader(&mut config, settings, ahead);
+    // Of a log with large batches the first answer alone has more records than are wanted, unless it is bounded too. A batch
+    // comes as a whole, however large.
+    if !FETCH_BYTES.iter().any(|name| settings.properties.contains_key(*name)) {
+        let bytes = ahead.saturating_mul(USUAL).clamp(LEAST_FETCH, MOST_FETCH);
+        config.set(FETCH_BYTES[0], bytes.to_string());
+    }
     Ok(config)
 }
 

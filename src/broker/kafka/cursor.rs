@@ -32,10 +32,11 @@ impl KafkaCursor {
         lookup: &Arc<Lookup>,
         topic: &str,
         starts: &[(u32, u64)],
+        ahead: Option<usize>,
     ) -> Result<Self, BrokerError> {
-        let config = config::cursor(settings)?;
-        let inbox =
-            poller::start(settings, &config, topic, Role::Cursor(starts.to_vec()), settings.cursor_prefetch)?;
+        let ahead = ahead.unwrap_or(usize::MAX).min(settings.cursor_prefetch);
+        let config = config::cursor(settings, ahead)?;
+        let inbox = poller::start(settings, &config, topic, Role::Cursor(starts.to_vec()), ahead)?;
         Ok(Self {
             inbox,
             lookup: Arc::clone(lookup),

@@ -14,7 +14,7 @@ use super::broker::in_sync;
 use super::consume::MessageQueue;
 use super::inbox::{Event, Inbox, NO_EPOCH, Place};
 use super::settings::is_secret;
-use super::{KafkaBroker, KafkaSettings};
+use super::{KafkaBroker, KafkaSettings, config};
 use crate::broker::{Append, Broker, BrokerError, Fetched};
 use crate::topology::{Class, Classify, Origin, Record};
 
@@ -200,6 +200,26 @@ async fn a_server_that_is_not_there_is_named() {
     assert!(matches!(&error, BrokerError::Unreachable { address, .. } if address == "127.0.0.1:1"), "{error:?}");
     assert!(error.to_string().contains("refused"), "the reason is that of the connection: {error}");
     assert_eq!(error.class(), Class::Retryable);
+}
+
+#[test]
+fn a_cursor_that_is_read_slowly_does_not_fetch_far_ahead() {
+    let settings = KafkaSettings::new("127.0.0.1:1");
+    let fetched = |settings: &KafkaSettings, ahead: usize| {
+        let config = config::cursor(settings, ahead).unwrap();
+        ["queued.min.messages", "fetch.message.max.bytes"].map(|name| config.get(name).map(str::to_owned))
+    };
+    let expected = |records: &str, bytes: &str| [Some(records.to_owned()), Some(bytes.to_owned())];
+    assert_eq!(fetched(&settings, 0), expected("1", "65536"));
+    assert_eq!(fetched(&settings, 1_000), expected("500", "256000"));
+    assert_eq!(fetched(&settings, settings.cursor_prefetch), expected("8192", "1048576"));
+    for name in ["fetch.message.max.bytes", "max.partition.fetch.bytes"] {
+        let own = settings.clone().property(name, "77777");
+        let config = config::cursor(&own, 10).unwrap();
+        let other =
+            ["fetch.message.max.bytes", "max.partition.fetch.bytes"].into_iter().find(|other| *other != name);
+        assert_eq!((config.get(name), other.and_then(|other| config.get(other))), (Some("77777"), None));
+    }
 }
 
 #[test]

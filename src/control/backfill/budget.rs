@@ -14,6 +14,8 @@ const SMALLEST: usize = 128;
 /// The longest rest, so that a job goes on after a store, or a machine, that stood still. A small share of many tasks at slow
 /// stores would want longer ones, and is exceeded then.
 pub(super) const LONGEST_REST: Duration = Duration::from_secs(30);
+/// How long a first run waits at most, so that tasks that begin at one instant do not go together.
+const APART: Duration = Duration::from_secs(1);
 /// How much of its share a job gives up at most while others keep the stores busy: it goes on all the same.
 const MOST_YIELDED: f64 = 4.0;
 /// What a run counts in the mean time of one.
@@ -76,6 +78,8 @@ impl Leases {
 pub struct Budget {
     rate: Option<u64>,
     share: f64,
+    /// The first run of a chunk does not go before.
+    first: Duration,
     /// The last run: when it went and how many records it had.
     last: Option<(Duration, u64)>,
     busy_since: Option<Duration>,
@@ -91,7 +95,27 @@ impl Budget {
     /// Of `rate` records a second, and a share above 0 of the stores' time, for the whole job.
     pub fn new(rate: Option<u64>, share: f64) -> Self {
         let share = share.clamp(f64::MIN_POSITIVE, 1.0);
-        Self { rate, share, last: None, busy_since: None, idle: None, usual: 0.0, pace: None }
+        let (first, usual) = (Duration::ZERO, 0.0);
+        Self { rate, share, first, last: None, busy_since: None, idle: None, usual, pace: None }
+    }
+
+    /// The task begins at a chunk. All tasks of a job, on all machines, do so at one instant when it is created or goes on, and
+    /// as their rests are about as long, their runs would meet from then on, and fresh records wait for all of them. So the
+    /// first one waits for a part of a rest that is the task's own: `chance`, from 0 to 1.
+    pub fn begin(&mut self, now: Duration, chance: f64) {
+        if self.run() == usize::MAX {
+            return;
+        }
+        let due = self.due(Leases::alone(1));
+        let rest = self.last.map_or(APART, |(went, _)| due.saturating_sub(went).min(APART));
+        if due <= now {
+            self.first = now.saturating_add(times(rest, chance.min(1.0)));
+        }
+    }
+
+    /// How many records it is of use to read ahead; `None` where no bound holds.
+    pub fn ahead(&self) -> Option<usize> {
+        Some(self.run()).filter(|run| *run < usize::MAX).map(|run| run.saturating_mul(2))
     }
 
     /// What may be done now by the task, which has one of the leases.
@@ -99,8 +123,7 @@ impl Budget {
         if self.share < 1.0 && self.busy_since.is_some() {
             return Turn::Settle;
         }
-        let due = self.share_due(leases.of_all).max(self.rate_due(leases.of_job));
-        match due.saturating_sub(now) {
+        match self.due(leases).max(self.first).saturating_sub(now) {
             Duration::ZERO => Turn::Pull(self.most(leases.of_job, max)),
             wait => Turn::Rest(wait),
         }
@@ -131,6 +154,11 @@ impl Budget {
         }
     }
 
+    /// When both bounds let the next run go.
+    fn due(&self, leases: Leases) -> Duration {
+        self.share_due(leases.of_all).max(self.rate_due(leases.of_job))
+    }
+
     /// When the share lets the next run go: once the last one is made up for, by the number of leases that there are now.
     fn share_due(&self, leases: usize) -> Duration {
         let (Some((at, busy)), true) = (self.idle, self.share < 1.0) else { return Duration::ZERO };
@@ -159,6 +187,11 @@ impl Budget {
     fn most(&self, leases: usize, max: usize) -> usize {
         let second = self.rate.map_or(u64::MAX, |rate| rate / leases.max(1) as u64);
         max.min(self.small()).min(usize::try_from(second).unwrap_or(usize::MAX)).max(1)
+    }
+
+    /// Records of the largest run that both bounds ever let go.
+    fn run(&self) -> usize {
+        self.most(1, usize::MAX)
     }
 }
 

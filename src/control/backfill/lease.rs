@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::silence::Silence;
 use super::spout::{BackfillSpout, mismatch, takes};
@@ -121,6 +122,11 @@ impl BackfillSpout {
         tracing::debug!(job = job.id, chunk, range = %known.range, next = known.next, "a chunk is begun");
         self.epoch += 1;
         self.turn_to(&job);
+        if let Some((_, budget)) = &mut self.budget {
+            // Of the 64 bits of the digest 53 fit a double.
+            let chance = (xxh3_64(self.me.as_bytes()) >> 11) as f64 / (1_u64 << 53) as f64;
+            budget.begin(self.settings.clock.now(), chance);
+        }
         self.work = Some(Work::new(job, chunk, known, self.epoch));
         self.tell_floor();
     }

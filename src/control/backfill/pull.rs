@@ -75,7 +75,12 @@ impl BackfillSpout {
             return self.wait(wait).await.map(|()| None);
         }
         if work.cursor.is_none() {
-            match self.broker.cursor(&work.job.topic, &[(partition, work.next)]) {
+            let (topic, start) = (&work.job.topic, [(partition, work.next)]);
+            let opened = match self.budget.as_ref().and_then(|(_, budget)| budget.ahead()) {
+                Some(ahead) => self.broker.slow_cursor(topic, &start, ahead),
+                None => self.broker.cursor(topic, &start),
+            };
+            match opened {
                 Ok(cursor) => work.cursor = Some(cursor),
                 Err(error) => return self.log_failed(error).map(|()| None),
             }

@@ -109,6 +109,41 @@ fn a_task_alone_with_all_of_the_time_never_rests() {
 }
 
 #[test]
+fn tasks_that_begin_at_one_instant_do_not_go_together() {
+    let first = |budget: &Budget, now| match budget.turn(now, Leases::alone(3), 512) {
+        Turn::Rest(rest) => rest,
+        Turn::Pull(_) | Turn::Settle => Duration::ZERO,
+    };
+    let begun = |chance| {
+        let mut budget = Budget::new(None, 0.5);
+        budget.begin(5_000 * MS, chance);
+        budget
+    };
+    let waits = [0.0, 0.25, 0.999].map(|chance| first(&begun(chance), 5_000 * MS));
+    assert_eq!(waits, [Duration::ZERO, 250 * MS, 999 * MS]);
+    let mut budget = begun(0.25);
+    budget.pulled(5_250 * MS, 128);
+    budget.idle(5_260 * MS);
+    budget.begin(5_261 * MS, 0.25);
+    assert_eq!(first(&budget, 5_261 * MS), 49 * MS, "the rest from the last chunk's run is enough");
+    budget.begin(9_000 * MS, 0.25);
+    assert_eq!(first(&budget, 9_000 * MS), 5 * MS, "no longer than a quarter of the time from run to run");
+    let mut unbound = Budget::new(None, 1.0);
+    unbound.begin(5_000 * MS, 0.9);
+    assert_eq!(first(&unbound, 5_000 * MS), Duration::ZERO);
+}
+
+#[test]
+fn two_runs_are_read_ahead_and_all_that_there_is_room_for_without_a_bound() {
+    let ahead = |rate, share| Budget::new(rate, share).ahead();
+    assert_eq!([ahead(None, 0.01), ahead(None, 0.75), ahead(None, 1.0)], [Some(256), Some(384), None]);
+    assert_eq!(
+        [ahead(Some(7), 0.01), ahead(Some(5_000), 1.0), ahead(Some(0), 1.0)],
+        [Some(14), Some(10_000), Some(2)]
+    );
+}
+
+#[test]
 fn the_rate_is_shared_by_those_who_are_at_the_job() {
     let mut budget = Budget::new(Some(100), 1.0);
     assert_eq!(budget.turn(Duration::ZERO, Leases::alone(4), 512), Turn::Pull(25), "at most a second's worth");
