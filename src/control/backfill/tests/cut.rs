@@ -23,6 +23,8 @@ pub(super) struct Cut {
     pub(super) death: Arc<Notify>,
     /// How often it was asked what a group has committed.
     pub(super) asked: Arc<AtomicU64>,
+    /// How many milliseconds it takes to tell.
+    pub(super) tells_after_ms: Arc<AtomicU64>,
 }
 
 impl Cut {
@@ -33,6 +35,7 @@ impl Cut {
             after,
             death: Arc::default(),
             asked: Arc::default(),
+            tells_after_ms: Arc::default(),
         }
     }
 
@@ -133,7 +136,10 @@ impl Broker for Cut {
         topic: &'a str,
     ) -> BoxFuture<'a, Result<Vec<Option<u64>>, BrokerError>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        self.inner.committed(group, topic)
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(self.tells_after_ms.load(Ordering::Relaxed))).await;
+            self.inner.committed(group, topic).await
+        })
     }
 
     fn reset<'a>(

@@ -30,11 +30,23 @@ impl Scene {
     }
 
     async fn with_rate(log: &Arc<EmbeddedBroker>, name: &str, rate: u64, live: Option<LiveStream>) -> Self {
-        let world = World::new(log, name, 1, false).await;
+        Self::with(log, name, (1.0, Some(rate)), Duration::ZERO, live).await
+    }
+
+    /// With this share and rate, over a store that takes so long for each write.
+    async fn with(
+        log: &Arc<EmbeddedBroker>,
+        name: &str,
+        (share, rate): (f64, Option<u64>),
+        takes: Duration,
+        live: Option<LiveStream>,
+    ) -> Self {
+        let mut world = World::new(log, name, 1, false).await;
+        world.store.takes = takes;
         world.fill(0, RECORDS, RECORDS).await;
         log.reset(GROUP, &world.topic(), &[(0, RECORDS)]).await.unwrap();
         let draft = Draft::new(world.topic(), Bound::Earliest, Bound::Latest, "ann@desk");
-        let draft = Draft { share: 1.0, rate: Some(rate), chunk: 5_000, ..draft };
+        let draft = Draft { share, rate, chunk: 5_000, ..draft };
         let job = world.backfills().create(&draft).await.unwrap();
         let settings = BackfillSettings { live, ..world.settings("w") };
         let cut = Cut::at(log, u64::MAX, false);
@@ -122,5 +134,31 @@ async fn nobody_looks_at_the_live_stream_before_it_matters() {
     scene.pass(1, 50 + 40 * (8 + 100)).await;
     scene.pass(3, 50).await;
     assert!(scene.pass(20, 50).await >= 9, "and goes on");
+    scene.close().await;
+}
+
+/// Looks that take ten times as long as the stream may be behind, before runs that are nine seconds apart: they are begun so
+/// much sooner.
+#[tokio::test(start_paused = true)]
+async fn slow_looks_are_begun_in_time() {
+    let (_dir, log) = open();
+    let bound = behind(Duration::from_millis(100));
+    let mut scene = Scene::with(&log, "slowly", (0.01, None), Duration::from_millis(15), bound).await;
+    scene.log.tells_after_ms.store(1_000, Ordering::Relaxed);
+    // Exactly, and at once; what the job says of itself comes later.
+    let stored = |scene: &Scene| scene.world.store.stored.lock().unwrap().len();
+    scene.pass(60, 50).await;
+    let (mut before, mut rested) = (stored(&scene), 0);
+    while stored(&scene) == before {
+        scene.pass(1, 50).await;
+        rested += 1;
+        assert!(rested < 25, "a run goes every nine seconds");
+    }
+    // The stream falls behind while the job rests.
+    before = stored(&scene);
+    scene.pass(45, 10).await;
+    assert_eq!(stored(&scene), before, "the next run does not go before somebody has looked");
+    scene.pass(25, 10).await;
+    assert!(stored(&scene) > before, "a job never stands still");
     scene.close().await;
 }
