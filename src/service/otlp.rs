@@ -3,7 +3,8 @@
 //! What is sent are the traces that their callers keep, and of those that begin here the share of the access log: each
 //! request, and each write of a store that has records of such a trace. They wait in a queue of 2,048, and what does not fit
 //! in is dropped: no request and no write waits for a collector. OpenTelemetry's SDK makes the batches, from finished spans;
-//! what it would log of each batch that fails is said here once, and once more when the collector is back.
+//! what it would log of each batch that fails is said here once, and once more when the collector is back. How many spans were
+//! sent and dropped is counted ([`span_counts`](crate::topology::span_counts)), and `/metrics` shows it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanEvents, SpanExporter, SpanLinks, SpanProcessor,
 };
 
-use crate::topology::{EndedSpan, SpanKind, SpanValue, export_spans};
+use crate::topology::{EndedSpan, SpanCounts, SpanKind, SpanValue, count_spans, export_spans};
 
 /// Under the collector's address, by its standard.
 const PATH: &str = "/v1/traces";
@@ -114,6 +115,8 @@ impl Otlp {
                 full.store(false, Ordering::Relaxed);
                 given.fetch_add(1, Ordering::Relaxed);
                 sender.on_end(data(span, &scope));
+            } else {
+                count_spans(SpanCounts { dropped: 1, ..SpanCounts::default() });
             }
         });
         Ok(Self(first.then_some(processor)))
@@ -146,6 +149,10 @@ impl SpanExporter for Told {
         let spans = batch.len() as u64;
         let result = self.exporter.export(batch).await;
         self.sent.fetch_add(spans, Ordering::Relaxed);
+        count_spans(match result {
+            Ok(()) => SpanCounts { sent: spans, dropped: 0 },
+            Err(_) => SpanCounts { sent: 0, dropped: spans },
+        });
         let was_away = self.away.swap(result.is_err(), Ordering::Relaxed);
         match &result {
             Err(error) if !was_away => {

@@ -52,7 +52,9 @@ pub use record::{Headers, Origin, Record};
 pub use settings::{Bounds, Settings, Tuning};
 pub use shape::BuildError;
 pub use sink::{BoxSink, Layer, Rejected, Sink, SinkExt};
-pub use span::{EndedSpan, SpanKind, SpanValue, export_spans, exports_spans, span_ended};
+pub use span::{
+    EndedSpan, SpanCounts, SpanKind, SpanValue, count_spans, export_spans, exports_spans, span_counts, span_ended,
+};
 pub use spout::{Outcome, Pulled, Spout};
 pub use stream::{Either, Merged, RejectedTuple, Stream};
 pub use trace::{TRACEPARENT, TraceContext};

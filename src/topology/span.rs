@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::TraceContext;
@@ -101,4 +102,28 @@ pub fn span_ended(span: impl FnOnce() -> EndedSpan) {
     if let Some(export) = EXPORT.get() {
         export(span());
     }
+}
+
+/// What became of the spans of this process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SpanCounts {
+    /// Spans that somebody has taken.
+    pub sent: u64,
+    /// Spans that were lost: nobody took them, or they would have waited too long.
+    pub dropped: u64,
+}
+
+static SENT: AtomicU64 = AtomicU64::new(0);
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// Whoever exports spans says what became of some: it adds to what [`span_counts`] gives.
+pub fn count_spans(more: SpanCounts) {
+    SENT.fetch_add(more.sent, Ordering::Relaxed);
+    DROPPED.fetch_add(more.dropped, Ordering::Relaxed);
+}
+
+/// What became of all so far; `None` while nobody wants any.
+pub fn span_counts() -> Option<SpanCounts> {
+    let counts = SpanCounts { sent: SENT.load(Ordering::Relaxed), dropped: DROPPED.load(Ordering::Relaxed) };
+    exports_spans().then_some(counts)
 }

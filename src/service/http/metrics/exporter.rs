@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry;
 use super::backfills::Jobs;
 use super::http::Families;
 use super::runs::Runs;
+use super::spans::Spans;
 use super::{HttpMetrics, names};
 use crate::control::backfill::BackfillMetrics;
 use crate::runtime::Metrics;
@@ -35,6 +36,7 @@ impl Exporter {
         registry.register_collector(Box::new(runs.clone()));
         let jobs = Jobs::default();
         registry.register_collector(Box::new(jobs.clone()));
+        registry.register_collector(Box::new(Spans));
         Self { registry: Arc::new(Mutex::new(registry)), http, runs, jobs }
     }
 

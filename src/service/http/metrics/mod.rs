@@ -12,6 +12,7 @@ mod labels;
 pub mod names;
 mod page;
 mod runs;
+mod spans;
 
 pub use exporter::{CONTENT_TYPE, Exporter};
 pub(super) use http::method_label;

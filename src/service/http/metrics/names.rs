@@ -35,6 +35,7 @@
 //! | `squall_backfill_paused` | `topology`, `backfill` | 1 while it is paused, by an operator or by a worker that could not go on |
 //! | `squall_backfill_rests` | `topology` | 1 while this process has backfills rest because the live stream is behind |
 //! | `squall_backfill_chunks` | `topology`, `backfill`, `state` | its chunks that are `done`, `held` by a worker, alive or dead, or `free` |
+//! | `squall_spans_total` | `result` | spans of traces that are kept: `sent` to the OpenTelemetry collector, or `dropped`, since it was away or takes fewer; none without `--otlp` |
 
 /// Before every name.
 pub const PREFIX: &str = "squall";
@@ -90,6 +91,7 @@ names! {
     BACKFILL_PAUSED = "backfill_paused", "1 while the backfill is paused";
     BACKFILL_RESTS = "backfill_rests", "1 while this process has backfills rest because the live stream is behind";
     BACKFILL_CHUNKS = "backfill_chunks", "Chunks of a backfill that are done, held by a worker, or free";
+    SPANS = "spans", "Spans of traces that are kept, sent to the OpenTelemetry collector or dropped";
 }
 
 #[cfg(test)]

@@ -38,6 +38,14 @@
 //! one by one, in a second round trip. Of a refused entry the keys that could be written stay written: it is whole when
 //! it is written again after the key was removed. A failure of the server comes first: then nothing is refused.
 //!
+//! # Reads
+//!
+//! A timeline is read by one script, since that of all lines has to be merged where they are. What it costs is the server's
+//! handing of texts to Lua and back, a score's most of all (Redis 7.0 prints each with 17 digits): so of several lines it reads
+//! what the page needs if each has its part of it, and more of those that have more; and it answers in one text. With 20 of 110
+//! entries in five lines a call took 0.13 to 0.14 ms of the server; 0.27 to 0.29 with `limit` entries of each line, a sort, a
+//! command for each body and four values for each entry.
+//!
 //! # Writes
 //!
 //! A batch is one pipeline with one script call per owner and 256 entries. A script runs as a whole, so adding and

@@ -99,6 +99,51 @@ fn records(request: &str, count: usize) -> String {
     (0..count).map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// How many spans the process says that it has sent, or dropped.
+async fn spans(metrics: &str, result: &str) -> u64 {
+    let page = reqwest::get(metrics).await.unwrap().text().await.unwrap();
+    let series = format!("squall_spans_total{{result=\"{result}\"}} ");
+    let value = page.lines().find_map(|line| line.strip_prefix(&series));
+    value.unwrap_or_else(|| panic!("{series} is not in\n{page}")).parse().unwrap()
+}
+
+/// Waits until it says so of at least so many.
+async fn counted(metrics: &str, result: &str, least: u64) {
+    let began = Instant::now();
+    while spans(metrics, result).await < least {
+        assert!(began.elapsed() < LIMIT, "no {least} spans are {result}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spans_that_nobody_takes_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    // A collector has no business at the port of the discard service.
+    let args = [
+        "run",
+        "--role",
+        "collector",
+        "--set",
+        "collector.http.listen=127.0.0.1:0",
+        "--otlp",
+        "http://127.0.0.1:9",
+    ];
+    let mut process = Process::start(dir.path(), &args);
+    process.wait_until_running();
+    let url = process.said("collector listens on ").unwrap();
+    let parent = format!("00-{KEPT:032x}-{CALLER:016x}-01");
+    let post = reqwest::Client::new().post(format!("{url}/v1/behaviours")).header("traceparent", parent);
+    let answer =
+        post.header("content-type", "application/x-ndjson").body(records("lost", 1)).send().await.unwrap();
+    assert_eq!(answer.status(), 202);
+    let metrics = format!("{url}/metrics");
+    counted(&metrics, "dropped", 1).await;
+    assert_eq!(spans(&metrics, "sent").await, 0);
+    process.terminate();
+    assert!(process.wait().0.success());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kept_trace_leads_from_the_request_to_both_stores() {
     let (arrived, otlp) = collector().await;
@@ -131,6 +176,11 @@ async fn a_kept_trace_leads_from_the_request_to_both_stores() {
     let written: i64 = writes.iter().map(rows).sum();
     // What is written with a record of the trace beside others counts whole; here there were none but the first.
     assert!((2..=202).contains(&written), "one span for a write, however many records it has: {writes:?}");
+
+    let metrics = url.replace("/v1/behaviours", "/metrics");
+    // That of the request, too.
+    counted(&metrics, "sent", 1 + writes.len() as u64).await;
+    assert_eq!(spans(&metrics, "dropped").await, 0);
 
     // What waits at a stop is sent first.
     send("last", 1, LAST, "01").await;
