@@ -91,7 +91,8 @@ pub trait Broker: Send + Sync + 'static {
     /// A reader of `topic` that starts at the given `(partition, offset)` pairs and belongs to no group.
     fn cursor(&self, topic: &str, starts: &[(u32, u64)]) -> Result<Box<dyn Cursor>, BrokerError>;
 
-    /// A [`cursor`](Self::cursor) of one who reads slowly: of a log that is read ahead, not many more records than `ahead` are.
+    /// A [`cursor`](Self::cursor) for one who reads slowly. Where a cursor fetches records before they are asked for, this one
+    /// fetches about `ahead` of them; on Kafka whole batches, and 64 KiB at least. They are the same records.
     fn slow_cursor(
         &self,
         topic: &str,

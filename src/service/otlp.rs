@@ -97,8 +97,8 @@ impl Otlp {
             .with_max_export_batch_size(BATCH)
             .with_scheduled_delay(DELAY)
             .build();
-        let (given, sent) = (AtomicU64::new(0), Arc::<AtomicU64>::default());
-        let told = Told { exporter, away: AtomicBool::new(false), sent: sent.clone() };
+        let (given, gone) = (AtomicU64::new(0), Arc::<AtomicU64>::default());
+        let told = Told { exporter, away: AtomicBool::new(false), gone: gone.clone() };
         let mut processor = BatchSpanProcessor::builder(told).with_batch_config(config).build();
         let name = set(NAME).unwrap_or_else(|| service.to_owned());
         processor.set_resource(&Resource::builder().with_service_name(name).build());
@@ -106,7 +106,7 @@ impl Otlp {
         let (sender, scope) = (processor.clone(), InstrumentationScope::builder("squall").build());
         let full = AtomicBool::new(false);
         let first = export_spans(move |span| {
-            let waiting = given.load(Ordering::Relaxed).saturating_sub(sent.load(Ordering::Relaxed));
+            let waiting = given.load(Ordering::Relaxed).saturating_sub(gone.load(Ordering::Relaxed));
             let room = waiting < QUEUE as u64;
             if !room && !full.swap(true, Ordering::Relaxed) {
                 tracing::warn!(waiting, "spans are dropped: more end than the collector takes");
@@ -141,14 +141,14 @@ struct Told {
     exporter: opentelemetry_otlp::SpanExporter,
     away: AtomicBool,
     /// Spans that do not wait any more.
-    sent: Arc<AtomicU64>,
+    gone: Arc<AtomicU64>,
 }
 
 impl SpanExporter for Told {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let spans = batch.len() as u64;
         let result = self.exporter.export(batch).await;
-        self.sent.fetch_add(spans, Ordering::Relaxed);
+        self.gone.fetch_add(spans, Ordering::Relaxed);
         count_spans(match result {
             Ok(()) => SpanCounts { sent: spans, dropped: 0 },
             Err(_) => SpanCounts { sent: 0, dropped: spans },

@@ -107,9 +107,9 @@ pub fn span_ended(span: impl FnOnce() -> EndedSpan) {
 /// What became of the spans of this process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SpanCounts {
-    /// Spans that somebody has taken.
+    /// Spans of batches that a collector took without an error; it may have refused some of one all the same.
     pub sent: u64,
-    /// Spans that were lost: nobody took them, or they would have waited too long.
+    /// Spans that were lost before: no collector took their batch, or there was no room to wait.
     pub dropped: u64,
 }
 
@@ -123,6 +123,15 @@ pub fn count_spans(more: SpanCounts) {
 }
 
 /// What became of all so far; `None` while nobody wants any.
+///
+/// ```
+/// use squall::topology::{SpanCounts, count_spans, export_spans, span_counts};
+///
+/// assert_eq!(span_counts(), None);
+/// assert!(export_spans(|_nobody_takes_it| count_spans(SpanCounts { sent: 0, dropped: 1 })));
+/// count_spans(SpanCounts { sent: 2, dropped: 0 });
+/// assert_eq!(span_counts(), Some(SpanCounts { sent: 2, dropped: 0 }));
+/// ```
 pub fn span_counts() -> Option<SpanCounts> {
     let counts = SpanCounts { sent: SENT.load(Ordering::Relaxed), dropped: DROPPED.load(Ordering::Relaxed) };
     exports_spans().then_some(counts)

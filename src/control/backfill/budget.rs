@@ -16,6 +16,10 @@ const SMALLEST: usize = 128;
 pub(super) const LONGEST_REST: Duration = Duration::from_secs(30);
 /// How long a first run waits at most, so that tasks that begin at one instant do not go together.
 const APART: Duration = Duration::from_secs(1);
+/// Runs that are read ahead, so that one rarely ends where what was fetched does.
+const AHEAD: usize = 8;
+/// Records that are read ahead at least.
+const FETCH: usize = 1024;
 /// How much of its share a job gives up at most while others keep the stores busy: it goes on all the same.
 const MOST_YIELDED: f64 = 4.0;
 /// What a run counts in the mean time of one.
@@ -101,21 +105,23 @@ impl Budget {
 
     /// The task begins at a chunk. All tasks of a job, on all machines, do so at one instant when it is created or goes on, and
     /// as their rests are about as long, their runs would meet from then on, and fresh records wait for all of them. So the
-    /// first one waits for a part of a rest that is the task's own: `chance`, from 0 to 1.
-    pub fn begin(&mut self, now: Duration, chance: f64) {
-        if self.run() == usize::MAX {
+    /// first one waits for a part of a rest that is the task's own: `phase`, from 0 to 1. One that begins at
+    /// another chunk before any run went waits no longer for that.
+    pub fn begin(&mut self, now: Duration, phase: f64) {
+        let went = self.last.is_some_and(|(went, _)| went >= self.first);
+        if self.run() == usize::MAX || !(went || self.first.is_zero()) {
             return;
         }
         let due = self.due(Leases::alone(1));
         let rest = self.last.map_or(APART, |(went, _)| due.saturating_sub(went).min(APART));
         if due <= now {
-            self.first = now.saturating_add(times(rest, chance.min(1.0)));
+            self.first = now.saturating_add(times(rest, phase.min(1.0)));
         }
     }
 
-    /// How many records it is of use to read ahead; `None` where no bound holds.
+    /// How many records it is of use to read ahead: some runs, and what a fetch brings in any case. `None` where no bound holds.
     pub fn ahead(&self) -> Option<usize> {
-        Some(self.run()).filter(|run| *run < usize::MAX).map(|run| run.saturating_mul(2))
+        Some(self.run()).filter(|run| *run < usize::MAX).map(|run| run.saturating_mul(AHEAD).max(FETCH))
     }
 
     /// What may be done now by the task, which has one of the leases.

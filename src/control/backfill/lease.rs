@@ -124,8 +124,8 @@ impl BackfillSpout {
         self.turn_to(&job);
         if let Some((_, budget)) = &mut self.budget {
             // Of the 64 bits of the digest 53 fit a double.
-            let chance = (xxh3_64(self.me.as_bytes()) >> 11) as f64 / (1_u64 << 53) as f64;
-            budget.begin(self.settings.clock.now(), chance);
+            let phase = (xxh3_64(self.me.as_bytes()) >> 11) as f64 / (1_u64 << 53) as f64;
+            budget.begin(self.settings.clock.now(), phase);
         }
         self.work = Some(Work::new(job, chunk, known, self.epoch));
         self.tell_floor();

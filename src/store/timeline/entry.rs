@@ -6,7 +6,7 @@ use crate::store::StoreError;
 /// Milliseconds of a day.
 pub(super) const DAY_MS: i64 = 86_400_000;
 /// Greatest `at_ms`: what a double, and so a Redis score, still holds exactly.
-const MAX_AT_MS: i64 = 1 << 53;
+pub(super) const MAX_AT_MS: i64 = 1 << 53;
 /// Greatest body. A timeline of 200 such bodies is still read in one piece.
 const MAX_BODY: usize = 1 << 20;
 

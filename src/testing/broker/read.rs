@@ -37,6 +37,12 @@ pub async fn check_seek_by_offset(subject: &mut dyn Subject) {
         assert_eq!(take(&mut *cursor, 0, 10).await, expected.collect::<Vec<u64>>());
     }
     refused("a seek in a partition that the cursor lacks", cursor.seek(7, 0));
+
+    let mut slow = broker.slow_cursor(&topic, &[(0, 10), (1, 20)], 1).expect("a cursor");
+    for partition in [1, 0] {
+        slow.seek(partition, 100).expect("seek");
+        assert_eq!(take(&mut *slow, partition, 150).await, (100..250).collect::<Vec<u64>>());
+    }
 }
 
 /// Offsets by time: the first record at or after it, also where timestamps run backwards, `latest` past the end.

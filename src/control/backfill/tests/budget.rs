@@ -114,13 +114,18 @@ fn tasks_that_begin_at_one_instant_do_not_go_together() {
         Turn::Rest(rest) => rest,
         Turn::Pull(_) | Turn::Settle => Duration::ZERO,
     };
-    let begun = |chance| {
+    let begun = |phase| {
         let mut budget = Budget::new(None, 0.5);
-        budget.begin(5_000 * MS, chance);
+        budget.begin(5_000 * MS, phase);
         budget
     };
     let waits = [0.0, 0.25, 0.999].map(|chance| first(&begun(chance), 5_000 * MS));
     assert_eq!(waits, [Duration::ZERO, 250 * MS, 999 * MS]);
+    let mut budget = begun(0.25);
+    budget.begin(5_200 * MS, 0.25);
+    assert_eq!(first(&budget, 5_200 * MS), 50 * MS, "a chunk that had no run adds nothing");
+    budget.begin(6_000 * MS, 0.25);
+    assert_eq!(first(&budget, 6_000 * MS), Duration::ZERO);
     let mut budget = begun(0.25);
     budget.pulled(5_250 * MS, 128);
     budget.idle(5_260 * MS);
@@ -134,13 +139,10 @@ fn tasks_that_begin_at_one_instant_do_not_go_together() {
 }
 
 #[test]
-fn two_runs_are_read_ahead_and_all_that_there_is_room_for_without_a_bound() {
+fn some_runs_are_read_ahead_and_all_that_there_is_room_for_without_a_bound() {
     let ahead = |rate, share| Budget::new(rate, share).ahead();
-    assert_eq!([ahead(None, 0.01), ahead(None, 0.75), ahead(None, 1.0)], [Some(256), Some(384), None]);
-    assert_eq!(
-        [ahead(Some(7), 0.01), ahead(Some(5_000), 1.0), ahead(Some(0), 1.0)],
-        [Some(14), Some(10_000), Some(2)]
-    );
+    assert_eq!([ahead(None, 0.01), ahead(None, 0.75), ahead(None, 1.0)], [Some(1_024), Some(1_536), None]);
+    assert_eq!([ahead(Some(0), 1.0), ahead(Some(5_000), 1.0)], [Some(1_024), Some(40_000)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the server answers, as what the contract gives back.
 
-use super::super::entry::Bounds;
+use super::super::entry::{Bounds, MAX_AT_MS};
 use super::super::{Latest, LineProfile, Profile, StoredEntry, Timeline, Whole};
 use crate::store::StoreError;
 
@@ -13,11 +13,17 @@ pub(super) fn timeline(mark: &[u8], mut packed: &[u8]) -> Result<Timeline, Store
     while !rest.is_empty() {
         let lengths: [[u8; 4]; 3] = [head(rest)?, head(rest)?, head(rest)?];
         let [line, id, body] = lengths.map(|length| u32::from_le_bytes(length) as usize);
-        let at_ms = f64::from_le_bytes(head(rest)?) as i64;
+        let at_ms = time(f64::from_le_bytes(head(rest)?))?;
         let (line, id) = (text(part(rest, line)?)?, text(part(rest, id)?)?);
         entries.push(StoredEntry { line, id, at_ms, body: part(rest, body)?.to_vec() });
     }
     Ok(Timeline { entries, whole: whole(mark) })
+}
+
+/// A score that a time was written as.
+fn time(score: f64) -> Result<i64, StoreError> {
+    let whole = score.fract() == 0.0 && (0.0..=MAX_AT_MS as f64).contains(&score);
+    whole.then_some(score as i64).ok_or_else(|| unreadable("a score is no time"))
 }
 
 /// The next bytes of `rest`, as many as are wanted.
@@ -165,6 +171,11 @@ mod tests {
         let first = packed(&entries[0]).len();
         for cut in (0..whole.len()).filter(|cut| ![0, first].contains(cut)) {
             assert!(timeline(b"", &whole[..cut]).is_err(), "{cut} bytes of {}", whole.len());
+        }
+        for score in [f64::INFINITY, f64::NAN, -1.0, 0.5, 1e300] {
+            let mut other = packed(&entries[0]);
+            other[12..20].copy_from_slice(&score.to_le_bytes());
+            assert!(timeline(b"", &other).is_err(), "{score} is no time");
         }
         let mut broken = whole;
         // Within the second line's name.

@@ -7,9 +7,9 @@ local base, limit = KEYS[1], tonumber(ARGV[1])
 -- Arguments of one command.
 local CHUNK = 1000
 local lines = {}
-if ARGV[3] then
+if limit > 0 and ARGV[3] then
   lines[1] = ARGV[3]
-else
+elseif limit > 0 then
   for _, field in ipairs(call('HKEYS', base)) do
     if byte(field, 1) == 108 then lines[#lines + 1] = sub(field, 2) end
   end
