@@ -81,7 +81,7 @@ pub async fn check_limits_of_reads(subject: &mut dyn Subject) {
 pub async fn check_long_timelines(subject: &mut dyn Subject) {
     let limits = Limits { keep: 10_000, ..Limits::default() };
     let store = subject.fresh(limits).await;
-    let line = |n: usize| if n % 16 == 0 { ["k", "m", "n"][n / 16 % 3] } else { "l" };
+    let line = |n: usize| if n.is_multiple_of(16) { ["k", "m", "n"][n / 16 % 3] } else { "l" };
     let writes: Vec<Write> =
         (0..9_600).map(|n| write("u", line(n), "v", &format!("{n}"), DAY * DAY_MS + n as i64 / 3)).collect();
     apply(&store, &writes).await;
