@@ -53,7 +53,8 @@ pub struct KafkaSettings {
     pub queue_kib: u32,
     /// Kibibytes fetched ahead by one consumer or cursor, beside its bound in records.
     pub fetch_kib: u32,
-    /// Records fetched ahead by a cursor.
+    /// Records fetched ahead by a cursor at most. Where it is less than 4,096 a fetch has fewer bytes as well: 256 for each, 64 KiB
+    /// at least, unless a property says otherwise.
     pub cursor_prefetch: usize,
 }
 

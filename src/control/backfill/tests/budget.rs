@@ -119,7 +119,7 @@ fn tasks_that_begin_at_one_instant_do_not_go_together() {
         budget.begin(5_000 * MS, phase);
         budget
     };
-    let waits = [0.0, 0.25, 0.999].map(|chance| first(&begun(chance), 5_000 * MS));
+    let waits = [0.0, 0.25, 0.999].map(|phase| first(&begun(phase), 5_000 * MS));
     assert_eq!(waits, [Duration::ZERO, 250 * MS, 999 * MS]);
     let mut budget = begun(0.25);
     budget.begin(5_200 * MS, 0.25);
