@@ -1,10 +1,11 @@
 //! A log that ends its worker at a chosen write.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::{
@@ -25,6 +26,16 @@ pub(super) struct Cut {
     pub(super) asked: Arc<AtomicU64>,
     /// How many milliseconds it takes to tell.
     pub(super) tells_after_ms: Arc<AtomicU64>,
+    opened: Arc<Mutex<Vec<Opened>>>,
+}
+
+/// A cursor that was opened.
+#[derive(Debug, Clone)]
+pub(super) struct Opened {
+    topic: String,
+    /// How many records it reads ahead; none where that is not bounded.
+    pub(super) ahead: Option<usize>,
+    pub(super) at: Instant,
 }
 
 impl Cut {
@@ -36,7 +47,17 @@ impl Cut {
             death: Arc::default(),
             asked: Arc::default(),
             tells_after_ms: Arc::default(),
+            opened: Arc::default(),
         }
+    }
+
+    /// The cursors over this topic, in the order in which they were opened.
+    pub(super) fn opened(&self, topic: &str) -> Vec<Opened> {
+        self.opened.lock().unwrap().iter().filter(|opened| opened.topic == topic).cloned().collect()
+    }
+
+    fn note(&self, topic: &str, ahead: Option<usize>) {
+        self.opened.lock().unwrap().push(Opened { topic: topic.to_owned(), ahead, at: Instant::now() });
     }
 
     /// Whether this write is the one.
@@ -156,7 +177,18 @@ impl Broker for Cut {
     }
 
     fn cursor(&self, topic: &str, starts: &[(u32, u64)]) -> Result<Box<dyn Cursor>, BrokerError> {
+        self.note(topic, None);
         self.inner.cursor(topic, starts)
+    }
+
+    fn slow_cursor(
+        &self,
+        topic: &str,
+        starts: &[(u32, u64)],
+        ahead: usize,
+    ) -> Result<Box<dyn Cursor>, BrokerError> {
+        self.note(topic, Some(ahead));
+        self.inner.slow_cursor(topic, starts, ahead)
     }
 
     fn subscribe(&self, topic: &str, settings: &GroupSettings) -> Result<Box<dyn Consumer>, BrokerError> {
