@@ -43,8 +43,6 @@ pub struct Draft {
     pub only_sinks: Vec<String>,
     /// Only processes that were started for this runner take chunks.
     pub runner: Option<String>,
-    /// The spout by whose skip the ranges were left out.
-    pub skip: Option<String>,
     /// After how long without a word a worker loses its chunk, in milliseconds.
     pub lease_ms: u64,
     /// Who wants it.
@@ -54,7 +52,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// All of `topic` between two bounds, in chunks of 50,000 records, at a hundredth of the stores' time.
+    /// All of `topic` between two bounds, in chunks of 50,000 offsets, at a hundredth of the stores' time.
     pub fn new(topic: impl Into<String>, from: Bound, to: Bound, who: impl Into<String>) -> Self {
         Self {
             topic: topic.into(),

@@ -39,7 +39,10 @@ impl Backfills {
     /// The job that a draft makes as the log stands now: its ranges are frozen. Writes nothing.
     ///
     /// # Errors
-    /// What is wrong with the draft, and what is valid; what the log says.
+    /// [`BackfillError::NoPartition`], [`Half`](BackfillError::Half), [`BadRange`](BackfillError::BadRange),
+    /// [`Nothing`](BackfillError::Nothing) or [`NoRange`](BackfillError::NoRange) of its ranges, each with what is valid;
+    /// [`Invalid`](BackfillError::Invalid) of its numbers; [`Overlaps`](BackfillError::Overlaps) with a job that is not over;
+    /// what the log says.
     pub async fn plan(&self, draft: &Draft) -> Result<Job, BackfillError> {
         let when_ms = self.clock.unix_ms();
         let job = Job {
@@ -52,7 +55,7 @@ impl Backfills {
             workers: draft.workers,
             only_sinks: draft.only_sinks.clone(),
             runner: draft.runner.clone(),
-            skip: draft.skip.clone(),
+            skip: None,
             sends: None,
             over: None,
             lease_ms: draft.lease_ms,
@@ -79,15 +82,20 @@ impl Backfills {
     /// Creates a job that was [planned](Self::plan).
     ///
     /// # Errors
-    /// [`BackfillError::Overlaps`]; what the log says.
+    /// [`BackfillError::Overlaps`]; [`BackfillError::Invalid`] of a job that was planned as part of a skip: it is made with
+    /// the cursor's move, or not at all; what the log says.
     pub async fn put(&self, job: &Job) -> Result<(), BackfillError> {
+        if job.skip.is_some() != job.sends.is_some() {
+            let valid = "it is made by `Backfills::skip`, which moves the cursor as well".to_owned();
+            return Err(BackfillError::Invalid { what: "skip", valid });
+        }
         let details = json!({
             "topic": job.topic, "ranges": shown(job), "chunk": job.chunk, "rate": job.rate, "share": job.share,
             "workers": job.workers, "only_sinks": job.only_sinks, "runner": job.runner, "skip": job.skip,
         });
         self.note(&job.id, "backfill create", &job.who, &job.reason, details).await?;
         self.append(&self.names.control, Some(job.key()), job.encode()).await?;
-        if job.skip.is_some() {
+        if job.sends.is_some() {
             // The spout has been sent past its records: doing some of them twice is better than not at all.
             return Ok(());
         }

@@ -37,10 +37,9 @@ impl Backfills {
             topic: source.topic.clone(),
             from: Bound::Offsets(begins),
             to: Bound::Offsets(ends),
-            skip: Some(source.spout.clone()),
             ..draft.clone()
         };
-        let job = self.plan(&draft).await?;
+        let job = Job { skip: Some(source.spout.clone()), ..self.plan(&draft).await? };
         let moved = |partition: &u32| plan.moves.iter().any(|m| m.partition == *partition);
         if let Some((partition, Seek { number, offset })) = unmade.into_iter().find(|(at, _)| moved(at)) {
             return Err(BackfillError::Unmade { spout: source.spout.clone(), partition, number, offset });
@@ -55,7 +54,7 @@ impl Backfills {
     /// What is processed by the spout while it is being moved is processed by the job once more, which changes nothing.
     ///
     /// # Errors
-    /// [`BackfillError::Overlaps`]; what the log says.
+    /// Those of [`put`](Self::put), but for an overlap: what it skips has to come, even twice.
     pub async fn skip(&self, plan: SeekPlan, mut job: Job) -> Result<(Seeking, Job), BackfillError> {
         let record = self.operator.seek_record(&plan, &job.who, &job.reason).await?;
         job.sends = Some(record.clone());

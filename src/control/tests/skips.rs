@@ -93,6 +93,19 @@ async fn the_newest_come_now_and_those_between_by_a_job_that_has_exactly_them() 
     assert!(stage.operator().audit(10).await.unwrap().iter().any(|record| record.action == "backfill create"));
 }
 
+/// Its record without the seek would have workers bring what the live stream brings as well, and no cursor moved.
+#[tokio::test(start_paused = true)]
+async fn the_job_of_a_skip_is_not_made_without_it() {
+    let stage = Stage::open().await;
+    fill(&stage, 1, 1_000).await;
+    let backfills = backfills(&stage);
+    let (_, job) = backfills.plan_skip(&source(), &SeekTo::Latest, &draft()).await.unwrap();
+    let error = backfills.put(&job.unwrap()).await.unwrap_err();
+    assert_eq!(error.to_string(), "invalid skip: it is made by `Backfills::skip`, which moves the cursor as well");
+    assert!(backfills.list().await.unwrap().is_empty());
+    assert!(stage.operator().audit(10).await.unwrap().is_empty(), "nor does anything say so");
+}
+
 /// Before a skip is recorded nothing has happened, and afterwards all of it will, whoever dies. Each of the writes
 /// between is cut by the tests of [`backfill`](crate::control::backfill).
 #[tokio::test(start_paused = true)]
