@@ -105,26 +105,29 @@ impl Budget {
 
     /// The task begins at a chunk. All tasks of a job, on all machines, do so at one instant when it is created or goes on, and
     /// as their rests are about as long, their runs would meet from then on, and fresh records wait for all of them. So the
-    /// first one waits for a part of a rest that is the task's own: `phase`, from 0 to 1. One that begins at
-    /// another chunk before any run went waits no longer for that.
-    pub fn begin(&mut self, now: Duration, phase: f64) {
+    /// first one waits for a part of the time from run to run, a second at most, that is the task's own: `phase`, from 0 to 1.
+    /// One that begins at another chunk before any run went waits no longer for that. `now` counts from any instant, the same
+    /// in all calls; `leases` are those that there are, this one too.
+    pub fn begin(&mut self, now: Duration, phase: f64, leases: Leases) {
         let went = self.last.is_some_and(|(went, _)| went >= self.first);
-        if self.run() == usize::MAX || !(went || self.first.is_zero()) {
+        let began = !self.first.is_zero() && now < self.first.saturating_add(APART);
+        if self.run() == usize::MAX || (began && !went) {
             return;
         }
-        let due = self.due(Leases::alone(1));
-        let rest = self.last.map_or(APART, |(went, _)| due.saturating_sub(went).min(APART));
+        let due = self.due(leases);
+        let period = self.last.map_or(APART, |(went, _)| due.saturating_sub(went).min(APART));
         if due <= now {
-            self.first = now.saturating_add(times(rest, phase.min(1.0)));
+            self.first = now.saturating_add(times(period, phase.clamp(0.0, 1.0)));
         }
     }
 
-    /// How many records it is of use to read ahead: some runs, and what a fetch brings in any case. `None` where no bound holds.
+    /// How many records it is of use to read ahead: eight of the largest runs, 1,024 at least, which one fetch brings in any
+    /// case. `None` where no bound holds.
     pub fn ahead(&self) -> Option<usize> {
         Some(self.run()).filter(|run| *run < usize::MAX).map(|run| run.saturating_mul(AHEAD).max(FETCH))
     }
 
-    /// What may be done now by the task, which has one of the leases.
+    /// What may be done now by the task, which has one of the leases; `now` counts as in [`begin`](Self::begin).
     pub fn turn(&self, now: Duration, leases: Leases, max: usize) -> Turn {
         if self.share < 1.0 && self.busy_since.is_some() {
             return Turn::Settle;

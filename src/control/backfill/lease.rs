@@ -32,6 +32,12 @@ pub(super) enum Step {
     },
 }
 
+/// How many leases there are, as the ledger stands, for a task that has one of this job.
+fn leases(ledger: &Ledger, entry: &Entry) -> Leases {
+    let running = ledger.jobs().filter(|entry| entry.state() == State::Running);
+    Leases { of_job: entry.counts().1, of_all: running.map(|entry| entry.counts().1).sum() }
+}
+
 /// An event that is being written.
 pub(super) struct Slip {
     event: Event,
@@ -95,9 +101,7 @@ impl BackfillSpout {
         let standing = self.desk().look(|ledger| {
             let entry = ledger.job(&job)?;
             let lease = entry.lease(chunk).filter(|lease| lease.worker == self.me)?;
-            let running = ledger.jobs().filter(|entry| entry.state() == State::Running);
-            let of_all = running.map(|entry| entry.counts().1).sum();
-            Some((lease.token, entry.state(), Leases { of_job: entry.counts().1, of_all }))
+            Some((lease.token, entry.state(), leases(ledger, entry)))
         });
         let Some((token, state, leases)) = standing else { return Step::Drop };
         let at_ms = self.settings.clock.unix_ms();
@@ -122,10 +126,12 @@ impl BackfillSpout {
         tracing::debug!(job = job.id, chunk, range = %known.range, next = known.next, "a chunk is begun");
         self.epoch += 1;
         self.turn_to(&job);
+        let leases =
+            self.desk().look(|ledger| Some(leases(ledger, ledger.job(&job.id)?))).unwrap_or(Leases::alone(1));
         if let Some((_, budget)) = &mut self.budget {
             // Of the 64 bits of the digest 53 fit a double.
             let phase = (xxh3_64(self.me.as_bytes()) >> 11) as f64 / (1_u64 << 53) as f64;
-            budget.begin(self.settings.clock.now(), phase);
+            budget.begin(self.settings.clock.now(), phase, leases);
         }
         self.work = Some(Work::new(job, chunk, known, self.epoch));
         self.tell_floor();

@@ -116,25 +116,27 @@ fn tasks_that_begin_at_one_instant_do_not_go_together() {
     };
     let begun = |phase| {
         let mut budget = Budget::new(None, 0.5);
-        budget.begin(5_000 * MS, phase);
+        budget.begin(5_000 * MS, phase, Leases::alone(3));
         budget
     };
     let waits = [0.0, 0.25, 0.999].map(|phase| first(&begun(phase), 5_000 * MS));
     assert_eq!(waits, [Duration::ZERO, 250 * MS, 999 * MS]);
     let mut budget = begun(0.25);
-    budget.begin(5_200 * MS, 0.25);
+    budget.begin(5_200 * MS, 0.25, Leases::alone(3));
     assert_eq!(first(&budget, 5_200 * MS), 50 * MS, "a chunk that had no run adds nothing");
-    budget.begin(6_000 * MS, 0.25);
+    budget.begin(6_000 * MS, 0.25, Leases::alone(3));
     assert_eq!(first(&budget, 6_000 * MS), Duration::ZERO);
+    budget.begin(60_000 * MS, 0.25, Leases::alone(3));
+    assert_eq!(first(&budget, 60_000 * MS), 250 * MS, "all of them go on at one instant, a minute later");
     let mut budget = begun(0.25);
     budget.pulled(5_250 * MS, 128);
     budget.idle(5_260 * MS);
-    budget.begin(5_261 * MS, 0.25);
+    budget.begin(5_261 * MS, 0.25, Leases::alone(3));
     assert_eq!(first(&budget, 5_261 * MS), 49 * MS, "the rest from the last chunk's run is enough");
-    budget.begin(9_000 * MS, 0.25);
-    assert_eq!(first(&budget, 9_000 * MS), 5 * MS, "no longer than a quarter of the time from run to run");
+    budget.begin(9_000 * MS, 0.25, Leases::alone(3));
+    assert_eq!(first(&budget, 9_000 * MS), 15 * MS, "no longer than a quarter of the time from run to run");
     let mut unbound = Budget::new(None, 1.0);
-    unbound.begin(5_000 * MS, 0.9);
+    unbound.begin(5_000 * MS, 0.9, Leases::alone(3));
     assert_eq!(first(&unbound, 5_000 * MS), Duration::ZERO);
 }
 
