@@ -1,4 +1,4 @@
-//! A log that ends its worker at a chosen write.
+//! A log that ends its worker at a chosen write, tells late what is committed, and keeps a list of what was read with.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,8 @@ use crate::broker::{
 use crate::topology::BoxFuture;
 
 /// Lets so many writes pass, of records and of commits that are waited for; at the next one the worker dies, before it is
-/// made or right after.
+/// made or right after. Beside that it tells what a group has committed as late as it is told to, and keeps a list of the
+/// cursors that were opened.
 #[derive(Clone)]
 pub(super) struct Cut {
     pub(super) inner: Arc<EmbeddedBroker>,
