@@ -92,7 +92,12 @@ pub trait Broker: Send + Sync + 'static {
     fn cursor(&self, topic: &str, starts: &[(u32, u64)]) -> Result<Box<dyn Cursor>, BrokerError>;
 
     /// A [`cursor`](Self::cursor) for one who reads slowly. Where a cursor fetches records before they are asked for, this one
-    /// fetches about `ahead` of them; on Kafka whole batches, and 64 KiB at least. They are the same records.
+    /// fetches about `ahead` of them, a wish; 0 is allowed. They are the same records. On Kafka it is at most
+    /// [`cursor_prefetch`](super::kafka::KafkaSettings::cursor_prefetch), a fetch asks for 256 bytes for each, 64 KiB to 1 MiB,
+    /// and brings whole batches. A broker that wraps another one has to hand the call on, or reads ahead in full.
+    ///
+    /// # Errors
+    /// Those of [`cursor`](Self::cursor).
     fn slow_cursor(
         &self,
         topic: &str,

@@ -54,7 +54,7 @@ pub struct KafkaSettings {
     /// Kibibytes fetched ahead by one consumer or cursor, beside its bound in records.
     pub fetch_kib: u32,
     /// Records fetched ahead by a cursor at most. Where it is less than 4,096 a fetch has fewer bytes as well: 256 for each, 64 KiB
-    /// at least, unless a property says otherwise.
+    /// at least, unless the properties `fetch.message.max.bytes` or `max.partition.fetch.bytes` say otherwise.
     pub cursor_prefetch: usize,
 }
 

@@ -31,17 +31,17 @@ pub struct Draft {
     pub exactly: Vec<Range>,
     /// Only these partitions; empty = all.
     pub partitions: BTreeSet<u32>,
-    /// Records of one lease.
+    /// Offsets of one lease.
     pub chunk: u64,
-    /// Records a second over all workers.
+    /// Records a second over all workers; `None` = as fast as `share` lets.
     pub rate: Option<u64>,
-    /// How much of the stores' time all of its tasks together may take.
+    /// How much of the stores' time all of its tasks together may take: [`Job::MIN_SHARE`] to 1.
     pub share: f64,
-    /// Leases held at a time.
+    /// Leases held at a time; `None` = as many as there are chunks.
     pub workers: Option<u32>,
     /// Names of the sinks that are meant; empty = all.
     pub only_sinks: Vec<String>,
-    /// Only processes that were started for this runner take chunks.
+    /// Only processes that were started for this runner take chunks; `None` = those that were started for none.
     pub runner: Option<String>,
     /// After how long without a word a worker loses its chunk, in milliseconds.
     pub lease_ms: u64,
@@ -66,7 +66,6 @@ impl Draft {
             workers: None,
             only_sinks: Vec::new(),
             runner: None,
-            skip: None,
             lease_ms: Job::LEASE_MS,
             who: who.into(),
             reason: String::new(),

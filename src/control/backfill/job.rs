@@ -72,12 +72,12 @@ pub struct Job {
     pub topic: String,
     /// What of it; no two intersect.
     pub ranges: Vec<Range>,
-    /// Records of one lease.
+    /// Offsets of one lease.
     pub chunk: u64,
     /// Records a second over all workers; `None` = as fast as `share` lets.
     #[serde(default)]
     pub rate: Option<u64>,
-    /// How much of the stores' time all of its tasks together may take; above 0, at most 1.
+    /// How much of the stores' time all of its tasks together may take: [`MIN_SHARE`](Self::MIN_SHARE) to 1.
     pub share: f64,
     /// Leases held at a time; `None` = as many as there are chunks.
     #[serde(default)]
@@ -111,7 +111,7 @@ pub struct Job {
 impl Job {
     /// Ranges that a job has at most: more do not fit into one record of the control topic.
     pub const MAX_RANGES: usize = 10_000;
-    /// Records of a chunk, if nothing else is asked for.
+    /// Offsets of a chunk, if nothing else is asked for.
     pub const CHUNK: u64 = 50_000;
     /// Share of the stores' time, if nothing else is asked for. It is not for the mean, which a hundredth of the time hardly
     /// moves, by the formula at [`Budget`](super::Budget), but for the slowest of the fresh records: one that meets a run in its
