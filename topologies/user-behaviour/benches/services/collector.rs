@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::common::{Figures, number, wanted};
 use super::cpu::cpu;
-use super::latency::Compared;
+use super::latency::{Compared, Counts};
 use super::load::Load;
 use super::posts::Posts;
 use super::process::Process;
@@ -17,7 +17,7 @@ const CONNECTIONS: usize = 64;
 const OPEN_CONNECTIONS: usize = 32;
 /// Posts before anything is measured.
 const WARM: u64 = 500;
-const REPEATS: usize = 3;
+const REPEATS: usize = 5;
 /// Seconds at a rate, unless `BENCH_SECONDS` says otherwise.
 const SECONDS: u64 = 10;
 
@@ -34,7 +34,7 @@ struct Shape {
 
 const SHAPES: [Shape; 2] = [
     Shape { name: "collector-1", records: 1, posts: 60_000, rate: 1000 },
-    Shape { name: "collector-64", records: 64, posts: 6000, rate: 300 },
+    Shape { name: "collector-64", records: 64, posts: 24_000, rate: 300 },
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -61,12 +61,15 @@ pub(crate) fn run(world: &mut World) {
         let posts = Some(Posts::make(WARM + closed + open, shape.records));
         let latency = Compared::new(name, shape.rate as f64);
         let bench = RefCell::new(Bench { world, shape, posts, closed, open, latency });
+        for side in [Side::Ours, Side::Bare] {
+            bench.borrow_mut().side(side, Counts::No);
+        }
         let figures = Figures::measure(
             name,
             records,
             REPEATS,
-            || bench.borrow_mut().side(Side::Ours),
-            || bench.borrow_mut().side(Side::Bare),
+            || bench.borrow_mut().side(Side::Ours, Counts::Yes),
+            || bench.borrow_mut().side(Side::Bare, Counts::Yes),
         );
         figures.report();
         bench.borrow().latency.report();
@@ -74,7 +77,7 @@ pub(crate) fn run(world: &mut World) {
 }
 
 impl Bench<'_> {
-    fn side(&mut self, side: Side) -> Duration {
+    fn side(&mut self, side: Side, counts: Counts) -> Duration {
         let place = self.world.place("collector");
         let log = self.world.log(&place);
         self.world.runtime.block_on(log.create_topic(&place.topic())).expect("a new topic");
@@ -102,16 +105,18 @@ impl Bench<'_> {
         assert_eq!(held, promised, "records in the topic, of those that were promised by {side:?}");
         let records = self.closed * self.shape.records as u64;
         eprintln!(
-            "{side:?}  {:>7.0} records/s, {:.2} µs of CPU a record; a post took {}; at {}/s {}",
+            "{side:?}{}  {:>7.0} records/s, {:.2} µs of CPU a record; a post took {}; at {}/s {}",
+            counts.text(),
             records as f64 / closed.took.as_secs_f64(),
             used.as_secs_f64() * 1e6 / records as f64,
             closed.latencies.text(),
             self.shape.rate,
             open.latencies.text(),
         );
-        match side {
-            Side::Ours => self.latency.ours.push(open.latencies),
-            Side::Bare => self.latency.bare.push(open.latencies),
+        match (counts, side) {
+            (Counts::No, _) => {}
+            (Counts::Yes, Side::Ours) => self.latency.ours.push(open.latencies),
+            (Counts::Yes, Side::Bare) => self.latency.bare.push(open.latencies),
         }
         self.posts = Arc::into_inner(posts);
         closed.took

@@ -54,6 +54,24 @@ impl Latencies {
     }
 }
 
+/// Whether a side's run is one of those that are reported. The first run of each side is not: Kafka compiles its own code
+/// while it serves its first requests, with as much as one core of two, and whichever side goes first would pay for that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Counts {
+    No,
+    Yes,
+}
+
+impl Counts {
+    /// For the line of a run.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::No => " (to warm the servers)",
+            Self::Yes => "",
+        }
+    }
+}
+
 /// Latencies of two sides, one of each for each repeat.
 pub(crate) struct Compared {
     pub(crate) name: &'static str,

@@ -8,9 +8,9 @@
 //! | `freshness` | records at two billion a day, from their post's answer until the query service shows them |
 //!
 //! `cargo bench -p user-behaviour --bench services`, or one of it, or `collector` or `query`, with `BENCH`. `BENCH_RECORDS`
-//! requests or records of a closed loop, `BENCH_SECONDS` at a rate, `BENCH_REPEATS` of each side. At a rate, latencies
-//! count from when a request was due. The services are processes of their own; the servers are started here unless the
-//! environment names some. A wrong answer and a record that is lost are panics.
+//! requests or records of a closed loop, `BENCH_SECONDS` at a rate, `BENCH_REPEATS` of each side, after one that warms the
+//! servers and does not count. At a rate, latencies count from when a request was due. The services are processes of their
+//! own; the servers are started here unless the environment names some. A wrong answer and a record that is lost are panics.
 
 mod bare;
 mod collector;

@@ -11,7 +11,7 @@ use redis::aio::MultiplexedConnection;
 
 use super::common::{Figures, number, wanted};
 use super::cpu::cpu;
-use super::latency::Compared;
+use super::latency::{Compared, Counts};
 use super::load::Load;
 use super::process::Process;
 use super::users::{Lists, Users, evict, misses};
@@ -21,7 +21,7 @@ use super::world::{Place, World};
 const HOT: usize = 5000;
 /// Requests before anything is measured.
 const WARM: u64 = 2000;
-const REPEATS: usize = 3;
+const REPEATS: usize = 5;
 /// Requests a second at a rate, over how many connections, and seconds unless `BENCH_SECONDS` says otherwise.
 const RATE: u64 = 1000;
 const OPEN_CONNECTIONS: usize = 32;
@@ -85,12 +85,15 @@ pub(crate) fn run(world: &mut World) {
         let latency = Compared::new(name, RATE as f64);
         let (world, place) = (&mut *world, &place);
         let bench = RefCell::new(Bench { world, place, users, redis, shape, closed, open, latency });
+        for side in [Side::Ours, Side::Bare] {
+            bench.borrow_mut().side(side, Counts::No);
+        }
         let figures = Figures::measure(
             name,
             closed,
             REPEATS,
-            || bench.borrow_mut().side(Side::Ours),
-            || bench.borrow_mut().side(Side::Bare),
+            || bench.borrow_mut().side(Side::Ours, Counts::Yes),
+            || bench.borrow_mut().side(Side::Bare, Counts::Yes),
         );
         figures.report();
         bench.borrow().latency.report();
@@ -98,7 +101,7 @@ pub(crate) fn run(world: &mut World) {
 }
 
 impl Bench<'_> {
-    fn side(&mut self, side: Side) -> Duration {
+    fn side(&mut self, side: Side, counts: Counts) -> Duration {
         let place = self.place;
         let process = match side {
             Side::Ours => Process::ours("query", &place.overrides()),
@@ -123,16 +126,18 @@ impl Bench<'_> {
         let ([from_mysql, partial], misses) = (lists.counts(), lists.misses());
         assert!(from_mysql + partial >= misses, "{misses} were not in Redis, {from_mysql} came from MySQL");
         eprintln!(
-            "{side:?}  {:>7.0} requests/s, {:.1} µs of CPU a request; one took {}; at {RATE}/s {}; \
+            "{side:?}{}  {:>7.0} requests/s, {:.1} µs of CPU a request; one took {}; at {RATE}/s {}; \
              {misses} missed, {from_mysql} from MySQL, {partial} in part",
+            counts.text(),
             self.closed as f64 / closed.took.as_secs_f64(),
             used.as_secs_f64() * 1e6 / self.closed as f64,
             closed.latencies.text(),
             open.latencies.text(),
         );
-        match side {
-            Side::Ours => self.latency.ours.push(open.latencies),
-            Side::Bare => self.latency.bare.push(open.latencies),
+        match (counts, side) {
+            (Counts::No, _) => {}
+            (Counts::Yes, Side::Ours) => self.latency.ours.push(open.latencies),
+            (Counts::Yes, Side::Bare) => self.latency.bare.push(open.latencies),
         }
         closed.took
     }
